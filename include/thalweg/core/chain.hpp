@@ -1,0 +1,64 @@
+// A chain: transforms in the order in which the gradient passes them.
+//
+//     auto c = nesterov_ema{.beta = 0.95} | orthogonalize_update{} | update_by_schedule_free{.beta = 0.9};
+//     auto same = chain(nesterov_ema{.beta = 0.95}, orthogonalize_update{}, update_by_schedule_free{.beta = 0.9});
+//
+// A chain that ends without writing the parameters gets `apply_update{}`: decoupled weight decay and lr.
+#pragma once
+
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+template <class... Links>
+struct chained {
+  std::tuple<Links...> links;
+};
+
+template <class... Branches>
+struct routed;
+
+namespace detail {
+template <class T>
+inline constexpr bool is_chained = false;
+template <class... Links>
+inline constexpr bool is_chained<chained<Links...>> = true;
+template <class T>
+inline constexpr bool is_routed = false;
+template <class... Branches>
+inline constexpr bool is_routed<routed<Branches...>> = true;
+
+template <class T>
+concept link = is_chained<T> || is_routed<T> || transform<T>;
+
+template <class T>
+constexpr auto links_of(T t) {
+  if constexpr (is_chained<T>) {
+    return std::move(t.links);
+  } else {
+    if constexpr (!is_routed<T>) static_assert(checked_transform<T>::value);
+    return std::tuple<T>(std::move(t));
+  }
+}
+}  // namespace detail
+
+/// Composes transforms, routes and chains. `chain()` passes the gradient on as it is.
+template <class... Ts>
+constexpr auto chain(Ts... ts) {
+  auto links = std::tuple_cat(detail::links_of(std::move(ts))...);
+  return [&]<class... Links>(std::tuple<Links...>&& flat) {
+    return chained<Links...>{std::move(flat)};
+  }(std::move(links));
+}
+
+template <class Left, class Right>
+  requires(detail::link<Left> || detail::link<Right>)
+constexpr auto operator|(Left left, Right right) {
+  return chain(std::move(left), std::move(right));
+}
+
+}  // namespace thalweg

@@ -1,0 +1,462 @@
+// How an optimizer binds and steps: the only code of thalweg that writes parameters and state.
+#pragma once
+
+#include <cstring>
+
+#include <thalweg/core/optimizer.hpp>
+
+namespace thalweg {
+
+namespace detail {
+
+struct nothing {};
+
+// What `at` returned, without the new scalars, which replace the old ones.
+template <std::size_t N, class Value>
+constexpr Value take(Value value, double*) {
+  static_assert(N == 0, "thalweg: at(context, scalars...) must return next(..., scalars...), a double for each scalar");
+  return value;
+}
+template <std::size_t N, class Value, class... Scalars>
+constexpr Value take(next_t<Value, Scalars...> result, double* scalars) {
+  static_assert(N == sizeof...(Scalars),
+                "thalweg: at(context, scalars...) must return next(..., scalars...), a double for each scalar");
+  std::apply([&](auto... s) { ((*scalars++ = s), ...); }, result.states);
+  return result.value;
+}
+
+template <std::size_t N, class Transform>
+constexpr auto call_at(const Transform& t, const context& c, double* scalars) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return take<N>(t.at(c, scalars[I]...), scalars);
+  }(std::make_index_sequence<N>());
+}
+
+/// Once a step: what `at` makes of the context at one position. A kernel, or what a barrier needs later.
+template <class Plan, std::size_t Position, class Leaves>
+auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
+  using transform = typename Plan::template transform_at<Position>;
+  const auto& t = std::get<Plan::leaf[Position]>(leaves);
+  [[maybe_unused]] double* own = scalars + Plan::sum(Plan::scalars, Position);
+  if constexpr (contextual<transform>) {
+    c = call_at<Plan::scalars[Position]>(t, c, own);
+    return nothing{};
+  } else if constexpr (elementwise<transform>) {
+    auto kernel = call_at<Plan::scalars[Position]>(t, c, own);
+    if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
+    return bound_kernel<Plan::arrays[Position], decltype(kernel)>{kernel};
+  } else {
+    return c;
+  }
+}
+
+template <class Plan, class Leaves>
+auto prepare(const Leaves& leaves, context& c, double* scalars) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return std::tuple{prepare_position<Plan, I>(leaves, c, scalars)...};  // braces: in the order of the path
+  }(std::make_index_sequence<Plan::positions>());
+}
+
+/// One parameter's way through a stage and over the tensor-wise barrier that ends it.
+template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared>
+void run_stage(const Leaves& leaves, const Prepared& prepared, const double* measured, const bound_parameter<T>& p,
+               const T* gradient, T* update, std::span<T> scratch) {
+  constexpr auto cuts = Plan::template stages<Fused>;
+  constexpr stage s = cuts.list[Stage];
+  constexpr bool ends = s.end == Plan::positions;
+  constexpr bool from_gradient = !Plan::changed_before(s.begin);
+  constexpr bool before_reduction = [] {
+    if constexpr (ends) return false;
+    else return Plan::kinds[s.end] == kind::modelwise;
+  }();
+  constexpr bool before_tensorwise = [] {
+    if constexpr (ends) return false;
+    else return Plan::kinds[s.end] == kind::tensorwise;
+  }();
+
+  if constexpr (Plan::has_kernels(s) || (from_gradient && !before_reduction)) {
+    const auto kernel_at = [&]<std::size_t Position>() {
+      if constexpr (Plan::kinds[Position] == kind::elementwise) {
+        return std::tuple{std::get<Position>(prepared)};
+      } else if constexpr (Plan::kinds[Position] == kind::modelwise) {
+        const auto kernel = std::get<Plan::leaf[Position]>(leaves).at(std::get<Position>(prepared),
+                                                                      measured[Plan::leaf[Position]]);
+        return std::tuple{bound_kernel<Plan::arrays[Position], std::remove_const_t<decltype(kernel)>>{kernel}};
+      } else {
+        return std::tuple{};
+      }
+    };
+    const auto kernels = [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::tuple_cat(kernel_at.template operator()<s.begin + I>()...);
+    }(std::make_index_sequence<s.end - s.begin>());
+    constexpr traffic t{.from_gradient = from_gradient, .writes_update = !ends, .writes_parameter = ends};
+    const arrays<T> a{gradient, update, p.data, p.states.data() + Plan::sum(Plan::arrays, s.begin)};
+    using V = std::conditional_t<Fused, lanes<T>, number<T>>;
+    std::apply([&](const auto&... k) { run_pass<V, t>(p.size, a, k...); }, kernels);
+  }
+  if constexpr (before_tensorwise) {
+    using transform = typename Plan::template transform_at<s.end>;
+    static_assert(tensorwise_of<transform, T>,
+                  "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
+    const auto view = [&](T* data) { return tensor<T>{data, p.info.shape, p.info.order, p.info.name}; };
+    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared), view(update),
+               scratch, [&](std::size_t j) { return view(p.states[Plan::sum(Plan::arrays, s.end) + j]); });
+  }
+}
+
+/// The stages of a path between the model-wise barriers at two positions (the path's ends count as such).
+template <class Plan, bool Fused>
+constexpr std::pair<std::size_t, std::size_t> stages_between(std::size_t from, std::size_t to) {
+  constexpr auto cuts = Plan::template stages<Fused>;
+  std::size_t first = cuts.count, last = 0;
+  for (std::size_t i = 0; i < cuts.count; ++i)
+    if (cuts.list[i].begin >= from && cuts.list[i].end <= to) first = std::min(first, i), last = i + 1;
+  return {first, last};
+}
+
+template <class Plan>
+constexpr std::size_t last_reduction_before(std::size_t position) {
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < position; ++i)
+    if (Plan::kinds[i] == kind::modelwise) last = i;
+  return last;
+}
+
+template <class Leaf, class T>
+constexpr bool may_throw() {
+  if constexpr (contextual<Leaf> || elementwise<Leaf> || !tensorwise_of<Leaf, T>) return false;
+  else return !noexcept(call_apply(array_indices<Leaf>(), std::declval<const Leaf&>(), std::declval<const context&>(),
+                                   std::declval<tensor<T>>(), std::span<T>(), some_state<T>()));
+}
+
+template <class Leaf>
+std::string leaf_text(const Leaf& leaf) {
+  if constexpr (has_fields<Leaf>) return to_text(leaf);
+  else return std::string(name_of(leaf));
+}
+
+}  // namespace detail
+
+// ---- binding --------------------------------------------------------------------------------------
+
+template <class Chain, class T, bool Fused>
+optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters)
+    : leaves_(std::tuple_cat(detail::leaves(chain), std::tuple<apply_update>())), options_(o) {
+  check_fields("optimizer", options_);
+  plan::for_each_leaf([&](auto l) {
+    const auto& leaf = std::get<l>(leaves_);
+    if constexpr (has_fields<std::remove_cvref_t<decltype(leaf)>>) check_fields(name_of(leaf), leaf);
+  });
+  bind(chain, parameters);
+  plan::for_each_path([&](auto p) {  // whatever `at` refuses, it refuses here
+    using path = typename plan::template path_at<p>;
+    double* next = std::get<p>(scalars_).data();
+    path::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
+      if constexpr (Slot::kind == slot_kind::scalar) *next++ = Slot::initial(transform);
+    });
+    if (members_[p].empty()) return;
+    auto scalars = std::get<p>(scalars_);
+    auto c = context_at(1, p);
+    detail::prepare<path>(leaves_, c, scalars.data());
+  });
+  allocate();
+}
+
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<T>>& parameters) {
+  if (parameters.empty()) throw error("optimizer", "Expected at least one parameter. Received none.");
+  for (auto& p : parameters) {
+    const std::string who = p.name.empty() ? "parameter " + std::to_string(&p - parameters.data()) : "'" + p.name + "'";
+    const std::string shape = " with shape " + to_text(std::span(p.shape));
+    if (p.name.empty()) throw error("optimizer", "Expected a name for every parameter. Received none for " + who + shape + ".");
+    for (const auto& other : std::span(parameters).first(&p - parameters.data()))
+      if (other.name == p.name)
+        throw error("optimizer", "Expected parameters of distinct names. Received " + who + " twice.");
+    std::size_t size = 1;
+    for (const std::size_t d : p.shape) {
+      if (d == 0 || size > std::size_t(PTRDIFF_MAX) / sizeof(T) / d)
+        throw error("optimizer", "Expected dimensions >= 1 that fit into memory. Received " + who + shape + ".");
+      size *= d;
+    }
+    if (!p.data) throw error("optimizer", "Expected memory for every parameter. Received null for " + who + shape + ".");
+    if (reinterpret_cast<std::uintptr_t>(p.data) % alignof(T))
+      throw error("optimizer", "Expected memory aligned to its element type. Received " + who + shape + ".");
+    if (p.order == storage_order::column_major && p.shape.size() != 2)
+      throw error("optimizer", "Expected a matrix where storage is column-major. Received " + who + shape + ".");
+
+    detail::bound_parameter<T> bound;
+    bound.info = {std::move(p.name), std::move(p.shape), p.role, p.order};
+    bound.data = p.data;
+    bound.size = size;
+    bound.path = detail::select(chain, bound.info);
+    p.name = bound.info.name;
+    members_[bound.path].push_back(store_->parameters.size());
+    store_->parameters.push_back(std::move(bound));
+  }
+
+  std::vector<std::size_t> by_address(parameters.size());
+  for (std::size_t i = 0; i < by_address.size(); ++i) by_address[i] = i;
+  const auto& bound = store_->parameters;
+  std::ranges::sort(by_address, [&](auto a, auto b) { return std::less<T*>()(bound[a].data, bound[b].data); });
+  for (std::size_t i = 0; i + 1 < by_address.size(); ++i) {
+    const auto &a = bound[by_address[i]], &b = bound[by_address[i + 1]];
+    if (std::less<T*>()(b.data, a.data + a.size))
+      throw error("optimizer", "Expected parameters in memory of their own. Received '" + a.info.name + "' and '" +
+                                   b.info.name + "', which overlap; bind shared weights once.");
+  }
+
+  for (auto& p : store_->parameters)
+    plan::for_each_path([&](auto index) {
+      if (p.path != index) return;
+      using path = typename plan::template path_at<index>;
+      path::for_each_transform(leaves_, [&](const auto& t) {
+        if constexpr (requires { t.check(p.info); }) t.check(p.info);
+      });
+      path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
+        if constexpr (Slot::kind == slot_kind::array) {
+          const auto name = [&](int nth) {  // the second `ema` of a chain is `ema#2`
+            return std::string(name_of(t)) + (nth > 1 ? "#" + std::to_string(nth) : "") + "." + std::string(Slot::name);
+          };
+          int nth = 1;
+          while (std::ranges::find(p.state_names, name(nth)) != p.state_names.end()) ++nth;
+          p.state_names.push_back(name(nth));
+        }
+      });
+      p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
+    });
+}
+
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::allocate() {
+  auto& store = *store_;
+  constexpr std::size_t line = detail::alignment / sizeof(T);
+  const auto padded = [](std::size_t n) { return (n + line - 1) / line * line; };
+  for (const auto& p : store.parameters) store.state_elements += padded(p.size) * p.state_names.size();
+  store.states = detail::allocate<T>(store.state_elements);
+  T* free = store.states.get();
+  for (auto& p : store.parameters)
+    plan::for_each_path([&](auto index) {
+      if (p.path != index) return;
+      using path = typename plan::template path_at<index>;
+      path::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
+        if constexpr (Slot::kind == slot_kind::array) {
+          for (std::size_t i = 0; i < p.size; ++i) free[i] = Slot::initial(transform, p.data[i]);
+          p.states.push_back(free);
+          free += padded(p.size);
+        }
+      });
+    });
+
+  // An update that waits at a model-wise barrier needs memory of its own; all others take turns in one buffer.
+  std::vector<std::size_t> own(store.parameters.size(), 0);
+  std::size_t shared = 0, waiting = 0, scratch = 0;
+  plan::for_each_path([&](auto index) {
+    using path = typename plan::template path_at<index>;
+    constexpr bool waits = [] {
+      for (std::size_t i = 0; i < path::positions; ++i)
+        if (path::kinds[i] == detail::kind::modelwise && path::changed_before(i)) return true;
+      return false;
+    }();
+    for (const std::size_t i : members_[index]) {
+      const auto& p = store.parameters[i];
+      if (waits) waiting += own[i] = padded(p.size);
+      else if (path::template stages<Fused>.count > 1) shared = std::max(shared, padded(p.size));
+      path::for_each_transform(leaves_, [&](const auto& t) {
+        if constexpr (requires { t.scratch(p.info); }) scratch = std::max<std::size_t>(scratch, t.scratch(p.info));
+      });
+    }
+  });
+  scratch_elements_ = shared + waiting + padded(scratch);
+  scratch_memory_ = detail::allocate<T>(scratch_elements_);
+  T* next = scratch_memory_.get() + shared;
+  for (const std::size_t size : own) {
+    updates_.push_back(size ? next : scratch_memory_.get());
+    next += size;
+  }
+  scratch_ = {next, scratch};
+
+  gradients_.resize(store.parameters.size());
+  partial_sums_.resize(store.parameters.size());
+  constexpr bool can_throw = []<class... L>(std::tuple<L...>*) {
+    return (detail::may_throw<L, T>() || ...);
+  }(static_cast<typename plan::leaves_type*>(nullptr));
+  if constexpr (can_throw) {
+    std::size_t size = store.state_elements;
+    for (const auto& p : store.parameters) size += p.size;
+    rollback_.resize(size);
+  }
+}
+
+// ---- stepping -------------------------------------------------------------------------------------
+
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
+  auto& store = *store_;
+  if (store.at_evaluation_point)
+    throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
+  if (gradient_count != store.parameters.size())
+    throw error("step", "Expected " + std::to_string(store.parameters.size()) + " gradients, one a parameter. Received " +
+                            std::to_string(gradient_count) + ".");
+
+  auto scalars = scalars_;
+  auto weight_sums = weight_sums_;
+  const auto prepared = [&]<std::size_t... P>(std::index_sequence<P...>) {
+    const auto prepare_path = [&]<std::size_t Path>() {
+      auto c = context_at(steps_ + 1, Path);
+      auto kernels = detail::prepare<typename plan::template path_at<Path>>(leaves_, c, std::get<Path>(scalars).data());
+      weight_sums[Path] += c.weight();
+      return kernels;
+    };
+    return std::make_tuple(prepare_path.template operator()<P>()...);
+  }(std::make_index_sequence<plan::path_count>());
+
+  std::array<double, plan::leaf_count + 1> measured{};
+  const auto run_segment = [&](auto path_index, auto from, auto to) {
+    using path = typename plan::template path_at<path_index>;
+    constexpr auto span = detail::stages_between<path, Fused>(from, to);
+    for (const std::size_t i : members_[path_index])
+      if constexpr (span.first < span.second)
+        [&]<std::size_t... S>(std::index_sequence<S...>) {
+          (detail::run_stage<path, Fused, span.first + S>(leaves_, std::get<path_index>(prepared), measured.data(),
+                                                          store.parameters[i], gradients_[i], updates_[i], scratch_), ...);
+        }(std::make_index_sequence<span.second - span.first>());
+  };
+  const auto run = [&] {
+    plan::for_each_leaf([&](auto leaf) {  // in this order every barrier comes after those that it waits for
+      if constexpr (modelwise<typename plan::template leaf_type<leaf>>) {
+        std::ranges::fill(partial_sums_, 0.0);
+        plan::for_each_path([&](auto index) {
+          using path = typename plan::template path_at<index>;
+          if constexpr (path::contains(leaf)) {
+            constexpr std::size_t position = path::position_of(leaf);
+            run_segment(index, std::integral_constant<std::size_t, detail::last_reduction_before<path>(position)>(),
+                        std::integral_constant<std::size_t, position>());
+            const auto kernel = std::get<leaf>(leaves_).reduce(std::get<position>(std::get<index>(prepared)));
+            for (const std::size_t i : members_[index]) {
+              const auto& p = store.parameters[i];
+              const T* update = path::changed_before(position) ? updates_[i] : gradients_[i];
+              partial_sums_[i] = detail::run_reduction(p.size, update, gradients_[i], p.data, kernel);
+            }
+          }
+        });
+        for (const double sum : partial_sums_) measured[leaf] += sum;
+      }
+    });
+    plan::for_each_path([&](auto index) {
+      using path = typename plan::template path_at<index>;
+      run_segment(index, std::integral_constant<std::size_t, detail::last_reduction_before<path>(path::positions)>(),
+                  std::integral_constant<std::size_t, path::positions>());
+    });
+  };
+
+  if (rollback_.empty()) {
+    run();
+  } else {  // a function of the user's may throw in mid-step
+    T* copy = std::copy_n(store.states.get(), store.state_elements, rollback_.data());
+    for (const auto& p : store.parameters) copy = std::copy_n(p.data, p.size, copy);
+    try {
+      run();
+    } catch (...) {
+      const T* saved = rollback_.data();
+      std::copy_n(saved, store.state_elements, store.states.get());
+      saved += store.state_elements;
+      for (const auto& p : store.parameters) std::copy_n(saved, p.size, p.data), saved += p.size;
+      throw;
+    }
+  }
+
+  scalars_ = scalars;
+  weight_sums_ = weight_sums;
+  ++steps_;
+}
+
+// ---- evaluating -----------------------------------------------------------------------------------
+
+namespace detail {
+template <class Average>
+struct average_kernel {  // x as an update, so that an ordinary pass computes it
+  Average average;
+  template <class T, class... States>
+  constexpr auto operator()(element<T> e, States... states) const {
+    return next(T(average(e, states...)), states...);
+  }
+};
+
+template <class Plan, class Leaves, std::size_t N>
+auto average_of(const Leaves& leaves, const std::array<double, N>& scalars) {
+  constexpr std::size_t last = Plan::positions - 1;
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return std::get<Plan::leaf[last]>(leaves).average(scalars[Plan::sum(Plan::scalars, last) + I]...);
+  }(std::make_index_sequence<Plan::scalars[last]>());
+}
+}  // namespace detail
+
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::check_averages(std::string_view where, std::optional<std::size_t> only_path) const {
+  plan::for_each_path([&](auto index) {
+    using path = typename plan::template path_at<index>;
+    if constexpr (averaging<typename path::template transform_at<path::positions - 1>>)
+      if (!members_[index].empty() && (!only_path || *only_path == index)) {
+        try {
+          detail::average_of<path>(leaves_, std::get<index>(scalars_));
+        } catch (const error& e) {
+          throw error(where, e.what());
+        }
+      }
+  });
+}
+
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::average_into(std::size_t i, T* out) const {
+  const auto& p = store_->parameters[i];
+  if (!p.averaged) {
+    if (out != p.data) std::copy_n(p.data, p.size, out);
+    return;
+  }
+  plan::for_each_path([&](auto index) {
+    using path = typename plan::template path_at<index>;
+    constexpr std::size_t last = path::positions - 1;
+    if constexpr (averaging<typename path::template transform_at<last>>)
+      if (p.path == index) {
+        auto average = detail::average_of<path>(leaves_, std::get<index>(scalars_));
+        const detail::bound_kernel<path::arrays[last], detail::average_kernel<decltype(average)>> kernel{{average}};
+        constexpr detail::traffic t{
+            .from_gradient = true, .writes_update = true, .writes_parameter = false, .writes_states = false};
+        const detail::arrays<T> a{p.data, out, p.data, p.states.data() + path::sum(path::arrays, last)};
+        detail::run_pass<std::conditional_t<Fused, lanes<T>, number<T>>, t>(p.size, a, kernel);
+      }
+  });
+}
+
+template <class Chain, class T, bool Fused>
+std::string optimizer<Chain, T, Fused>::describe() const {
+  detail::description d;
+  d.header = std::string(std::is_same_v<T, float> ? "float32" : "float64") + ", step " + std::to_string(steps_) +
+             ", " + std::string(to_text(options_)) + (Fused ? "" : ", unfused");
+  std::array<std::string, plan::path_count> names;
+  plan::for_each_path([&](auto index) {
+    using path = typename plan::template path_at<index>;
+    detail::description::path entry;
+    path::for_each_transform(leaves_, [&](const auto& t) {
+      names[index] += (names[index].empty() ? "" : " | ") + std::string(name_of(t));
+      entry.chain += (entry.chain.empty() ? "" : " | ") + detail::leaf_text(t);
+    });
+    const double* next = std::get<index>(scalars_).data();
+    path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
+      if constexpr (Slot::kind == slot_kind::scalar)
+        entry.scalars.push_back(std::string(name_of(t)) + "." + std::string(Slot::name) + "=" + to_text(*next++));
+    });
+    if (!members_[index].empty()) d.paths.push_back(std::move(entry));
+  });
+  for (const auto& p : store_->parameters) {
+    d.rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), names[p.path],
+                      p.state_names, p.size * p.states.size() * sizeof(T)});
+    d.parameter_bytes += p.size * sizeof(T);
+    d.state_bytes += d.rows.back().bytes;
+  }
+  d.scratch_bytes = scratch_elements_ * sizeof(T);
+  d.rollback_bytes = rollback_.size() * sizeof(T);
+  return detail::table(d);
+}
+
+}  // namespace thalweg

@@ -1,0 +1,122 @@
+// Hyper-parameters: the name, the place and the range of each, stated once, beside the field.
+//
+//     double beta = 0.95;
+//     static constexpr auto fields = std::tuple{field{"beta", &nesterov_ema::beta, from(0).below(1)}};
+#pragma once
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <variant>
+
+#include <thalweg/core/error.hpp>
+
+namespace thalweg {
+
+/// An interval of numbers, open where not said otherwise: infinity and NaN lie in none.
+struct range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_included = false;
+  bool high_included = false;
+
+  [[nodiscard]] constexpr range below(double limit) const { return {low, limit, low_included, false}; }
+  [[nodiscard]] constexpr range to(double limit) const { return {low, limit, low_included, true}; }
+  [[nodiscard]] constexpr bool contains(double x) const {
+    return (low_included ? x >= low : x > low) && (high_included ? x <= high : x < high);
+  }
+};
+
+constexpr range from(double limit) { return {.low = limit, .low_included = true}; }
+constexpr range above(double limit) { return {.low = limit}; }
+inline constexpr range finite{};
+inline constexpr range non_negative = from(0);
+inline constexpr range positive = above(0);
+
+inline std::string to_text(const range& r) {
+  return (r.low_included ? "[" : "(") + to_text(r.low) + ", " + to_text(r.high) + (r.high_included ? "]" : ")");
+}
+
+template <class Transform, class Value>
+struct field {
+  std::string_view name;
+  Value Transform::*place;
+  range allowed{};
+};
+template <class Transform, class Value>
+field(const char*, Value Transform::*, range) -> field<Transform, Value>;
+template <class Transform, class Value>
+field(const char*, Value Transform::*) -> field<Transform, Value>;
+
+template <class Transform>
+concept has_fields = requires { Transform::fields; };
+
+/// Throws where a number or one of its fields is out of range; `where` names the owner in the message.
+constexpr void check_in_range(std::string_view where, std::string_view name, double value, const range& allowed) {
+  if (!allowed.contains(value))
+    throw error(where, "Expected " + std::string(name) + " in " + to_text(allowed) + ". Received " +
+                           to_text(value) + ".");
+}
+
+template <has_fields Transform>
+void check_fields(std::string_view where, const Transform& transform) {
+  const auto check = [&](const auto& f) {
+    using value_type = std::remove_cvref_t<decltype(transform.*f.place)>;
+    if constexpr (std::is_arithmetic_v<value_type>) {
+      check_in_range(where, f.name, static_cast<double>(transform.*f.place), f.allowed);
+    } else if constexpr (has_fields<value_type>) {
+      check_fields(where, transform.*f.place);
+    } else if constexpr (requires { (transform.*f.place).index(); }) {  // a variant of named choices
+      std::visit([&](const auto& choice) {
+        if constexpr (has_fields<std::remove_cvref_t<decltype(choice)>>) check_fields(where, choice);
+      }, transform.*f.place);
+    }
+  };
+  std::apply([&](const auto&... f) { (check(f), ...); }, Transform::fields);
+}
+
+/// The unqualified name of a type, as it is written in a chain.
+template <class T>
+constexpr std::string_view type_name() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("T = ") + 4);
+  text = text.substr(0, text.find_first_of(";]"));
+  const auto arguments = text.find('<');
+  text = text.substr(0, arguments);
+  if (const auto scope = text.rfind("::"); scope != text.npos) text.remove_prefix(scope + 2);
+  return text;
+}
+
+/// A transform is called by its own `name`, where it has one, or by that of its type.
+template <class Transform>
+constexpr std::string_view name_of(const Transform& transform) {
+  if constexpr (requires { std::string_view(transform.name); }) return transform.name;
+  else return type_name<Transform>();
+}
+
+template <has_fields Choice>
+std::string to_text(const Choice& choice);
+
+template <class... Choices>
+std::string to_text(const std::variant<Choices...>& choice) {
+  return std::visit([](const auto& c) {
+    if constexpr (has_fields<std::remove_cvref_t<decltype(c)>>) return to_text(c);
+    else return std::string(name_of(c));
+  }, choice);
+}
+
+/// `nesterov_ema(beta=0.95, look_ahead=interpolate)`
+template <has_fields Transform>
+std::string to_text(const Transform& transform) {
+  std::string arguments;
+  std::apply([&](const auto&... f) {
+    ((arguments += (arguments.empty() ? "" : ", ") + std::string(f.name) + "=" +
+                   std::string(to_text(transform.*f.place))), ...);
+  }, Transform::fields);
+  return std::string(name_of(transform)) + (arguments.empty() ? "" : "(" + arguments + ")");
+}
+
+}  // namespace thalweg

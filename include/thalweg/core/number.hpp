@@ -1,0 +1,172 @@
+// The number a kernel is written in: one source for a float, a double and a SIMD register of either.
+//
+// Kernels call the functions below unqualified. They are thalweg's own because the standard ones keep
+// `errno`, which stops the vectoriser at plain -O2, and are not constexpr.
+#pragma once
+
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <numbers>
+#include <type_traits>
+#include <xsimd/xsimd.hpp>
+
+namespace thalweg {
+
+// ---- scalars: hyper-parameters and static_assert --------------------------------------------------
+
+namespace detail {
+constexpr double exp_series(double x) {
+  const double small = x / 1024;  // exp(x) = exp(x/1024)^1024
+  double term = 1, sum = 1;
+  for (int n = 1; n < 12; ++n) sum += (term *= small / n);
+  for (int n = 0; n < 10; ++n) sum *= sum;
+  return sum;
+}
+constexpr double log_newton(double x) {
+  double y = 0;
+  for (; x > 2; x /= 2) y += std::numbers::ln2;
+  for (; x < 0.5; x *= 2) y -= std::numbers::ln2;
+  const double q = (x - 1) / (x + 1);  // log x = 2 artanh q
+  double power = q, sum = 0;
+  for (int n = 1; n < 60; n += 2, power *= q * q) sum += power / n;
+  return y + 2 * sum;
+}
+constexpr double cos_series(double x) {
+  double term = 1, sum = 1;
+  for (int n = 1; n < 24; ++n) sum += (term *= -x * x / ((2 * n - 1) * (2 * n)));
+  return sum;
+}
+}  // namespace detail
+
+/// base^exponent, also in constant expressions.
+constexpr double pow(double base, double exponent) {
+  if (!std::is_constant_evaluated()) return std::pow(base, exponent);
+  if (exponent == 0) return 1;
+  if (base == 0) return 0;
+  double result = 1;
+  if (exponent == static_cast<long>(exponent) && exponent > 0 && exponent < 1e6) {
+    for (auto n = static_cast<long>(exponent); n > 0; n /= 2, base *= base)
+      if (n % 2) result *= base;
+    return result;
+  }
+  return detail::exp_series(exponent * detail::log_newton(base));
+}
+
+/// cos x, also in constant expressions (there for |x| <= 2π).
+constexpr double cos(double x) {
+  return std::is_constant_evaluated() ? detail::cos_series(x) : std::cos(x);
+}
+
+template <std::floating_point T>
+constexpr T sqrt(T x) {
+  if (std::is_constant_evaluated()) {
+    if (!(x > 0) || x == std::numeric_limits<T>::infinity())
+      return x == 0 || x > 0 ? x : std::numeric_limits<T>::quiet_NaN();
+    T root = x > 1 ? x : T(1);  // Newton from above falls until rounding stops it
+    for (T next = (root + x / root) / 2; next < root; next = (root + x / root) / 2) root = next;
+    return root;
+  }
+  return xsimd::sqrt(xsimd::batch<T>(x)).get(0);  // std::sqrt would branch to set errno
+}
+
+template <std::floating_point T>
+constexpr T abs(T x) {
+  return x < 0 ? -x : x == 0 ? T(0) : x;
+}
+
+template <std::floating_point T>
+constexpr T min(T a, std::type_identity_t<T> b) {
+  return b < a ? b : a;
+}
+
+template <std::floating_point T>
+constexpr T max(T a, std::type_identity_t<T> b) {
+  return a < b ? b : a;
+}
+
+/// -1, 0 or 1; NaN stays NaN.
+template <std::floating_point T>
+constexpr T sign(T x) {
+  return x > 0 ? T(1) : x < 0 ? T(-1) : x;
+}
+
+/// `condition ? a : b`, without a branch.
+template <std::floating_point T>
+constexpr T where(bool condition, T a, std::type_identity_t<T> b) {
+  return condition ? a : b;
+}
+
+/// (1 - weight)·a + weight·b, computed as b + (1 - weight)·(a - b): what is small where b is the slow sequence (an
+/// average) is rounded once, from double, and no error gathers in b itself.
+template <std::floating_point T>
+constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
+  return b + T(1 - weight) * (a - b);
+}
+
+// ---- registers ------------------------------------------------------------------------------------
+
+/// A number in a register: `number<float>` is one lane, `number<xsimd::batch<float>>` is many. Hyper-parameters
+/// (double) convert on their own, so `b * momentum` reads as the formula and is computed in the lanes' precision.
+template <class Register>
+class number {
+  Register value_{};
+
+public:
+  using scalar = decltype([] {
+    if constexpr (std::is_arithmetic_v<Register>) return Register();
+    else return typename Register::value_type();
+  }());
+  using mask = decltype(std::declval<Register>() < std::declval<Register>());
+
+  constexpr number() = default;
+  template <class H>
+    requires std::is_arithmetic_v<H>
+  constexpr number(H h) : value_(static_cast<scalar>(h)) {}
+  constexpr number(Register r)
+    requires(!std::is_arithmetic_v<Register>)
+      : value_(r) {}
+
+  [[nodiscard]] constexpr Register value() const { return value_; }
+
+  friend constexpr number operator+(number a, number b) { return {Register(a.value_ + b.value_)}; }
+  friend constexpr number operator-(number a, number b) { return {Register(a.value_ - b.value_)}; }
+  friend constexpr number operator*(number a, number b) { return {Register(a.value_ * b.value_)}; }
+  friend constexpr number operator/(number a, number b) { return {Register(a.value_ / b.value_)}; }
+  friend constexpr number operator-(number a) { return {Register(-a.value_)}; }
+  constexpr number& operator+=(number b) { return *this = *this + b; }
+  constexpr number& operator-=(number b) { return *this = *this - b; }
+  constexpr number& operator*=(number b) { return *this = *this * b; }
+  constexpr number& operator/=(number b) { return *this = *this / b; }
+
+  friend constexpr mask operator<(number a, number b) { return a.value_ < b.value_; }
+  friend constexpr mask operator>(number a, number b) { return a.value_ > b.value_; }
+  friend constexpr mask operator<=(number a, number b) { return a.value_ <= b.value_; }
+  friend constexpr mask operator>=(number a, number b) { return a.value_ >= b.value_; }
+  friend constexpr mask operator==(number a, number b) { return a.value_ == b.value_; }
+  friend constexpr mask operator!=(number a, number b) { return a.value_ != b.value_; }
+
+  friend constexpr number where(mask condition, number a, number b) {
+    if constexpr (std::is_arithmetic_v<Register>) return condition ? a : b;
+    else return {Register(xsimd::select(condition, a.value_, b.value_))};
+  }
+  friend constexpr number sqrt(number a) {
+    if constexpr (std::is_arithmetic_v<Register>) return {thalweg::sqrt(a.value_)};
+    else return {Register(xsimd::sqrt(a.value_))};
+  }
+  friend constexpr number abs(number a) {
+    if constexpr (std::is_arithmetic_v<Register>) return {thalweg::abs(a.value_)};
+    else return {Register(xsimd::abs(a.value_))};
+  }
+  friend constexpr number min(number a, number b) { return where(b < a, b, a); }
+  friend constexpr number max(number a, number b) { return where(a < b, b, a); }
+  friend constexpr number sign(number a) { return where(a > 0, number(1), where(a < 0, number(-1), a)); }
+  friend constexpr number lerp(number a, number b, double weight) {
+    return b + number(1 - weight) * (a - b);
+  }
+};
+
+template <class T>
+using lanes = number<xsimd::batch<T>>;
+
+}  // namespace thalweg

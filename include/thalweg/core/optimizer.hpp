@@ -1,0 +1,175 @@
+// The optimizer: one place where parameters meet a chain. It owns the state, and it alone writes.
+//
+//     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
+//     for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
+//     { auto at_x = opt.evaluation_point(); validate(model); }
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <ranges>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/describe.hpp>
+#include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/pass.hpp>
+#include <thalweg/core/plan.hpp>
+#include <thalweg/core/storage.hpp>
+#include <thalweg/core/unfused.hpp>
+
+namespace thalweg {
+
+/// What is the optimizer's and not a transform's.
+struct options {
+  double lr = 1e-3;
+  double weight_decay = 0;      ///< λ, decoupled
+  long warmup_steps = 0;        ///< T₀: lr_t = lr · min(1, t/T₀)
+  double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682)
+  double r = 0;
+
+  static constexpr auto fields = std::tuple{
+      field{"lr", &options::lr, non_negative},
+      field{"weight_decay", &options::weight_decay, non_negative},
+      field{"warmup_steps", &options::warmup_steps, from(0)},
+      field{"weight_lr_power", &options::weight_lr_power, non_negative},
+      field{"r", &options::r, non_negative}};
+};
+
+/// Binds a chain to parameters. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
+///
+/// It may be moved, not copied; distinct optimizers may run on distinct threads.
+template <class Chain, class T, bool Fused = true>
+class optimizer {
+  using plan = detail::plan<Chain, Fused>;
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
+
+public:
+  /// `given`: a chain, one transform, or `unfused(chain)`.
+  template <class Given>
+  optimizer(Given given, std::vector<parameter<T>> parameters, options o)
+      : optimizer(o, detail::bindable<Given>::links(std::move(given)), parameters) {}
+
+  optimizer(optimizer&&) noexcept = default;
+  optimizer& operator=(optimizer&&) noexcept = default;
+
+  /// One step: reads the gradients, writes the parameters and the state. What is wrong with the gradients is thrown
+  /// before anything is written; where a tensor-wise function of the user's throws, parameters and state are put back.
+  ///
+  /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
+  template <std::ranges::input_range Gradients>
+  void step(const Gradients& gradients) {
+    std::size_t i = 0;
+    for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
+    take_step(i);
+  }
+  void step(std::initializer_list<std::span<const T>> gradients) {
+    std::size_t i = 0;
+    for (const auto& g : gradients) take_gradient(i++, g);
+    take_step(i);
+  }
+
+  /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
+  /// average are at x always. Holds a copy of y: no other memory has room for it.
+  [[nodiscard]] auto evaluation_point() {
+    check_averages("evaluation_point");
+    return evaluation_guard<T>(store_, [this](std::size_t i, T* out) { average_into(i, out); });
+  }
+
+  /// Copies x of parameter `i` to `out`; the parameters are not touched.
+  void averaged(std::size_t i, std::span<T> out) const {
+    if (i >= store_->parameters.size())
+      throw error("averaged", "Expected an index below " + std::to_string(store_->parameters.size()) +
+                                  ". Received " + std::to_string(i) + ".");
+    const auto& p = store_->parameters[i];
+    if (out.size() != p.size)
+      throw error("averaged", "Expected room for the " + std::to_string(p.size) + " elements of '" + p.info.name +
+                                  "'. Received " + std::to_string(out.size()) + ".");
+    check_averages("averaged", p.path);
+    if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
+    else average_into(i, out.data());
+  }
+
+  /// How many steps were taken.
+  [[nodiscard]] long steps() const { return steps_; }
+
+  [[nodiscard]] double lr() const { return options_.lr; }
+  /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
+  void lr(double lr) {
+    options changed = options_;
+    changed.lr = lr;
+    check_fields("optimizer", changed);
+    options_ = changed;
+  }
+
+  /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
+  [[nodiscard]] std::string describe() const;
+
+private:
+  optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters);
+
+  void bind(const Chain& chain, std::vector<parameter<T>>& parameters);
+  void allocate();
+
+  void take_gradient(std::size_t i, std::span<const T> g) {
+    if (i >= gradients_.size()) return;  // counted, and refused in take_step
+    const auto& p = store_->parameters[i];
+    if (!g.data() || g.size() != p.size)
+      throw error("step", g.data() ? "Expected a gradient of " + std::to_string(p.size) + " elements for '" +
+                                         p.info.name + "' with shape " + to_text(std::span(p.info.shape)) +
+                                         ". Received " + std::to_string(g.size()) + "."
+                                   : "Expected a gradient for '" + p.info.name + "'. Received none.");
+    if (std::less<const T*>()(g.data(), p.data + p.size) && std::less<const T*>()(p.data, g.data() + g.size()))
+      throw error("step", "Expected a gradient in memory of its own for '" + p.info.name +
+                              "'. Received one that overlaps the parameter.");
+    gradients_[i] = g.data();
+  }
+  void take_step(std::size_t gradient_count);
+
+  [[nodiscard]] context context_at(long step, std::size_t path) const {
+    const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
+    return {.step = step,
+            .lr = options_.lr * warm,
+            .weight_decay = options_.weight_decay,
+            .warmup_steps = options_.warmup_steps,
+            .beta = {},
+            .weight_lr_power = options_.weight_lr_power,
+            .r = options_.r,
+            .weight_sum = weight_sums_[path]};
+  }
+
+  void check_averages(std::string_view where, std::optional<std::size_t> only_path = {}) const;
+  void average_into(std::size_t i, T* out) const;
+
+  typename plan::leaves_type leaves_;
+  options options_;
+  long steps_ = 0;
+  std::array<double, plan::path_count> weight_sums_{};
+  typename plan::scalars_type scalars_{};  ///< one array a path
+  std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();
+
+  std::array<std::vector<std::size_t>, plan::path_count> members_;  ///< parameters by path
+  std::vector<const T*> gradients_;
+  std::vector<T*> updates_;  ///< where a parameter's update crosses its barriers
+  std::span<T> scratch_;     ///< of tensor-wise transforms
+  detail::aligned_array<T> scratch_memory_;
+  std::size_t scratch_elements_ = 0;
+  std::vector<double> partial_sums_;
+  std::vector<T> rollback_;
+};
+
+template <class Given, class T>
+optimizer(Given, std::vector<parameter<T>>, options)
+    -> optimizer<decltype(detail::bindable<Given>::links(std::declval<Given>())), T, detail::bindable<Given>::fused>;
+
+}  // namespace thalweg
+
+#include <thalweg/core/engine.hpp>

@@ -1,0 +1,132 @@
+// One pass over memory: consecutive element-wise kernels, inlined into each other. Every array is read once and
+// written once; only here and in the tensor-wise transforms are arrays written at all.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <tuple>
+#include <utility>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg::detail {
+
+/// The arrays of one parameter that a pass touches. `update` is scratch: it carries the update over a barrier.
+template <class T>
+struct arrays {
+  const T* gradient;
+  T* update;
+  T* parameter;
+  T* const* states;
+};
+
+/// A kernel and how many of the pass's state arrays are its own.
+template <std::size_t Arrays, class Kernel>
+struct bound_kernel {
+  static constexpr std::size_t count = Arrays;
+  Kernel kernel;
+};
+
+/// What a pass reads and writes besides its states.
+struct traffic {
+  bool from_gradient;     ///< the update begins as the gradient, not as what an earlier pass left
+  bool writes_update;     ///< a barrier follows
+  bool writes_parameter;  ///< the chain ends here
+  bool writes_states = true;
+};
+
+template <class V>
+struct register_of;
+template <class T>
+struct register_of<number<T>> {
+  static constexpr std::size_t width = 1;
+  static number<T> load(const T* from) { return *from; }
+  static void store(T* to, number<T> v) { *to = v.value(); }
+};
+template <class T, class A>
+struct register_of<number<xsimd::batch<T, A>>> {
+  static constexpr std::size_t width = xsimd::batch<T, A>::size;
+  static number<xsimd::batch<T, A>> load(const T* from) { return xsimd::batch<T, A>::load_unaligned(from); }
+  static void store(T* to, number<xsimd::batch<T, A>> v) { v.value().store_unaligned(to); }
+};
+
+template <std::size_t First, class V, std::size_t N>
+[[gnu::always_inline]] inline void run_kernels(element<V>&, std::array<V, N>&) {}
+
+template <std::size_t First, class V, std::size_t N, class Bound, class... Behind>
+[[gnu::always_inline]] inline void run_kernels(element<V>& e, std::array<V, N>& s, const Bound& bound,
+                                               const Behind&... behind) {
+  [&]<std::size_t... J>(std::index_sequence<J...>) {
+    const auto result = bound.kernel(e, s[First + J]...);
+    if constexpr (requires { result.parameter; }) e.parameter = result.parameter;
+    else e.update = result.value;
+    ((s[First + J] = V(std::get<J>(result.states))), ...);
+  }(std::make_index_sequence<Bound::count>());
+  run_kernels<First + Bound::count>(e, s, behind...);
+}
+
+// `n` is a multiple of the register's width. All loads come before all stores: arrays that start at the same offset
+// modulo 4 KiB then cost nothing.
+template <class V, traffic Traffic, class T, class... Bound>
+[[gnu::flatten, gnu::noinline]] void run_whole_registers(std::size_t n, arrays<T> a, Bound... bound) {
+  using registers = register_of<V>;
+  constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
+  std::array<T*, count> states;
+  std::copy_n(a.states, count, states.begin());
+  for (std::size_t i = 0; i < n; i += registers::width) {
+    element<V> e{.update = V(), .gradient = registers::load(a.gradient + i), .parameter = registers::load(a.parameter + i)};
+    e.update = Traffic.from_gradient ? e.gradient : registers::load(a.update + i);
+    std::array<V, count> s;
+    for (std::size_t j = 0; j < count; ++j) s[j] = registers::load(states[j] + i);
+    run_kernels<0>(e, s, bound...);
+    if constexpr (Traffic.writes_states)
+      for (std::size_t j = 0; j < count; ++j) registers::store(states[j] + i, s[j]);
+    if constexpr (Traffic.writes_parameter) registers::store(a.parameter + i, e.parameter);
+    if constexpr (Traffic.writes_update) registers::store(a.update + i, e.update);
+  }
+}
+
+/// Runs kernels over n elements. The rest that fills no register is computed in one as well, by way of a small copy:
+/// an element's result does not depend on where in its array it stands.
+template <class V, traffic Traffic, class T, class... Bound>
+void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
+  constexpr std::size_t width = register_of<V>::width;
+  constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
+  const std::size_t rest = n % width, whole = n - rest;
+  if (whole) run_whole_registers<V, Traffic, T, Bound...>(whole, a, bound...);
+  if (rest) {
+    T copies[count + 3][width] = {};
+    T* states[count + 1];
+    for (std::size_t j = 0; j < count; ++j) std::copy_n(a.states[j] + whole, rest, states[j] = copies[j]);
+    T *const gradient = copies[count], *const update = copies[count + 1], *const parameter = copies[count + 2];
+    std::copy_n(a.gradient + whole, rest, gradient);
+    std::copy_n(a.parameter + whole, rest, parameter);
+    if constexpr (!Traffic.from_gradient) std::copy_n(a.update + whole, rest, update);
+    run_whole_registers<V, Traffic, T, Bound...>(width, arrays<T>{gradient, update, parameter, states}, bound...);
+    if constexpr (Traffic.writes_states)
+      for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + whole);
+    if constexpr (Traffic.writes_parameter) std::copy_n(parameter, rest, a.parameter + whole);
+    if constexpr (Traffic.writes_update) std::copy_n(update, rest, a.update + whole);
+  }
+}
+
+/// Σ kernel(element) in double, in an order that depends on n alone.
+template <class T, class Kernel>
+double run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, Kernel kernel) {
+  constexpr std::size_t lanes = 8;
+  using real = number<double>;
+  real sums[lanes] = {};
+  const auto add = [&](std::size_t i, std::size_t lane) {
+    sums[lane] += kernel(element<real>{update[i], gradient[i], parameter[i]});
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) add(i + lane, lane);
+  for (; i < n; ++i) add(i, i % lanes);
+  double sum = 0;
+  for (const auto& s : sums) sum += s.value();
+  return sum;
+}
+
+}  // namespace thalweg::detail

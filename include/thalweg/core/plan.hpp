@@ -1,0 +1,163 @@
+// A chain laid out for execution, all at compile time: complete paths, their stages, their slots of state.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/path.hpp>
+
+namespace thalweg::detail {
+
+template <class Leaves, class Path>
+struct path_plan;
+
+/// One way through the chain, from the gradient to the parameters.
+template <class... Leaves, std::size_t... Leaf>
+struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
+  static constexpr std::size_t positions = sizeof...(Leaf);
+  static constexpr std::array<std::size_t, positions> leaf{Leaf...};
+  template <std::size_t Position>
+  using transform_at = std::tuple_element_t<leaf[Position], std::tuple<Leaves...>>;
+  template <class Transform>
+  using slots = thalweg::states_of<Transform>;
+
+  static constexpr std::array<kind, positions> kinds{kind_of<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>()...};
+  static constexpr std::array<std::size_t, positions> arrays{
+      slots<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>::arrays...};
+  static constexpr std::array<std::size_t, positions> scalars{
+      slots<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>::scalars...};
+  static constexpr std::array<bool, positions> writes{
+      terminal<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>...};
+
+  static constexpr std::size_t sum(const std::array<std::size_t, positions>& counts, std::size_t end) {
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < end; ++i) total += counts[i];
+    return total;
+  }
+  static constexpr std::size_t array_count = sum(arrays, positions);
+  static constexpr std::size_t scalar_count = sum(scalars, positions);
+
+  template <bool Fused>
+  static constexpr auto stages = cut<Fused, std::tuple_element_t<Leaf, std::tuple<Leaves...>>...>();
+
+  /// Whether the update at `position` is no longer the gradient itself.
+  static constexpr bool changed_before(std::size_t position) {
+    for (std::size_t i = 0; i < position; ++i)
+      if (kinds[i] != kind::contextual) return true;
+    return false;
+  }
+  static constexpr bool has_kernels(stage s) {
+    for (std::size_t i = s.begin; i < s.end; ++i)
+      if (kinds[i] != kind::contextual) return true;
+    return false;
+  }
+  static constexpr bool contains(std::size_t l) { return ((l == Leaf) || ...); }
+  static constexpr std::size_t position_of(std::size_t l) {
+    for (std::size_t i = 0; i < positions; ++i)
+      if (leaf[i] == l) return i;
+    return positions;
+  }
+
+  /// f(transform) for each position.
+  template <class F>
+  static void for_each_transform(const std::tuple<Leaves...>& leaves, F f) {
+    (f(std::get<Leaf>(leaves)), ...);
+  }
+  /// f(transform, slot) for each slot of state, in the order of the path.
+  template <class F>
+  static void for_each_slot(const std::tuple<Leaves...>& leaves, F f) {
+    for_each_transform(leaves, [&]<class Transform>(const Transform& t) {
+      [&]<class... Slots>([[maybe_unused]] state<Slots...> declared) {
+        (f(t, Slots()), ...);
+      }(slots<Transform>());
+    });
+  }
+
+  static constexpr bool only_the_last_writes() {
+    for (std::size_t i = 0; i + 1 < positions; ++i)
+      if (writes[i]) return false;
+    return true;
+  }
+
+  /// Whether something behind `position` reads what the transform there feeds.
+  template <class Fed>
+  static constexpr bool read_behind(std::size_t position) {
+    constexpr std::array<bool, positions> reads{[] {
+      using transform = std::tuple_element_t<Leaf, std::tuple<Leaves...>>;
+      if constexpr (requires { typename transform::reads; }) return std::is_same_v<typename transform::reads, Fed>;
+      else return false;
+    }()...};
+    for (std::size_t i = position + 1; i < positions; ++i)
+      if (reads[i]) return true;
+    return false;
+  }
+};
+
+// A path that does not write the parameters ends in the chain's implicit last leaf, `apply_update`.
+template <class Leaves, std::size_t End, std::size_t... Leaf>
+constexpr auto completed(path<Leaf...>) {
+  if constexpr ((terminal<std::tuple_element_t<Leaf, Leaves>> || ...)) return path<Leaf...>();
+  else return path<Leaf..., End>();
+}
+
+template <class Chain, bool Fused>
+struct plan {
+  using written_leaves = decltype(leaves(std::declval<const Chain&>()));
+  using leaves_type = decltype(std::tuple_cat(std::declval<written_leaves>(), std::tuple<apply_update>()));
+  static constexpr std::size_t leaf_count = std::tuple_size_v<written_leaves>;
+
+  template <class... Paths>
+  static auto plans_of(path_list<Paths...>)
+      -> std::tuple<path_plan<leaves_type, decltype(completed<leaves_type, leaf_count>(Paths()))>...>;
+  using paths = decltype(plans_of(typename layout<0, Chain>::paths()));
+  static constexpr std::size_t path_count = std::tuple_size_v<paths>;
+  template <std::size_t P>
+  using path_at = std::tuple_element_t<P, paths>;
+
+  template <class... Paths>
+  static auto scalars_of(std::tuple<Paths...>*) -> std::tuple<std::array<double, Paths::scalar_count>...>;
+  using scalars_type = decltype(scalars_of(static_cast<paths*>(nullptr)));
+
+  template <class F>
+  static constexpr void for_each_path(F f) {
+    [&]<std::size_t... P>(std::index_sequence<P...>) {
+      (f(std::integral_constant<std::size_t, P>()), ...);
+    }(std::make_index_sequence<path_count>());
+  }
+  template <class F>
+  static constexpr void for_each_leaf(F f) {
+    [&]<std::size_t... L>(std::index_sequence<L...>) {
+      (f(std::integral_constant<std::size_t, L>()), ...);
+    }(std::make_index_sequence<leaf_count>());
+  }
+
+  template <std::size_t Leaf>
+  using leaf_type = std::tuple_element_t<Leaf, leaves_type>;
+
+  template <std::size_t Leaf, class... Paths>
+  static constexpr bool is_read(std::tuple<Paths...>*) {
+    if constexpr (requires { typename leaf_type<Leaf>::feeds; })
+      return (Paths::template read_behind<typename leaf_type<Leaf>::feeds>(Paths::position_of(Leaf)) || ...);
+    else return true;
+  }
+  template <class... Paths>
+  static constexpr bool terminals_are_last(std::tuple<Paths...>*) {
+    return (Paths::only_the_last_writes() && ...);
+  }
+
+  static_assert(terminals_are_last(static_cast<paths*>(nullptr)),
+                "thalweg: something stands after a transform that has written the parameters; the terminal transform "
+                "(apply_update, update_by_schedule_free, …) must be the last of its chain");
+  static_assert([]<std::size_t... L>(std::index_sequence<L...>) {
+    return (is_read<L>(static_cast<paths*>(nullptr)) && ...);
+  }(std::make_index_sequence<leaf_count>()),
+                "thalweg: nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before "
+                "a transform that reads beta, such as update_by_schedule_free");
+};
+
+}  // namespace thalweg::detail

@@ -1,0 +1,51 @@
+// Where an optimizer's arrays live: the user's parameters, and one allocation for the state.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thalweg/core/tensor.hpp>
+
+namespace thalweg::detail {
+
+constexpr std::size_t alignment = 64;  // a cache line and the widest register
+
+struct aligned_delete {
+  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
+};
+template <class T>
+using aligned_array = std::unique_ptr<T[], aligned_delete>;
+
+template <class T>
+aligned_array<T> allocate(std::size_t n) {
+  return aligned_array<T>(static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(alignment))));
+}
+
+/// One parameter, bound: the user's memory, its state arrays in the order of its path, and the path it takes.
+template <class T>
+struct bound_parameter {
+  parameter_info info;
+  T* data = nullptr;
+  std::size_t size = 0;
+  std::size_t path = 0;
+  bool averaged = false;  ///< its path ends in a transform that keeps an average
+  std::vector<T*> states;
+  std::vector<std::string> state_names;  ///< `transform.slot`, unique within the parameter
+};
+
+/// Everything that outlives a move of the optimizer, so that an evaluation point may.
+template <class T>
+struct storage {
+  std::vector<bound_parameter<T>> parameters;
+  aligned_array<T> states;
+  std::size_t state_elements = 0;
+  std::vector<std::vector<T>> held_back;  ///< y of the averaged parameters, while they hold x
+  bool at_evaluation_point = false;
+};
+
+}  // namespace thalweg::detail

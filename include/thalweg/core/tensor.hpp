@@ -1,0 +1,66 @@
+// What the user brings (parameters) and what a tensor-wise transform sees (a tensor): views, never copies.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <numeric>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace thalweg {
+
+/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone.
+enum class role { hidden, embedding, head };
+
+/// How a matrix lies in memory. C arrays, xtensor and PyTorch are row-major, Eigen's matrices column-major.
+enum class storage_order { row_major, column_major };
+
+constexpr std::string_view to_text(role r) {
+  return r == role::hidden ? "hidden" : r == role::embedding ? "embedding" : "head";
+}
+
+constexpr std::size_t element_count(std::span<const std::size_t> shape) {
+  return std::accumulate(shape.begin(), shape.end(), std::size_t{1}, std::multiplies<>());
+}
+
+/// A view of memory that the user owns and that stays where it is while the optimizer lives.
+///
+///     parameter<float> w{.name = "w", .shape = {128, 784}, .data = weights.data()};
+///     parameter<float> e{.name = "embedding", .shape = {50257, 768}, .role = role::embedding, .data = table};
+template <class T>
+struct parameter {
+  std::string name;
+  std::vector<std::size_t> shape;
+  thalweg::role role = role::hidden;
+  T* data = nullptr;
+  storage_order order = storage_order::row_major;
+};
+
+/// What routes and checks see of a parameter: everything but its memory.
+struct parameter_info {
+  std::string name;
+  std::vector<std::size_t> shape;
+  thalweg::role role = role::hidden;
+  storage_order order = storage_order::row_major;
+
+  [[nodiscard]] std::size_t size() const { return element_count(shape); }
+};
+
+/// One parameter's update, as a tensor-wise transform sees it. N-D filters read as (first, rest) matrices.
+template <class T>
+struct tensor {
+  T* data;
+  std::span<const std::size_t> shape;
+  storage_order order = storage_order::row_major;
+  std::string_view name;  ///< of the parameter
+
+  [[nodiscard]] constexpr std::size_t rank() const { return shape.size(); }
+  [[nodiscard]] constexpr std::size_t size() const { return element_count(shape); }
+  [[nodiscard]] constexpr std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }
+  [[nodiscard]] constexpr std::size_t cols() const { return element_count(shape.subspan(shape.empty() ? 0 : 1)); }
+  [[nodiscard]] constexpr std::span<T> values() const { return {data, size()}; }
+};
+
+}  // namespace thalweg

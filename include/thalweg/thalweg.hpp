@@ -1,0 +1,40 @@
+// thalweg: optimizers as values. The one header to include; Eigen, xtensor and trainers have adaptors of their own.
+#pragma once
+
+#include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/unfused.hpp>
+
+#include <thalweg/transforms/amuse_beta.hpp>
+#include <thalweg/transforms/clip_by_global_norm.hpp>
+#include <thalweg/transforms/cosine.hpp>
+#include <thalweg/transforms/decay_weights.hpp>
+#include <thalweg/transforms/ema.hpp>
+#include <thalweg/transforms/heavyball_momentum.hpp>
+#include <thalweg/transforms/linear.hpp>
+#include <thalweg/transforms/nesterov_ema.hpp>
+#include <thalweg/transforms/nesterov_momentum.hpp>
+#include <thalweg/transforms/orthogonalize_update.hpp>
+#include <thalweg/transforms/scale.hpp>
+#include <thalweg/transforms/scale_by_adam.hpp>
+#include <thalweg/transforms/scale_by_exp_avg_sq.hpp>
+#include <thalweg/transforms/scale_by_lion.hpp>
+#include <thalweg/transforms/scale_by_rms.hpp>
+#include <thalweg/transforms/scale_by_rss.hpp>
+#include <thalweg/transforms/scale_by_sign.hpp>
+#include <thalweg/transforms/scale_lr.hpp>
+#include <thalweg/transforms/tensorwise.hpp>
+#include <thalweg/transforms/update_by_schedule_free.hpp>
+#include <thalweg/transforms/warmup.hpp>
+#include <thalweg/transforms/warmup_stable_decay.hpp>
+#include <thalweg/recipes/adagrad.hpp>
+#include <thalweg/recipes/adam.hpp>
+#include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/lion.hpp>
+#include <thalweg/recipes/muon.hpp>
+#include <thalweg/recipes/rmsprop.hpp>
+#include <thalweg/recipes/sf_adamw.hpp>
+#include <thalweg/recipes/sf_muon.hpp>
+#include <thalweg/recipes/sf_sgd.hpp>
+#include <thalweg/recipes/sgd.hpp>

@@ -1,0 +1,64 @@
+#include <thalweg/core/describe.hpp>
+
+#include <algorithm>
+#include <array>
+
+#include <thalweg/core/error.hpp>
+
+namespace thalweg::detail {
+
+namespace {
+
+// Columns are counted in code points, so that names in any script line up.
+std::size_t width(const std::string& text) {
+  return std::ranges::count_if(text, [](unsigned char c) { return (c & 0xC0) != 0x80; });
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const auto& w : words) text += (text.empty() ? "" : ", ") + w;
+  return text.empty() ? "-" : text;
+}
+
+std::string with_unit(std::size_t bytes) {
+  const char* const units[] = {" B", " KiB", " MiB", " GiB", " TiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit < 4; ++unit) value /= 1024;
+  return to_text(static_cast<double>(static_cast<long>(value * 10 + 0.5)) / 10) + units[unit];
+}
+
+}  // namespace
+
+std::string table(const description& d) {
+  using line = std::array<std::string, 6>;
+  std::vector<line> lines{{"parameter", "shape", "role", "chain", "state", "bytes"}};
+  for (const auto& r : d.rows)
+    lines.push_back({r.parameter, r.shape, r.role, r.chain, joined(r.states), std::to_string(r.bytes)});
+
+  std::array<std::size_t, 6> widths{};
+  for (const auto& l : lines)
+    for (std::size_t i = 0; i < l.size(); ++i) widths[i] = std::max(widths[i], width(l[i]));
+
+  std::string text = d.header + "\n\n";
+  for (std::size_t n = 0; n < lines.size(); ++n) {
+    std::string row;
+    for (std::size_t i = 0; i < lines[n].size(); ++i) {
+      const std::string pad(widths[i] - width(lines[n][i]), ' ');
+      const bool number = i + 1 == lines[n].size();
+      row += (i ? "  " : "") + (number ? pad + lines[n][i] : lines[n][i] + pad);
+    }
+    text += row + "\n";
+    if (n == 0) text += std::string(width(row), '-') + "\n";
+  }
+
+  text += "\n";
+  for (const auto& p : d.paths) text += "chain    " + p.chain + (p.scalars.empty() ? "" : "\n         " + joined(p.scalars)) + "\n";
+  text += "memory   parameters " + with_unit(d.parameter_bytes) + ", state " + with_unit(d.state_bytes) + ", scratch " +
+          with_unit(d.scratch_bytes);
+  if (d.rollback_bytes)
+    text += ", rollback " + with_unit(d.rollback_bytes) + " (a tensor-wise function may throw; noexcept saves this)";
+  return text + "\n";
+}
+
+}  // namespace thalweg::detail

@@ -1,0 +1,22 @@
+// rmsprop: the gradient over its running root mean square.
+#pragma once
+
+#include <thalweg/core/chain.hpp>
+#include <thalweg/transforms/decay_weights.hpp>
+#include <thalweg/transforms/scale_by_rms.hpp>
+
+namespace thalweg::recipes {
+
+struct rmsprop_options {
+  double beta = 0.99;
+  double epsilon = 1e-8;
+};
+
+/// torch.optim.RMSprop without momentum; the decay is an L2 penalty.
+///
+///     auto opt = optimizer(recipes::rmsprop(), parameters, {.lr = 0.01});
+constexpr auto rmsprop(rmsprop_options o = {}) {
+  return decay_weights{} | scale_by_rms{.beta = o.beta, .epsilon = o.epsilon} | apply_update{};
+}
+
+}  // namespace thalweg::recipes

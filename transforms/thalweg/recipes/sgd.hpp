@@ -1,0 +1,21 @@
+// sgd: stochastic gradient descent with momentum.
+#pragma once
+
+#include <thalweg/core/chain.hpp>
+#include <thalweg/transforms/decay_weights.hpp>
+#include <thalweg/transforms/heavyball_momentum.hpp>
+
+namespace thalweg::recipes {
+
+struct sgd_options {
+  double momentum = 0.9;
+};
+
+/// torch.optim.SGD: the decay is an L2 penalty, before the momentum.
+///
+///     auto opt = optimizer(recipes::sgd({.momentum = 0.9}), parameters, {.lr = 0.1, .weight_decay = 1e-4});
+constexpr auto sgd(sgd_options o = {}) {
+  return decay_weights{} | heavyball_momentum{.beta = o.momentum} | apply_update{};
+}
+
+}  // namespace thalweg::recipes

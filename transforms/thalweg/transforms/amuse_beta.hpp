@@ -1,0 +1,45 @@
+// amuse_beta: AMUSE's interpolation, which moves the gradients' point from the fast sequence towards the average.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// β_t = β₁ until step T₀ (the end of the warm-up), then
+/// β_t = 1 - S^ρ·(1-β₁)  with  S = c_t·(1-c_T₀) / (c_T₀·(1-c_t)),
+/// which for equal weights is (T₀-1)/(t-1). c is the average's weight.
+///
+/// | field | default | range    | source                                  |
+/// |-------|---------|----------|-----------------------------------------|
+/// | beta1 | 0.6     | (0, 1]   | AMUSE, arXiv 2605.22432, Llama 124M     |
+/// | rho   | 0.8     | [0, inf) | the same; 0 keeps β₁, larger is sooner  |
+///
+/// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs a warm-up; S is held at 1 where a
+/// learning rate that was raised later would carry it above. State: the scalar `warmup_average_weight`, c_T₀.
+///
+///     auto c = orthogonalize_update{} | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{};
+struct amuse_beta {
+  double beta1 = 0.6;
+  double rho = 0.8;
+  static constexpr auto fields = std::tuple{field{"beta1", &amuse_beta::beta1, above(0).to(1)},
+                                            field{"rho", &amuse_beta::rho, non_negative}};
+
+  using states = state<scalar<"warmup_average_weight">>;
+  using feeds = interpolation_beta;
+
+  constexpr auto at(context c, double at_warmup) const {
+    if (c.warmup_steps < 1)
+      throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received " +
+                                    to_text(c.warmup_steps) + ". Give the optimizer {.warmup_steps = ...}.");
+    const double now = c.average_weight();
+    if (c.step <= c.warmup_steps) {
+      c.beta = beta1;
+      return next(c, now);
+    }
+    const double ratio = now < 1 ? now * (1 - at_warmup) / (at_warmup * (1 - now)) : 1.0;
+    c.beta = 1 - pow(min(1.0, ratio), rho) * (1 - beta1);
+    return next(c, at_warmup);
+  }
+};
+
+}  // namespace thalweg

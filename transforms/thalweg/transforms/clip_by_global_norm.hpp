@@ -1,0 +1,32 @@
+// clip_by_global_norm: no update longer than a bound, over all parameters together.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update u·min(1, max_norm/‖u‖), with the norm over every parameter that passes here
+///
+/// | field    | default | range     | source                          |
+/// |----------|---------|-----------|---------------------------------|
+/// | max_norm | 1       | (0, inf)  | Pascanu et al., arXiv 1211.5063 |
+///
+/// Model-wise: in a route's branch the norm is that branch's. A NaN anywhere makes every update NaN, an infinity NaN
+/// where it stands and 0 elsewhere: nothing is hidden.
+///
+///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};
+struct clip_by_global_norm {
+  double max_norm = 1;
+  static constexpr auto fields = std::tuple{field{"max_norm", &clip_by_global_norm::max_norm, positive}};
+
+  constexpr auto reduce(const context&) const {
+    return []<class T>(element<T> e) { return e.update * e.update; };
+  }
+
+  constexpr auto at(const context&, double sum_of_squares) const noexcept {
+    const double norm = sqrt(sum_of_squares);
+    return [by = norm <= max_norm ? 1 : max_norm / norm]<class T>(element<T> e) { return next(T(by) * e.update); };
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,29 @@
+// linear: a straight line down to the last learning rate.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← lr·(1 - (1-final)·p),  p = min(1, (t-1)/steps)
+///
+/// | field | default | range    |
+/// |-------|---------|----------|
+/// | steps | 1       | [1, inf) |
+/// | final | 0       | [0, 1]   |
+///
+///     auto c = linear{.steps = 10000, .final = 0.1} | scale_by_adam{};
+struct linear {
+  long steps = 1;
+  double final = 0;
+  static constexpr auto fields = std::tuple{field{"steps", &linear::steps, from(1)},
+                                            field{"final", &linear::final, from(0).to(1)}};
+
+  constexpr context at(context c) const {
+    const double progress = min(1.0, static_cast<double>(c.step - 1) / static_cast<double>(steps));
+    c.lr *= 1 - (1 - final) * progress;
+    return c;
+  }
+};
+
+}  // namespace thalweg

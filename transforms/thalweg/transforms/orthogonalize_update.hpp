@@ -1,0 +1,149 @@
+// orthogonalize_update: Muon's step, the nearest semi-orthogonal matrix to the update.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// One step of a quintic Newton–Schulz iteration: X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ.
+struct quintic {
+  double a, b, c;
+};
+
+/// A published choice of steps. With more steps than it has, the last one repeats.
+struct coefficient_set {
+  std::string_view name;
+  std::array<quintic, 5> steps;
+  std::size_t count;
+  bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
+
+  [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
+};
+
+/// Keller Jordan's, of Muon: fast, singular values end between about 0.7 and 1.2.
+inline constexpr coefficient_set jordan{"jordan", {{{3.4445, -4.7750, 2.0315}}}, 1};
+
+/// Polar Express (Amsel et al., arXiv 2505.16932), with the authors' safety factor 1.01 in all but the last.
+inline constexpr coefficient_set polar_express = [] {
+  coefficient_set set{"polar_express",
+                      {{{8.28721201814563, -23.595886519098837, 17.300387312530933},
+                        {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
+                        {3.9486908534822946, -2.908902115962949, 0.5518191394370137},
+                        {3.3184196573706015, -2.488488024314874, 0.51004894012372},
+                        {2.300652019954817, -1.6689039845747493, 0.4188073119525673}}},
+                      5};
+  for (std::size_t i = 0; i < 4; ++i) {
+    const double s = 1.01;
+    set.steps[i].a /= s;
+    set.steps[i].b /= s * s * s;
+    set.steps[i].c /= s * s * s * s * s;
+  }
+  return set;
+}();
+
+/// HeavyBall's five.
+inline constexpr coefficient_set heavyball{"heavyball",
+                                           {{{4.0848, -6.8946, 2.9270},
+                                             {3.9505, -6.3029, 2.6377},
+                                             {3.7418, -5.5913, 2.3037},
+                                             {2.8769, -3.1427, 1.2046},
+                                             {2.8366, -3.0525, 1.2012}}},
+                                           5};
+
+/// CANS (Grishina et al., arXiv 2506.10935): Chebyshev-optimal steps.
+inline constexpr coefficient_set cans{"cans",
+                                      {{{8.4703, -25.1081, 18.6293},
+                                        {4.1828, -3.1087, 0.5806},
+                                        {3.9619, -2.9541, 0.5630},
+                                        {3.2866, -2.4647, 0.5074},
+                                        {2.2737, -1.6447, 0.4162}}},
+                                      5};
+
+/// Turbo-Muon (Boissin et al., 2025): four steps behind a rescaling of the columns.
+inline constexpr coefficient_set turbo_muon{"turbo_muon",
+                                            {{{4.0098, -7.0585, 2.4635},
+                                              {3.4585, -5.5479, 2.5959},
+                                              {2.7573, -3.2939, 1.4254},
+                                              {2.7215, -3.0494, 1.3169}}},
+                                            4,
+                                            true};
+
+inline std::string to_text(const coefficient_set& set) { return std::string(set.name); }
+
+/// Scale rules: what the orthogonal matrix is multiplied with.
+struct spectral {};  ///< √max(1, rows/cols): Muon
+struct match_rms {   ///< rms·√max(rows, cols): AMUSE, Moonlight (arXiv 2502.16982); steps as long as Adam's
+  double rms = 0.2;
+  static constexpr auto fields = std::tuple{field{"rms", &match_rms::rms, positive}};
+};
+struct none {};
+using scale_rule = std::variant<spectral, match_rms, none>;
+
+constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t cols) {
+  const auto m = static_cast<double>(rows), n = static_cast<double>(cols);
+  if (const auto* match = std::get_if<match_rms>(&rule)) return match->rms * sqrt(max(m, n));
+  return std::holds_alternative<spectral>(rule) ? sqrt(max(1.0, m / n)) : 1.0;
+}
+
+namespace detail {
+/// The iteration itself, in place, on a row-major matrix. `scratch` holds newton_schulz_scratch(rows, cols) numbers.
+std::size_t newton_schulz_scratch(std::size_t rows, std::size_t cols);
+void newton_schulz(float* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
+                   double epsilon, double scale, std::span<float> scratch) noexcept;
+void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
+                   double epsilon, double scale, std::span<double> scratch) noexcept;
+}  // namespace detail
+
+/// update scale·UVᵀ for u = UΣVᵀ, approximately: X = u/(‖u‖_F + ε), then `steps` Newton–Schulz steps
+///
+/// Filters of more than two dimensions are viewed as (first, rest); tall matrices are transposed for the iteration.
+/// A zero matrix stays zero; where ‖u‖_F is not far above ε the result is shorter; NaN and infinity make NaN.
+///
+/// | field        | default    | range    | source                                           |
+/// |--------------|------------|----------|--------------------------------------------------|
+/// | scale        | spectral{} |          | Muon (Jordan 2024); AMUSE uses match_rms{0.2}    |
+/// | coefficients | jordan     |          | Muon                                             |
+/// | steps        | 5          | [1, 100] | Muon                                             |
+/// | epsilon      | 1e-7       | (0, 1)   | Muon                                             |
+///
+/// Throws at binding where a parameter has fewer than two dimensions.
+///
+///     auto muon = nesterov_ema{} | orthogonalize_update{.scale = match_rms{0.2}, .coefficients = polar_express};
+struct orthogonalize_update {
+  scale_rule scale = spectral{};
+  coefficient_set coefficients = jordan;
+  long steps = 5;
+  double epsilon = 1e-7;
+  static constexpr auto fields = std::tuple{field{"scale", &orthogonalize_update::scale},
+                                            field{"coefficients", &orthogonalize_update::coefficients},
+                                            field{"steps", &orthogonalize_update::steps, from(1).to(100)},
+                                            field{"epsilon", &orthogonalize_update::epsilon, above(0).below(1)}};
+
+  void check(const parameter_info& p) const {
+    if (p.shape.size() < 2)
+      throw error("orthogonalize_update", "Expected rank >= 2. Received '" + p.name + "' with shape " +
+                                              to_text(std::span(p.shape)) +
+                                              ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
+  }
+
+  [[nodiscard]] static std::size_t scratch(const parameter_info& p) {
+    return detail::newton_schulz_scratch(p.shape.front(), p.size() / p.shape.front());
+  }
+
+  template <class T>
+  void apply(const context&, tensor<T> update, std::span<T> scratch) const noexcept {
+    const std::size_t rows = update.rows(), cols = update.cols();
+    const bool columns_first = update.order == storage_order::column_major;  // in memory it is the transposed matrix
+    detail::newton_schulz(update.data, columns_first ? cols : rows, columns_first ? rows : cols, coefficients, steps,
+                          epsilon, factor(scale, rows, cols), scratch);
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,34 @@
+// scale_by_rms: RMSprop's running root mean square, without bias correction.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// v ← β·v + (1-β)·u²,  update u / (√v + ε)
+///
+/// | field   | default | range  | source                                       |
+/// |---------|---------|--------|----------------------------------------------|
+/// | beta    | 0.99    | [0, 1) | torch.optim.RMSprop's alpha; Hinton used 0.9 |
+/// | epsilon | 1e-8    | [0, 1) | torch.optim.RMSprop                          |
+///
+/// State: `second_moment`, from zero.
+///
+///     auto rmsprop = scale_by_rms{.beta = 0.9} | apply_update{};
+struct scale_by_rms {
+  double beta = 0.99;
+  double epsilon = 1e-8;
+  static constexpr auto fields = std::tuple{field{"beta", &scale_by_rms::beta, from(0).below(1)},
+                                            field{"epsilon", &scale_by_rms::epsilon, from(0).below(1)}};
+
+  using states = state<zeros<"second_moment">>;
+
+  constexpr auto at(const context&) const {
+    return [*this]<class T>(element<T> e, T second) {
+      second = lerp(e.update * e.update, second, beta);
+      return next(e.update / (sqrt(second) + T(epsilon)), second);
+    };
+  }
+};
+
+}  // namespace thalweg

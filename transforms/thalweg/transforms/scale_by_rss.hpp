@@ -1,0 +1,35 @@
+// scale_by_rss: AdaGrad's root of the sum of squares.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// s ← s + u²,  update u / (√s + ε)
+///
+/// | field   | default | range    | source                                                     |
+/// |---------|---------|----------|------------------------------------------------------------|
+/// | initial | 0       | [0, inf) | torch.optim.Adagrad; TensorFlow and optax start at 0.1     |
+/// | epsilon | 1e-10   | [0, 1)   | torch.optim.Adagrad; Duchi et al., JMLR 12 (2011)          |
+///
+/// State: `sum_of_squares`, from `initial`.
+///
+///     auto adagrad = scale_by_rss{.initial = 0.1} | apply_update{};
+struct scale_by_rss {
+  double initial = 0;
+  double epsilon = 1e-10;
+  static constexpr auto fields =
+      std::tuple{field{"initial", &scale_by_rss::initial, non_negative},
+                 field{"epsilon", &scale_by_rss::epsilon, from(0).below(1)}};
+
+  using states = state<filled<"sum_of_squares", &scale_by_rss::initial>>;
+
+  constexpr auto at(const context&) const {
+    return [*this]<class T>(element<T> e, T sum) {
+      sum = sum + e.update * e.update;
+      return next(e.update / (sqrt(sum) + T(epsilon)), sum);
+    };
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,25 @@
+// scale_lr: a learning rate of its own, relative to the optimizer's.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← by·lr, for what is downstream. In a route's branch it acts on that branch alone, also in what follows the route.
+///
+/// | field | default | range    |
+/// |-------|---------|----------|
+/// | by    | 1       | [0, inf) |
+///
+///     auto c = route(when(hidden_matrix, scale_by_sign{}), otherwise(scale_lr{.by = 0.5} | scale_by_adam{}));
+struct scale_lr {
+  double by = 1;
+  static constexpr auto fields = std::tuple{field{"by", &scale_lr::by, non_negative}};
+
+  constexpr context at(context c) const {
+    c.lr *= by;
+    return c;
+  }
+};
+
+}  // namespace thalweg

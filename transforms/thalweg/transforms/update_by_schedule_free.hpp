@@ -1,0 +1,65 @@
+// update_by_schedule_free: the end of a chain that averages its iterates instead of lowering its learning rate.
+#pragma once
+
+#include <string_view>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// Where weight decay acts: on the fast sequence z, or on y, where the gradient is taken.
+enum class decay_point { z, y };
+
+constexpr std::string_view to_text(decay_point point) { return point == decay_point::z ? "z" : "y"; }
+
+/// z ← z - lr·u,  x ← (1-c)·x + c·z,  y ← (1-β)·z + β·x
+///
+/// z is the base sequence, x the average (to evaluate), y the parameters as the user holds them (to differentiate).
+/// Only y and z are stored; x = z + (y-z)/β, with the β that built y, which is a state of its own.
+/// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
+/// c is the context's `average_weight()`; β the context's, where something upstream sets it, else the field.
+///
+/// | field | default        | range  | source                                              |
+/// |-------|----------------|--------|-----------------------------------------------------|
+/// | beta  | 0.9            | [0, 1] | Defazio et al., arXiv 2405.15682                    |
+/// | decay | decay_point::z |        | AMUSE, arXiv 2605.22432                             |
+///
+/// With β = 0 y is z and x is lost: evaluating there, or raising β later, throws.
+/// State: `z`, from the parameter; the scalar `beta`.
+///
+///     auto sf_sgd = chain(update_by_schedule_free{.beta = 0.9, .decay = decay_point::y});
+struct update_by_schedule_free {
+  double beta = 0.9;
+  decay_point decay = decay_point::z;
+  static constexpr auto fields = std::tuple{field{"beta", &update_by_schedule_free::beta, from(0).to(1)},
+                                            field{"decay", &update_by_schedule_free::decay}};
+
+  using states = state<copy_of_param<"z">, scalar<"beta", &update_by_schedule_free::beta>>;
+  using reads = interpolation_beta;
+
+  constexpr auto at(const context& c, double built_with) const {
+    const double ahead = c.beta.value_or(beta);
+    check_in_range("update_by_schedule_free", "beta", ahead, from(0).to(1));
+    if (c.step > 1 && built_with == 0 && ahead > 0)
+      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received " +
+                                                 to_text(ahead) + " after 0, by which the average was lost.");
+    const double decayed = c.lr * c.weight_decay;
+    const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
+                         decay_y = decay == decay_point::y ? decayed : 0, inverse = built_with > 0 ? 1 / built_with : 0,
+                         weight = c.average_weight(), ahead]<class T>(element<T> e, T z) {
+      const T y = e.parameter;
+      const T x = z + T(inverse) * (y - z);
+      z = z - (T(lr) * e.update + T(decay_z) * z + T(decay_y) * y);
+      return write(lerp(z, lerp(z, x, 1 - weight), ahead), z);
+    };
+    return next(kernel, ahead);
+  }
+
+  constexpr auto average(double built_with) const {
+    if (built_with == 0)
+      throw error("update_by_schedule_free", "Expected beta > 0. Received 0, with which y is z and no x is kept.");
+    return [inverse = 1 / built_with]<class T>(element<T> e, T z) { return z + T(inverse) * (e.parameter - z); };
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,28 @@
+// warmup: a learning rate that rises from zero.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← lr·min(1, t/steps); steps becomes the context's warmup_steps (T₀) for what is downstream
+///
+/// | field | default | range    |
+/// |-------|---------|----------|
+/// | steps | 1       | [1, inf) |
+///
+/// The optimizer's own `{.warmup_steps = …}` does the same for the whole chain; both multiply.
+///
+///     auto c = warmup{.steps = 100} | scale_by_adam{};
+struct warmup {
+  long steps = 1;
+  static constexpr auto fields = std::tuple{field{"steps", &warmup::steps, from(1)}};
+
+  constexpr context at(context c) const {
+    c.lr *= min(1.0, static_cast<double>(c.step) / static_cast<double>(steps));
+    c.warmup_steps = steps;
+    return c;
+  }
+};
+
+}  // namespace thalweg

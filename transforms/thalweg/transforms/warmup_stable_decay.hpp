@@ -1,0 +1,39 @@
+// warmup_stable_decay: up, level, and down at the end.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← lr·min(1, t/warmup_steps)·(final + (1-final)·min(1, (steps+1-t)/decay_steps)), and lr·final after `steps`
+///
+/// | field        | default | range    | source                                          |
+/// |--------------|---------|----------|-------------------------------------------------|
+/// | warmup_steps | 1       | [1, inf) | MiniCPM (Hu et al.), arXiv 2404.06395           |
+/// | steps        | 1       | [1, inf) | the budget of the whole training                |
+/// | decay_steps  | 1       | [1, inf) | the same; there, a tenth of `steps`             |
+/// | final        | 0       | [0, 1]   |                                                 |
+///
+///     auto c = warmup_stable_decay{.warmup_steps = 100, .steps = 10000, .decay_steps = 1000} | scale_by_adam{};
+struct warmup_stable_decay {
+  long warmup_steps = 1;
+  long steps = 1;
+  long decay_steps = 1;
+  double final = 0;
+  static constexpr auto fields =
+      std::tuple{field{"warmup_steps", &warmup_stable_decay::warmup_steps, from(1)},
+                 field{"steps", &warmup_stable_decay::steps, from(1)},
+                 field{"decay_steps", &warmup_stable_decay::decay_steps, from(1)},
+                 field{"final", &warmup_stable_decay::final, from(0).to(1)}};
+
+  constexpr context at(context c) const {
+    const auto part = [](long of, long whole) {
+      return max(0.0, min(1.0, static_cast<double>(of) / static_cast<double>(whole)));
+    };
+    c.lr *= part(c.step, warmup_steps) * (final + (1 - final) * part(steps + 1 - c.step, decay_steps));
+    c.warmup_steps = warmup_steps;
+    return c;
+  }
+};
+
+}  // namespace thalweg
