@@ -1,0 +1,45 @@
+// Optimizers without an average and without matrices.
+#include "replay.hpp"
+
+namespace replay {
+
+using namespace thalweg;
+
+replayers plain() {
+  return {
+      {"sgd",
+       [](const json& c, hyperparameters& h) {
+         const thalweg::options o{.lr = h("lr"), .weight_decay = h("weight_decay", 0)};
+         const double momentum = h("momentum", 0);
+         return h("nesterov", 0) ? run(c, decay_weights{} | nesterov_momentum{.beta = momentum} | apply_update{}, o)
+                                 : run(c, recipes::sgd({.momentum = momentum}), o);
+       }},
+      {"adam",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::adam({.beta1 = h("beta1"), .beta2 = h("beta2"), .epsilon = h("eps")}),
+                    {.lr = h("lr"), .weight_decay = h("weight_decay", 0)});
+       }},
+      {"adamw",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::adamw({.beta1 = h("beta1"), .beta2 = h("beta2"), .epsilon = h("eps")}),
+                    {.lr = h("lr"), .weight_decay = h("weight_decay", 0)});
+       }},
+      {"lion",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::lion({.beta1 = h("beta1"), .beta2 = h("beta2")}),
+                    {.lr = h("lr"), .weight_decay = h("weight_decay", 0)});
+       }},
+      {"rmsprop",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::rmsprop({.beta = h("alpha"), .epsilon = h("eps")}),
+                    {.lr = h("lr"), .weight_decay = h("weight_decay", 0)});
+       }},
+      {"adagrad",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::adagrad({.initial = h("initial_accumulator_value", 0), .epsilon = h("eps")}),
+                    {.lr = h("lr"), .weight_decay = h("weight_decay", 0)});
+       }},
+  };
+}
+
+}  // namespace replay

@@ -1,0 +1,104 @@
+// Replays a case: somebody else's trajectory, recomputed in double and in float, fused and unfused.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+#include <thalweg/thalweg.hpp>
+
+namespace replay {
+
+using json = nlohmann::json;
+
+/// A case's hyper-parameters. One that no chain asks for is an error, not a detail.
+class hyperparameters {
+  const json& values_;
+  std::set<std::string> asked_;
+
+public:
+  explicit hyperparameters(const json& values) : values_(values) {}
+
+  double operator()(const std::string& name) {
+    asked_.insert(name);
+    const json& v = values_.at(name);
+    return v.is_boolean() ? v.get<bool>() : v.get<double>();
+  }
+  double operator()(const std::string& name, double otherwise) {
+    return values_.contains(name) ? (*this)(name) : otherwise;
+  }
+  void expect_none_left() const {
+    for (const auto& [name, value] : values_.items())
+      if (!asked_.contains(name)) throw std::runtime_error("hyper-parameter '" + name + "' is not replayed");
+  }
+};
+
+/// The largest error of each run, relative to the largest distance that any parameter travelled.
+struct errors {
+  double fused64 = 0, unfused64 = 0, fused32 = 0, unfused32 = 0;
+};
+
+template <class T, class Chain>
+double largest_error(const json& c, const Chain& chain, const thalweg::options& options) {
+  std::vector<std::vector<T>> values;
+  std::vector<thalweg::parameter<T>> parameters;
+  for (const auto& p : c.at("parameters")) values.push_back(p.at("initial").get<std::vector<T>>());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto& p = c.at("parameters")[i];
+    parameters.push_back({.name = p.at("name"),
+                          .shape = p.at("shape").get<std::vector<std::size_t>>(),
+                          .role = p.at("kind") == "embedding" ? thalweg::role::embedding : thalweg::role::hidden,
+                          .data = values[i].data()});
+    if (values[i].size() != thalweg::element_count(parameters.back().shape))
+      throw std::runtime_error("initial values of " + parameters.back().name + " do not fill its shape");
+  }
+
+  double error = 0, distance = 0;
+  const auto compare = [&](const json& expected) {
+    if (expected.size() != values.size()) throw std::runtime_error("a step does not give every parameter");
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto want = expected[i].get<std::vector<double>>();
+      const auto start = c.at("parameters")[i].at("initial").get<std::vector<double>>();
+      if (want.size() != values[i].size()) throw std::runtime_error("a step gives a parameter of another size");
+      for (std::size_t j = 0; j < want.size(); ++j) {
+        const double off = std::abs(static_cast<double>(values[i][j]) - want[j]);
+        error = std::isfinite(off) ? std::max(error, off) : INFINITY;
+        distance = std::max(distance, std::abs(want[j] - start[j]));
+      }
+    }
+  };
+
+  auto opt = thalweg::optimizer(chain, parameters, options);
+  for (const auto& step : c.at("steps")) {
+    opt.step(step.at("gradients").get<std::vector<std::vector<T>>>());
+    compare(step.at("parameters"));
+  }
+  if (c.contains("evaluation_parameters")) {
+    const auto at_x = opt.evaluation_point();
+    compare(c.at("evaluation_parameters"));
+  }
+  if (c.at("steps").empty() || distance == 0) throw std::runtime_error("nothing moves in this case");
+  return error / distance;
+}
+
+template <class Chain>
+errors run(const json& c, const Chain& chain, const thalweg::options& options) {
+  return {largest_error<double>(c, chain, options), largest_error<double>(c, thalweg::unfused(chain), options),
+          largest_error<float>(c, chain, options), largest_error<float>(c, thalweg::unfused(chain), options)};
+}
+
+/// Builds the chain of a case and replays it.
+using replayer = errors (*)(const json& c, hyperparameters& h);
+using replayers = std::map<std::string, replayer>;
+
+replayers plain();
+replayers schedule_free();
+replayers muon();
+
+}  // namespace replay

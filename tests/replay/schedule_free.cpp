@@ -1,0 +1,29 @@
+// facebookresearch/schedule_free's optimizers.
+#include "replay.hpp"
+
+namespace replay {
+
+using namespace thalweg;
+
+namespace {
+thalweg::options options_of(hyperparameters& h) {
+  return {.lr = h("lr"),
+          .weight_decay = h("weight_decay", 0),
+          .warmup_steps = static_cast<long>(h("warmup_steps", 0)),
+          .weight_lr_power = h("weight_lr_power", 2),
+          .r = h("r", 0)};
+}
+}  // namespace
+
+replayers schedule_free() {
+  return {
+      {"schedule_free_sgd",
+       [](const json& c, hyperparameters& h) { return run(c, recipes::sf_sgd({.beta = h("momentum")}), options_of(h)); }},
+      {"schedule_free_adamw",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::sf_adamw({.beta1 = h("beta1"), .beta2 = h("beta2"), .epsilon = h("eps")}), options_of(h));
+       }},
+  };
+}
+
+}  // namespace replay
