@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Counts what `meson test` saw.  tally.py NAME=FOLDER=BUILD_STATUS…
+
+A doctest case and a TAP line count one each, any other test one. What is missing (a build, a summary, a test that
+never ran) counts as failed. The last line is `N passed, N failed`.
+"""
+import json
+import pathlib
+import re
+import sys
+
+DOCTEST = re.compile(r"^\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed", re.M)
+
+
+def count(test):
+    """(passed, failed) of one test."""
+    good = test["result"] in ("OK", "EXPECTEDFAIL")
+    said = test.get("stdout", "")
+    if test["result"] == "SKIP":
+        return 0, 0
+    if any("doctest" in suite for suite in test.get("suite", [])) or "[doctest]" in said:
+        summary = DOCTEST.search(said)
+        passed, failed = (int(n) for n in summary.groups()[1:]) if summary else (0, 0)
+        good = good and passed + failed > 0  # a unit that runs nothing tests nothing
+    elif re.search(r"^1\.\.\d+", said, re.M):
+        passed = len(re.findall(r"^ok ", said, re.M))
+        failed = len(re.findall(r"^not ok ", said, re.M))
+    else:
+        return int(good), int(not good)
+    return passed, failed if good or failed else 1  # died after its last word, or before its first
+
+
+def read(folder):
+    log = folder / "meson-logs/testlog.json"
+    tests = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    plan = folder / "meson-info/intro-tests.json"
+    planned = len(json.loads(plan.read_text())) if plan.exists() else 1
+    return tests, planned
+
+
+total_passed = total_failed = 0
+for argument in sys.argv[1:]:
+    name, folder, status = argument.split("=")
+    tests, planned = read(pathlib.Path(folder))
+    passed = failed = skipped = 0
+    notes = []
+    if status != "0":
+        failed += 1
+        notes.append("the build failed")
+    if len(tests) < max(planned, 1):
+        failed += max(planned, 1) - len(tests)
+        notes.append(f"{max(planned, 1) - len(tests)} never ran")
+    for test in tests:
+        p, f = count(test)
+        passed, failed, skipped = passed + p, failed + f, skipped + (test["result"] == "SKIP")
+        if f:
+            notes.append(f"{test['name'].split(' / ')[-1]}: {f} failed ({test['result'].lower()})")
+    if skipped:
+        notes.append(f"{skipped} skipped")
+    print(f"{name:<24}{passed:>6} passed {failed:>5} failed   {'; '.join(notes)}")
+    total_passed += passed
+    total_failed += failed
+
+print(f"{total_passed} passed, {total_failed} failed")
+sys.exit(bool(total_failed or not total_passed))
