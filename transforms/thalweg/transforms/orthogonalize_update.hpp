@@ -92,19 +92,43 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
   return std::holds_alternative<spectral>(rule) ? sqrt(max(1.0, m / n)) : 1.0;
 }
 
+/// What the products of the iteration are computed in, for float parameters; sums and what is kept are float32 always.
+enum class precision {
+  float32,  ///< within 1e-3 of the exact iteration, whatever the processor computes it with
+  bfloat16  ///< factors rounded to bfloat16: within a few per cent, singular values still where they should be
+};
+inline constexpr auto float32 = precision::float32;
+inline constexpr auto bfloat16 = precision::bfloat16;
+
+constexpr std::string_view to_text(precision p) { return p == float32 ? "float32" : "bfloat16"; }
+
 namespace detail {
-/// The iteration itself, in place, on a row-major matrix. `scratch` holds newton_schulz_scratch(rows, cols) numbers.
-std::size_t newton_schulz_scratch(std::size_t rows, std::size_t cols);
-void newton_schulz(float* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-                   double epsilon, double scale, std::span<float> scratch) noexcept;
-void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-                   double epsilon, double scale, std::span<double> scratch) noexcept;
+/// The iteration itself, in place, on a row-major matrix that is scaled at the end.
+struct newton_schulz {
+  const coefficient_set& coefficients;
+  long steps;
+  double epsilon;
+  thalweg::precision precision;
+
+  [[nodiscard]] std::size_t scratch(std::size_t rows, std::size_t cols) const;  // numbers
+  void operator()(float* matrix, std::size_t rows, std::size_t cols, double scale,
+                  std::span<float> scratch) const noexcept;
+  void operator()(double* matrix, std::size_t rows, std::size_t cols, double scale,
+                  std::span<double> scratch) const noexcept;
+};
 }  // namespace detail
 
 /// update scale·UVᵀ for u = UΣVᵀ, approximately: X = u/(‖u‖_F + ε), then `steps` Newton–Schulz steps
 ///
 /// Filters of more than two dimensions are viewed as (first, rest); tall matrices are transposed for the iteration.
-/// A zero matrix stays zero; where ‖u‖_F is not far above ε the result is shorter; NaN and infinity make NaN.
+/// Where it is cheaper, several steps run on the short side's Gram matrix before X is formed anew. The matrix is
+/// computed by one thread.
+///
+/// A zero matrix stays zero; a row, a column and any matrix of rank one become that matrix, with its one singular
+/// value where the steps send 1. Where ‖u‖_F is not far above ε the result is shorter: 1e-30 times a matrix of
+/// order one becomes almost zero, 1e30 times it what the matrix itself becomes. One NaN or infinity makes every
+/// element NaN. Norms beyond 1e150 (double only) are out of range. Double parameters are computed in double,
+/// whatever `precision` says.
 ///
 /// | field        | default    | range    | source                                           |
 /// |--------------|------------|----------|--------------------------------------------------|
@@ -112,6 +136,7 @@ void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, const coe
 /// | coefficients | jordan     |          | Muon                                             |
 /// | steps        | 5          | [1, 100] | Muon                                             |
 /// | epsilon      | 1e-7       | (0, 1)   | Muon                                             |
+/// | precision    | float32    |          | Muon computes in bfloat16                        |
 ///
 /// Throws at binding where a parameter has fewer than two dimensions.
 ///
@@ -121,10 +146,12 @@ struct orthogonalize_update {
   coefficient_set coefficients = jordan;
   long steps = 5;
   double epsilon = 1e-7;
+  thalweg::precision precision = float32;
   static constexpr auto fields = std::tuple{field{"scale", &orthogonalize_update::scale},
                                             field{"coefficients", &orthogonalize_update::coefficients},
                                             field{"steps", &orthogonalize_update::steps, from(1).to(100)},
-                                            field{"epsilon", &orthogonalize_update::epsilon, above(0).below(1)}};
+                                            field{"epsilon", &orthogonalize_update::epsilon, above(0).below(1)},
+                                            field{"precision", &orthogonalize_update::precision}};
 
   void check(const parameter_info& p) const {
     if (p.shape.size() < 2)
@@ -133,17 +160,20 @@ struct orthogonalize_update {
                                               ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
   }
 
-  [[nodiscard]] static std::size_t scratch(const parameter_info& p) {
-    return detail::newton_schulz_scratch(p.shape.front(), p.size() / p.shape.front());
+  [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
+    return iteration().scratch(p.shape.front(), p.size() / p.shape.front());
   }
 
   template <class T>
   void apply(const context&, tensor<T> update, std::span<T> scratch) const noexcept {
     const std::size_t rows = update.rows(), cols = update.cols();
     const bool columns_first = update.order == storage_order::column_major;  // in memory it is the transposed matrix
-    detail::newton_schulz(update.data, columns_first ? cols : rows, columns_first ? rows : cols, coefficients, steps,
-                          epsilon, factor(scale, rows, cols), scratch);
+    iteration()(update.data, columns_first ? cols : rows, columns_first ? rows : cols, factor(scale, rows, cols),
+                scratch);
   }
+
+ private:
+  [[nodiscard]] detail::newton_schulz iteration() const { return {coefficients, steps, epsilon, precision}; }
 };
 
 }  // namespace thalweg
