@@ -57,24 +57,17 @@ auto prepare(const Leaves& leaves, context& c, double* scalars) {
   }(std::make_index_sequence<Plan::positions>());
 }
 
-/// One parameter's way through a stage and over the tensor-wise barrier that ends it.
+/// The elements [begin, end) of a parameter on their way through a stage, and over the tensor-wise barrier that ends it.
 template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared>
 void run_stage(const Leaves& leaves, const Prepared& prepared, const double* measured, const bound_parameter<T>& p,
-               const T* gradient, T* update, std::span<T> scratch) {
+               const T* gradient, T* update, std::span<T> scratch, std::size_t begin, std::size_t end) {
   constexpr auto cuts = Plan::template stages<Fused>;
   constexpr stage s = cuts.list[Stage];
   constexpr bool ends = s.end == Plan::positions;
   constexpr bool from_gradient = !Plan::changed_before(s.begin);
-  constexpr bool before_reduction = [] {
-    if constexpr (ends) return false;
-    else return Plan::kinds[s.end] == kind::modelwise;
-  }();
-  constexpr bool before_tensorwise = [] {
-    if constexpr (ends) return false;
-    else return Plan::kinds[s.end] == kind::tensorwise;
-  }();
+  constexpr kind barrier = Plan::kinds[ends ? s.end - 1 : s.end];
 
-  if constexpr (Plan::has_kernels(s) || (from_gradient && !before_reduction)) {
+  if constexpr (Plan::has_kernels(s) || (from_gradient && barrier == kind::tensorwise)) {
     const auto kernel_at = [&]<std::size_t Position>() {
       if constexpr (Plan::kinds[Position] == kind::elementwise) {
         return std::tuple{std::get<Position>(prepared)};
@@ -90,11 +83,11 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
       return std::tuple_cat(kernel_at.template operator()<s.begin + I>()...);
     }(std::make_index_sequence<s.end - s.begin>());
     constexpr traffic t{.from_gradient = from_gradient, .writes_update = !ends, .writes_parameter = ends};
-    const arrays<T> a{gradient, update, p.data, p.states.data() + Plan::sum(Plan::arrays, s.begin)};
+    const arrays<T> a{gradient, update, p.data, p.states.data() + Plan::sum(Plan::arrays, s.begin), begin};
     using V = std::conditional_t<Fused, lanes<T>, number<T>>;
-    std::apply([&](const auto&... k) { run_pass<V, t>(p.size, a, k...); }, kernels);
+    std::apply([&](const auto&... k) { run_pass<V, t>(end - begin, a, k...); }, kernels);
   }
-  if constexpr (before_tensorwise) {
+  if constexpr (!ends && barrier == kind::tensorwise) {
     using transform = typename Plan::template transform_at<s.end>;
     static_assert(tensorwise_of<transform, T>,
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
@@ -102,24 +95,6 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
     call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared), view(update),
                scratch, [&](std::size_t j) { return view(p.states[Plan::sum(Plan::arrays, s.end) + j]); });
   }
-}
-
-/// The stages of a path between the model-wise barriers at two positions (the path's ends count as such).
-template <class Plan, bool Fused>
-constexpr std::pair<std::size_t, std::size_t> stages_between(std::size_t from, std::size_t to) {
-  constexpr auto cuts = Plan::template stages<Fused>;
-  std::size_t first = cuts.count, last = 0;
-  for (std::size_t i = 0; i < cuts.count; ++i)
-    if (cuts.list[i].begin >= from && cuts.list[i].end <= to) first = std::min(first, i), last = i + 1;
-  return {first, last};
-}
-
-template <class Plan>
-constexpr std::size_t last_reduction_before(std::size_t position) {
-  std::size_t last = 0;
-  for (std::size_t i = 0; i < position; ++i)
-    if (Plan::kinds[i] == kind::modelwise) last = i;
-  return last;
 }
 
 template <class Leaf, class T>
@@ -159,7 +134,8 @@ optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std:
     auto c = context_at(1, p);
     detail::prepare<path>(leaves_, c, scalars.data());
   });
-  allocate();
+  allocate_states();
+  share_out();
 }
 
 template <class Chain, class T, bool Fused>
@@ -227,7 +203,7 @@ void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<
 }
 
 template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::allocate() {
+void optimizer<Chain, T, Fused>::allocate_states() {
   auto& store = *store_;
   constexpr std::size_t line = detail::alignment / sizeof(T);
   const auto padded = [](std::size_t n) { return (n + line - 1) / line * line; };
@@ -246,9 +222,50 @@ void optimizer<Chain, T, Fused>::allocate() {
         }
       });
     });
+}
 
-  // An update that waits at a model-wise barrier needs memory of its own; all others take turns in one buffer.
-  std::vector<std::size_t> own(store.parameters.size(), 0);
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::share_out() {
+  const auto& parameters = store_->parameters;
+  const auto size_of = [&](std::size_t i) { return parameters[i].size; };
+
+  [&]<std::size_t... F>(std::index_sequence<F...>) {
+    const auto share_phase = [&]<std::size_t Phase>() {
+      auto& tasks = tasks_[Phase];
+      plan::for_each_path([&](auto path) {
+        constexpr auto part = plan::template part_of<path, Phase>;
+        const auto& members = members_[path];
+        if constexpr (!part.takes_part) return;
+        for (std::size_t first = 0; first < members.size();) {
+          const std::size_t size = size_of(members[first]);
+          std::size_t last = first + 1, elements = size;
+          if (part.whole_tensors) {  // as costly as their products
+            const auto& shape = parameters[members[first]].info.shape;
+            const double rows = shape.empty() ? 1.0 : double(shape.front());
+            tasks.push_back({path, first, last, 0, size, double(size) * std::min(rows, double(size) / rows)});
+          } else if (size > detail::elements_a_task) {
+            for (std::size_t begin = 0; begin < size; begin += detail::elements_a_task) {
+              const std::size_t end = std::min(size, begin + detail::elements_a_task);
+              tasks.push_back({path, first, last, begin, end, double(end - begin)});
+            }
+          } else {  // small ones together
+            while (last < members.size() && elements + size_of(members[last]) <= detail::elements_a_task)
+              elements += size_of(members[last++]);
+            tasks.push_back({path, first, last, 0, 0, double(elements)});
+          }
+          first = last;
+        }
+      });
+      std::ranges::stable_sort(tasks, std::greater<>(), &detail::task::cost);  // the longest first
+      partial_sums_.resize(std::max(partial_sums_.size(), tasks.size()));
+    };
+    (share_phase.template operator()<F>(), ...);
+  }(std::make_index_sequence<plan::phases.size()>());
+
+  // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
+  constexpr std::size_t line = detail::alignment / sizeof(T);
+  const auto padded = [](std::size_t n) { return (n + line - 1) / line * line; };
+  std::vector<std::size_t> own(parameters.size(), 0);
   std::size_t shared = 0, waiting = 0, scratch = 0;
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;
@@ -258,31 +275,34 @@ void optimizer<Chain, T, Fused>::allocate() {
       return false;
     }();
     for (const std::size_t i : members_[index]) {
-      const auto& p = store.parameters[i];
-      if (waits) waiting += own[i] = padded(p.size);
-      else if (path::template stages<Fused>.count > 1) shared = std::max(shared, padded(p.size));
+      if (waits) waiting += own[i] = padded(size_of(i));
+      else if (path::template stages<Fused>.count > 1) shared = std::max(shared, padded(size_of(i)));
       path::for_each_transform(leaves_, [&](const auto& t) {
-        if constexpr (requires { t.scratch(p.info); }) scratch = std::max<std::size_t>(scratch, t.scratch(p.info));
+        if constexpr (requires { t.scratch(parameters[i].info); })
+          scratch = std::max(scratch, padded(t.scratch(parameters[i].info)));
       });
     }
   });
-  scratch_elements_ = shared + waiting + padded(scratch);
+  std::size_t most_tasks = 1;
+  for (const auto& tasks : tasks_) most_tasks = std::max(most_tasks, tasks.size());
+  const std::size_t workers = options_.parallel.run ? std::clamp<std::size_t>(options_.parallel.workers, 1, most_tasks) : 1;
+  scratch_elements_ = waiting + workers * (shared + scratch);
   scratch_memory_ = detail::allocate<T>(scratch_elements_);
-  T* next = scratch_memory_.get() + shared;
-  for (const std::size_t size : own) {
-    updates_.push_back(size ? next : scratch_memory_.get());
-    next += size;
+  T* free = scratch_memory_.get();
+  const auto take = [&](std::size_t n) { return std::exchange(free, free + n); };
+  for (std::size_t w = 0; w < workers; ++w) {
+    T* const update = take(shared);
+    workers_.push_back({update, {take(scratch), scratch}});
   }
-  scratch_ = {next, scratch};
+  for (const std::size_t size : own) waiting_.push_back(size ? take(size) : nullptr);
 
-  gradients_.resize(store.parameters.size());
-  partial_sums_.resize(store.parameters.size());
+  gradients_.resize(parameters.size());
   constexpr bool can_throw = []<class... L>(std::tuple<L...>*) {
     return (detail::may_throw<L, T>() || ...);
   }(static_cast<typename plan::leaves_type*>(nullptr));
   if constexpr (can_throw) {
-    std::size_t size = store.state_elements;
-    for (const auto& p : store.parameters) size += p.size;
+    std::size_t size = store_->state_elements;
+    for (const auto& p : parameters) size += p.size;
     rollback_.resize(size);
   }
 }
@@ -311,42 +331,41 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
   }(std::make_index_sequence<plan::path_count>());
 
   std::array<double, plan::leaf_count + 1> measured{};
-  const auto run_segment = [&](auto path_index, auto from, auto to) {
-    using path = typename plan::template path_at<path_index>;
-    constexpr auto span = detail::stages_between<path, Fused>(from, to);
-    for (const std::size_t i : members_[path_index])
-      if constexpr (span.first < span.second)
-        [&]<std::size_t... S>(std::index_sequence<S...>) {
-          (detail::run_stage<path, Fused, span.first + S>(leaves_, std::get<path_index>(prepared), measured.data(),
-                                                          store.parameters[i], gradients_[i], updates_[i], scratch_), ...);
-        }(std::make_index_sequence<span.second - span.first>());
-  };
-  const auto run = [&] {
-    plan::for_each_leaf([&](auto leaf) {  // in this order every barrier comes after those that it waits for
-      if constexpr (modelwise<typename plan::template leaf_type<leaf>>) {
-        std::ranges::fill(partial_sums_, 0.0);
-        plan::for_each_path([&](auto index) {
-          using path = typename plan::template path_at<index>;
-          if constexpr (path::contains(leaf)) {
-            constexpr std::size_t position = path::position_of(leaf);
-            run_segment(index, std::integral_constant<std::size_t, detail::last_reduction_before<path>(position)>(),
-                        std::integral_constant<std::size_t, position>());
-            const auto kernel = std::get<leaf>(leaves_).reduce(std::get<position>(std::get<index>(prepared)));
-            for (const std::size_t i : members_[index]) {
-              const auto& p = store.parameters[i];
-              const T* update = path::changed_before(position) ? updates_[i] : gradients_[i];
-              partial_sums_[i] = detail::run_reduction(p.size, update, gradients_[i], p.data, kernel);
+  const auto run_phase = [&](auto phase) {
+    const auto& tasks = tasks_[phase];
+    detail::run_tasks(tasks, options_.parallel, workers_.size(), [&](std::size_t number, std::size_t worker_number) {
+      const detail::task& t = tasks[number];
+      const worker& w = workers_[worker_number];
+      double sum = 0;
+      plan::on_path(t.path, [&](auto index) {
+        using path = typename plan::template path_at<index>;
+        constexpr auto part = plan::template part_of<index, phase>;
+        if constexpr (part.takes_part)
+          for (std::size_t member = t.first; member < t.last; ++member) {
+            const std::size_t i = members_[index][member];
+            const auto& p = store.parameters[i];
+            const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
+            T* const update = waiting_[i] ? waiting_[i] : w.update;
+            [&]<std::size_t... S>(std::index_sequence<S...>) {
+              (detail::run_stage<path, Fused, part.first + S>(leaves_, std::get<index>(prepared), measured.data(), p,
+                                                              gradients_[i], update, w.scratch, begin, end), ...);
+            }(std::make_index_sequence<part.last - part.first>());
+            if constexpr (part.reduction < path::positions) {
+              const auto kernel = std::get<path::leaf[part.reduction]>(leaves_).reduce(
+                  std::get<part.reduction>(std::get<index>(prepared)));
+              const T* const reduced = path::changed_before(part.reduction) ? update : gradients_[i];
+              sum += detail::run_reduction(end - begin, reduced + begin, gradients_[i] + begin, p.data + begin, kernel);
             }
           }
-        });
-        for (const double sum : partial_sums_) measured[leaf] += sum;
-      }
+      });
+      partial_sums_[number] = sum;
     });
-    plan::for_each_path([&](auto index) {
-      using path = typename plan::template path_at<index>;
-      run_segment(index, std::integral_constant<std::size_t, detail::last_reduction_before<path>(path::positions)>(),
-                  std::integral_constant<std::size_t, path::positions>());
-    });
+    for (std::size_t i = 0; i < tasks.size(); ++i) measured[plan::phases[phase]] += partial_sums_[i];
+  };
+  const auto run = [&] {
+    [&]<std::size_t... F>(std::index_sequence<F...>) {
+      (run_phase(std::integral_constant<std::size_t, F>()), ...);
+    }(std::make_index_sequence<plan::phases.size()>());
   };
 
   if (rollback_.empty()) {

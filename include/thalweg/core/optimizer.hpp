@@ -21,9 +21,11 @@
 #include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/parallel.hpp>
 #include <thalweg/core/pass.hpp>
 #include <thalweg/core/plan.hpp>
 #include <thalweg/core/storage.hpp>
+#include <thalweg/core/tasks.hpp>
 #include <thalweg/core/unfused.hpp>
 
 namespace thalweg {
@@ -35,6 +37,7 @@ struct options {
   long warmup_steps = 0;        ///< T₀: lr_t = lr · min(1, t/T₀)
   double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682)
   double r = 0;
+  parallel_for parallel = threads();  ///< whose threads a step runs on
 
   static constexpr auto fields = std::tuple{
       field{"lr", &options::lr, non_negative},
@@ -117,7 +120,8 @@ private:
   optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters);
 
   void bind(const Chain& chain, std::vector<parameter<T>>& parameters);
-  void allocate();
+  void allocate_states();
+  void share_out();
 
   void take_gradient(std::size_t i, std::span<const T> g) {
     if (i >= gradients_.size()) return;  // counted, and refused in take_step
@@ -158,11 +162,18 @@ private:
 
   std::array<std::vector<std::size_t>, plan::path_count> members_;  ///< parameters by path
   std::vector<const T*> gradients_;
-  std::vector<T*> updates_;  ///< where a parameter's update crosses its barriers
-  std::span<T> scratch_;     ///< of tensor-wise transforms
+
+  // The work of a step: the tasks up to each model-wise barrier, and to the end.
+  std::array<std::vector<detail::task>, plan::phases.size()> tasks_;
+  std::vector<double> partial_sums_;  ///< one a task
+  struct worker {
+    T* update;             ///< where an update crosses its barriers
+    std::span<T> scratch;  ///< of tensor-wise transforms
+  };
+  std::vector<worker> workers_;
+  std::vector<T*> waiting_;  ///< an update that waits for all others at a model-wise barrier, else null
   detail::aligned_array<T> scratch_memory_;
   std::size_t scratch_elements_ = 0;
-  std::vector<double> partial_sums_;
   std::vector<T> rollback_;
 };
 

@@ -12,13 +12,15 @@
 
 namespace thalweg::detail {
 
-/// The arrays of one parameter that a pass touches. `update` is scratch: it carries the update over a barrier.
+/// The arrays of one parameter that a pass touches, from `begin` on. `update` is scratch: it carries the update over a
+/// barrier.
 template <class T>
 struct arrays {
   const T* gradient;
   T* update;
   T* parameter;
   T* const* states;
+  std::size_t begin = 0;
 };
 
 /// A kernel and how many of the pass's state arrays are its own.
@@ -74,7 +76,7 @@ template <class V, traffic Traffic, class T, class... Bound>
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
   std::array<T*, count> states;
   std::copy_n(a.states, count, states.begin());
-  for (std::size_t i = 0; i < n; i += registers::width) {
+  for (std::size_t i = a.begin, end = a.begin + n; i < end; i += registers::width) {
     element<V> e{.update = V(), .gradient = registers::load(a.gradient + i), .parameter = registers::load(a.parameter + i)};
     e.update = Traffic.from_gradient ? e.gradient : registers::load(a.update + i);
     std::array<V, count> s;
@@ -93,8 +95,8 @@ template <class V, traffic Traffic, class T, class... Bound>
 void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   constexpr std::size_t width = register_of<V>::width;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
-  const std::size_t rest = n % width, whole = n - rest;
-  if (whole) run_whole_registers<V, Traffic, T, Bound...>(whole, a, bound...);
+  const std::size_t rest = n % width, whole = a.begin + n - rest;  // where the rest begins
+  if (n > rest) run_whole_registers<V, Traffic, T, Bound...>(n - rest, a, bound...);
   if (rest) {
     T copies[count + 3][width] = {};
     T* states[count + 1];

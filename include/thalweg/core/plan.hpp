@@ -110,6 +110,8 @@ struct plan {
   using written_leaves = decltype(leaves(std::declval<const Chain&>()));
   using leaves_type = decltype(std::tuple_cat(std::declval<written_leaves>(), std::tuple<apply_update>()));
   static constexpr std::size_t leaf_count = std::tuple_size_v<written_leaves>;
+  template <std::size_t Leaf>
+  using leaf_type = std::tuple_element_t<Leaf, leaves_type>;
 
   template <class... Paths>
   static auto plans_of(path_list<Paths...>)
@@ -129,6 +131,13 @@ struct plan {
       (f(std::integral_constant<std::size_t, P>()), ...);
     }(std::make_index_sequence<path_count>());
   }
+  /// f for the one path whose number is known at run time only.
+  template <class F>
+  static constexpr void on_path(std::size_t p, F f) {
+    for_each_path([&](auto index) {
+      if (p == index) f(index);
+    });
+  }
   template <class F>
   static constexpr void for_each_leaf(F f) {
     [&]<std::size_t... L>(std::index_sequence<L...>) {
@@ -136,8 +145,46 @@ struct plan {
     }(std::make_index_sequence<leaf_count>());
   }
 
-  template <std::size_t Leaf>
-  using leaf_type = std::tuple_element_t<Leaf, leaves_type>;
+  /// The leaves at which all parameters wait for each other, in an order in which each comes after those that it waits
+  /// for, and the end.
+  static constexpr auto phases = []<std::size_t... L>(std::index_sequence<L...>) {
+    std::array<std::size_t, (std::size_t{1} + ... + modelwise<leaf_type<L>>)> leaves{};
+    std::size_t n = 0;
+    ((modelwise<leaf_type<L>> ? leaves[n++] = L : n), ...);
+    leaves[n] = leaf_count;
+    return leaves;
+  }(std::make_index_sequence<leaf_count>());
+
+  /// A path's part in a phase: its stages [first, last), and how the path stands at the phase's end.
+  struct part {
+    std::size_t first = 0, last = 0;
+    std::size_t reduction = 0;   ///< the position where it is reduced, if it does not end
+    bool takes_part = false;
+    bool whole_tensors = false;  ///< a tensor-wise barrier or an unfused stage is inside
+  };
+  template <std::size_t Path, std::size_t Phase>
+  static constexpr part part_of = [] {
+    using path = path_at<Path>;
+    constexpr auto cuts = path::template stages<Fused>;
+    constexpr bool ends = phases[Phase] == leaf_count;
+    part p;
+    p.takes_part = ends || path::contains(phases[Phase]);
+    if (!p.takes_part) return p;
+    const std::size_t to = ends ? path::positions : path::position_of(phases[Phase]);
+    std::size_t from = 0;
+    for (std::size_t i = 0; i < to; ++i)
+      if (path::kinds[i] == kind::modelwise) from = i;
+    p.reduction = to;
+    p.first = cuts.count;
+    for (std::size_t i = 0; i < cuts.count; ++i)
+      if (cuts.list[i].begin >= from && cuts.list[i].end <= to) {
+        p.first = p.first < i ? p.first : i;
+        p.last = i + 1;
+        const bool crosses = cuts.list[i].end < to;  // a barrier of the parameter's own
+        p.whole_tensors = p.whole_tensors || crosses;
+      }
+    return p;
+  }();
 
   template <std::size_t Leaf, class... Paths>
   static constexpr bool is_read(std::tuple<Paths...>*) {

@@ -1,0 +1,45 @@
+// Who runs a step's work: a pool's threads, the embedder's, or the caller's own.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <type_traits>
+
+namespace thalweg {
+
+/// A view of a callable `void(std::size_t worker)`; calling it allocates nothing. It does not throw.
+class worker_body {
+  const void* body_;
+  void (*call_)(const void*, std::size_t);
+
+public:
+  template <class Body>
+    requires(!std::is_same_v<std::remove_cvref_t<Body>, worker_body>)
+  explicit worker_body(const Body& body)
+      : body_(std::addressof(body)),
+        call_([](const void* b, std::size_t worker) { (*static_cast<const Body*>(b))(worker); }) {}
+
+  void operator()(std::size_t worker) const { call_(body_, worker); }
+};
+
+/// How a step is spread over threads. `run(workers, body)` calls body(w) once for each w below `workers`, at will at the
+/// same time, and returns when all have returned; it must not throw. The work is dealt out as the workers ask for it,
+/// and the result is bit for bit the same for any number of them.
+///
+///     parallel_for mine{.workers = pool.size(), .run = [&](std::size_t n, worker_body body) { pool.run(n, body); }};
+///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100, .parallel = mine});
+struct parallel_for {
+  std::size_t workers = 1;
+  std::function<void(std::size_t workers, worker_body body)> run{};
+};
+
+/// On the thread that calls step().
+inline parallel_for sequential() { return {}; }
+
+/// On the threads of the process's pool (oneTBB), as many as there are cores or as said; the default. A library built
+/// without the pool runs on the thread that calls step().
+parallel_for threads();
+parallel_for threads(std::size_t count);
+
+}  // namespace thalweg
