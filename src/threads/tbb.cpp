@@ -14,7 +14,8 @@ parallel_for threads() { return threads(static_cast<std::size_t>(std::max(1, tbb
 
 parallel_for threads(std::size_t count) {
   if (count < 2) return sequential();
-  const auto arena = std::make_shared<tbb::task_arena>(static_cast<int>(count));
+  const auto cores = static_cast<std::size_t>(tbb::info::default_concurrency());  // the pool has no more threads
+  const auto arena = std::make_shared<tbb::task_arena>(static_cast<int>(std::min(count, cores)));
   // A worker that comes late costs nothing: the caller takes its share as well.
   return {.workers = count, .run = [arena](std::size_t workers, worker_body body) {
             arena->execute([=] {

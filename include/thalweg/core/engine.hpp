@@ -1,8 +1,6 @@
 // How an optimizer binds and steps: the only code of thalweg that writes parameters and state.
 #pragma once
 
-#include <cstring>
-
 #include <thalweg/core/optimizer.hpp>
 
 namespace thalweg {
@@ -140,66 +138,31 @@ optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std:
 
 template <class Chain, class T, bool Fused>
 void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<T>>& parameters) {
-  if (parameters.empty()) throw error("optimizer", "Expected at least one parameter. Received none.");
+  std::vector<parameter_info> infos;
+  std::vector<const void*> data;
   for (auto& p : parameters) {
-    const std::string who = p.name.empty() ? "parameter " + std::to_string(&p - parameters.data()) : "'" + p.name + "'";
-    const std::string shape = " with shape " + to_text(std::span(p.shape));
-    if (p.name.empty()) throw error("optimizer", "Expected a name for every parameter. Received none for " + who + shape + ".");
-    for (const auto& other : std::span(parameters).first(&p - parameters.data()))
-      if (other.name == p.name)
-        throw error("optimizer", "Expected parameters of distinct names. Received " + who + " twice.");
-    std::size_t size = 1;
-    for (const std::size_t d : p.shape) {
-      if (d == 0 || size > std::size_t(PTRDIFF_MAX) / sizeof(T) / d)
-        throw error("optimizer", "Expected dimensions >= 1 that fit into memory. Received " + who + shape + ".");
-      size *= d;
-    }
-    if (!p.data) throw error("optimizer", "Expected memory for every parameter. Received null for " + who + shape + ".");
-    if (reinterpret_cast<std::uintptr_t>(p.data) % alignof(T))
-      throw error("optimizer", "Expected memory aligned to its element type. Received " + who + shape + ".");
-    if (p.order == storage_order::column_major && p.shape.size() != 2)
-      throw error("optimizer", "Expected a matrix where storage is column-major. Received " + who + shape + ".");
-
-    detail::bound_parameter<T> bound;
-    bound.info = {std::move(p.name), std::move(p.shape), p.role, p.order};
-    bound.data = p.data;
-    bound.size = size;
-    bound.path = detail::select(chain, bound.info);
-    p.name = bound.info.name;
-    members_[bound.path].push_back(store_->parameters.size());
-    store_->parameters.push_back(std::move(bound));
+    infos.push_back({std::move(p.name), std::move(p.shape), p.role, p.order});
+    data.push_back(p.data);
   }
+  detail::check_parameters(infos, data, sizeof(T));
 
-  std::vector<std::size_t> by_address(parameters.size());
-  for (std::size_t i = 0; i < by_address.size(); ++i) by_address[i] = i;
-  const auto& bound = store_->parameters;
-  std::ranges::sort(by_address, [&](auto a, auto b) { return std::less<T*>()(bound[a].data, bound[b].data); });
-  for (std::size_t i = 0; i + 1 < by_address.size(); ++i) {
-    const auto &a = bound[by_address[i]], &b = bound[by_address[i + 1]];
-    if (std::less<T*>()(b.data, a.data + a.size))
-      throw error("optimizer", "Expected parameters in memory of their own. Received '" + a.info.name + "' and '" +
-                                   b.info.name + "', which overlap; bind shared weights once.");
-  }
-
-  for (auto& p : store_->parameters)
-    plan::for_each_path([&](auto index) {
-      if (p.path != index) return;
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    detail::bound_parameter<T> p{.info = std::move(infos[i]), .data = parameters[i].data};
+    p.size = p.info.size();
+    p.path = detail::select(chain, p.info);
+    members_[p.path].push_back(i);
+    plan::on_path(p.path, [&](auto index) {
       using path = typename plan::template path_at<index>;
       path::for_each_transform(leaves_, [&](const auto& t) {
         if constexpr (requires { t.check(p.info); }) t.check(p.info);
       });
       path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
-        if constexpr (Slot::kind == slot_kind::array) {
-          const auto name = [&](int nth) {  // the second `ema` of a chain is `ema#2`
-            return std::string(name_of(t)) + (nth > 1 ? "#" + std::to_string(nth) : "") + "." + std::string(Slot::name);
-          };
-          int nth = 1;
-          while (std::ranges::find(p.state_names, name(nth)) != p.state_names.end()) ++nth;
-          p.state_names.push_back(name(nth));
-        }
+        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name);
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });
+    store_->parameters.push_back(std::move(p));
+  }
 }
 
 template <class Chain, class T, bool Fused>
@@ -211,10 +174,8 @@ void optimizer<Chain, T, Fused>::allocate_states() {
   store.states = detail::allocate<T>(store.state_elements);
   T* free = store.states.get();
   for (auto& p : store.parameters)
-    plan::for_each_path([&](auto index) {
-      if (p.path != index) return;
-      using path = typename plan::template path_at<index>;
-      path::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
+    plan::on_path(p.path, [&](auto index) {
+      plan::template path_at<index>::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
         if constexpr (Slot::kind == slot_kind::array) {
           for (std::size_t i = 0; i < p.size; ++i) free[i] = Slot::initial(transform, p.data[i]);
           p.states.push_back(free);
@@ -227,40 +188,15 @@ void optimizer<Chain, T, Fused>::allocate_states() {
 template <class Chain, class T, bool Fused>
 void optimizer<Chain, T, Fused>::share_out() {
   const auto& parameters = store_->parameters;
-  const auto size_of = [&](std::size_t i) { return parameters[i].size; };
-
-  [&]<std::size_t... F>(std::index_sequence<F...>) {
-    const auto share_phase = [&]<std::size_t Phase>() {
-      auto& tasks = tasks_[Phase];
-      plan::for_each_path([&](auto path) {
-        constexpr auto part = plan::template part_of<path, Phase>;
-        const auto& members = members_[path];
-        if constexpr (!part.takes_part) return;
-        for (std::size_t first = 0; first < members.size();) {
-          const std::size_t size = size_of(members[first]);
-          std::size_t last = first + 1, elements = size;
-          if (part.whole_tensors) {  // as costly as their products
-            const auto& shape = parameters[members[first]].info.shape;
-            const double rows = shape.empty() ? 1.0 : double(shape.front());
-            tasks.push_back({path, first, last, 0, size, double(size) * std::min(rows, double(size) / rows)});
-          } else if (size > detail::elements_a_task) {
-            for (std::size_t begin = 0; begin < size; begin += detail::elements_a_task) {
-              const std::size_t end = std::min(size, begin + detail::elements_a_task);
-              tasks.push_back({path, first, last, begin, end, double(end - begin)});
-            }
-          } else {  // small ones together
-            while (last < members.size() && elements + size_of(members[last]) <= detail::elements_a_task)
-              elements += size_of(members[last++]);
-            tasks.push_back({path, first, last, 0, 0, double(elements)});
-          }
-          first = last;
-        }
-      });
-      std::ranges::stable_sort(tasks, std::greater<>(), &detail::task::cost);  // the longest first
-      partial_sums_.resize(std::max(partial_sums_.size(), tasks.size()));
-    };
-    (share_phase.template operator()<F>(), ...);
-  }(std::make_index_sequence<plan::phases.size()>());
+  std::vector<const parameter_info*> infos;
+  for (const auto& p : parameters) infos.push_back(&p.info);
+  plan::for_each_phase([&](auto phase) {
+    plan::for_each_path([&](auto path) {
+      constexpr auto part = plan::template part_of<path, phase>;
+      if constexpr (part.takes_part) detail::add_tasks(tasks_[phase], path, members_[path], infos, part.whole_tensors);
+    });
+    partial_sums_.resize(std::max(partial_sums_.size(), tasks_[phase].size()));
+  });
 
   // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
   constexpr std::size_t line = detail::alignment / sizeof(T);
@@ -275,8 +211,8 @@ void optimizer<Chain, T, Fused>::share_out() {
       return false;
     }();
     for (const std::size_t i : members_[index]) {
-      if (waits) waiting += own[i] = padded(size_of(i));
-      else if (path::template stages<Fused>.count > 1) shared = std::max(shared, padded(size_of(i)));
+      if (waits) waiting += own[i] = padded(parameters[i].size);
+      else if (path::template stages<Fused>.count > 1) shared = std::max(shared, padded(parameters[i].size));
       path::for_each_transform(leaves_, [&](const auto& t) {
         if constexpr (requires { t.scratch(parameters[i].info); })
           scratch = std::max(scratch, padded(t.scratch(parameters[i].info)));
@@ -333,7 +269,7 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
   std::array<double, plan::leaf_count + 1> measured{};
   const auto run_phase = [&](auto phase) {
     const auto& tasks = tasks_[phase];
-    detail::run_tasks(tasks, options_.parallel, workers_.size(), [&](std::size_t number, std::size_t worker_number) {
+    const auto run_task = [&](std::size_t number, std::size_t worker_number) {
       const detail::task& t = tasks[number];
       const worker& w = workers_[worker_number];
       double sum = 0;
@@ -359,22 +295,17 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
           }
       });
       partial_sums_[number] = sum;
-    });
+    };
+    detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
     for (std::size_t i = 0; i < tasks.size(); ++i) measured[plan::phases[phase]] += partial_sums_[i];
   };
-  const auto run = [&] {
-    [&]<std::size_t... F>(std::index_sequence<F...>) {
-      (run_phase(std::integral_constant<std::size_t, F>()), ...);
-    }(std::make_index_sequence<plan::phases.size()>());
-  };
-
   if (rollback_.empty()) {
-    run();
+    plan::for_each_phase(run_phase);
   } else {  // a function of the user's may throw in mid-step
     T* copy = std::copy_n(store.states.get(), store.state_elements, rollback_.data());
     for (const auto& p : store.parameters) copy = std::copy_n(p.data, p.size, copy);
     try {
-      run();
+      plan::for_each_phase(run_phase);
     } catch (...) {
       const T* saved = rollback_.data();
       std::copy_n(saved, store.state_elements, store.states.get());

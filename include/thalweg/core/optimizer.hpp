@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -19,6 +18,7 @@
 #include <vector>
 
 #include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/binding.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
 #include <thalweg/core/parallel.hpp>

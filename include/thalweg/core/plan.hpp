@@ -155,6 +155,13 @@ struct plan {
     return leaves;
   }(std::make_index_sequence<leaf_count>());
 
+  template <class F>
+  static constexpr void for_each_phase(F f) {
+    [&]<std::size_t... P>(std::index_sequence<P...>) {
+      (f(std::integral_constant<std::size_t, P>()), ...);
+    }(std::make_index_sequence<phases.size()>());
+  }
+
   /// A path's part in a phase: its stages [first, last), and how the path stands at the phase's end.
   struct part {
     std::size_t first = 0, last = 0;

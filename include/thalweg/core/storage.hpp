@@ -1,8 +1,8 @@
 // Where an optimizer's arrays live: the user's parameters, and one allocation for the state.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <string>
@@ -29,13 +29,23 @@ aligned_array<T> allocate(std::size_t n) {
 /// One parameter, bound: the user's memory, its state arrays in the order of its path, and the path it takes.
 template <class T>
 struct bound_parameter {
-  parameter_info info;
+  parameter_info info{};
   T* data = nullptr;
   std::size_t size = 0;
   std::size_t path = 0;
   bool averaged = false;  ///< its path ends in a transform that keeps an average
-  std::vector<T*> states;
-  std::vector<std::string> state_names;  ///< `transform.slot`, unique within the parameter
+  std::vector<T*> states{};
+  std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
+
+  /// The second `ema` of a chain is `ema#2`.
+  void add_state(std::string_view transform, std::string_view slot) {
+    const auto name = [&](int nth) {
+      return std::string(transform) + (nth > 1 ? "#" + std::to_string(nth) : "") + "." + std::string(slot);
+    };
+    int nth = 1;
+    while (std::ranges::find(state_names, name(nth)) != state_names.end()) ++nth;
+    state_names.push_back(name(nth));
+  }
 };
 
 /// Everything that outlives a move of the optimizer, so that an evaluation point may.

@@ -1,48 +1,41 @@
 // A step's work in pieces that do not depend on each other, and the workers that take them.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <exception>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include <thalweg/core/parallel.hpp>
+#include <thalweg/core/tensor.hpp>
 
 namespace thalweg::detail {
 
-/// Whole parameters, members [first, last) of a path, or elements [begin, end) of one.
+/// Whole parameters, members [first, last) of a path, or elements [begin, end) of one (end = 0: all).
 struct task {
   std::size_t path, first, last, begin, end;
   double cost;
 };
 
-/// Elements a task: few enough to stay in a core's L2 between a pass and its reduction, many enough to be worth a task.
-constexpr std::size_t elements_a_task = 64 * 1024;
+/// Cuts large parameters and takes small ones together. Where whole tensors are needed, one task is one parameter.
+void add_tasks(std::vector<task>& tasks, std::size_t path, std::span<const std::size_t> members,
+               std::span<const parameter_info* const> infos, bool whole_tensors);
 
-/// Below this many elements the threads would cost more than they bring.
-constexpr double worth_sharing = 32 * 1024;
+/// A view of a callable `void(std::size_t task, std::size_t worker)`, which may throw.
+class task_body {
+  const void* body_;
+  void (*call_)(const void*, std::size_t, std::size_t);
 
-/// run(task index, worker) for all tasks. What one throws is thrown here, once all have come to rest.
-template <class Run>
-void run_tasks(const std::vector<task>& tasks, const parallel_for& parallel, std::size_t workers, Run run) {
-  double cost = 0;
-  for (const auto& t : tasks) cost += t.cost;
-  std::atomic<std::size_t> next = 0;
-  std::atomic_flag failed = ATOMIC_FLAG_INIT;
-  std::exception_ptr failure;
-  const auto body = [&](std::size_t worker) {
-    for (std::size_t i; (i = next.fetch_add(1)) < tasks.size();) {
-      try {
-        run(i, worker);
-      } catch (...) {
-        if (!failed.test_and_set()) failure = std::current_exception();
-        next = tasks.size();
-      }
-    }
-  };
-  if (workers > 1 && tasks.size() > 1 && cost >= worth_sharing) parallel.run(workers, worker_body(body));
-  body(0);  // what nobody took
-  if (failure) std::rethrow_exception(failure);
-}
+public:
+  template <class Body>
+  explicit task_body(const Body& body)
+      : body_(std::addressof(body)), call_([](const void* b, std::size_t task, std::size_t worker) {
+          (*static_cast<const Body*>(b))(task, worker);
+        }) {}
+  void operator()(std::size_t task, std::size_t worker) const { call_(body_, task, worker); }
+};
+
+/// Runs body(task, worker) for all tasks. What one throws is thrown here, once all have come to rest.
+void run_tasks(std::span<const task> tasks, const parallel_for& parallel, std::size_t workers, task_body body);
 
 }  // namespace thalweg::detail

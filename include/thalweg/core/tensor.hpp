@@ -31,8 +31,8 @@ constexpr std::size_t element_count(std::span<const std::size_t> shape) {
 ///     parameter<float> e{.name = "embedding", .shape = {50257, 768}, .role = role::embedding, .data = table};
 template <class T>
 struct parameter {
-  std::string name;
-  std::vector<std::size_t> shape;
+  std::string name{};
+  std::vector<std::size_t> shape{};
   thalweg::role role = role::hidden;
   T* data = nullptr;
   storage_order order = storage_order::row_major;
@@ -40,8 +40,8 @@ struct parameter {
 
 /// What routes and checks see of a parameter: everything but its memory.
 struct parameter_info {
-  std::string name;
-  std::vector<std::size_t> shape;
+  std::string name{};
+  std::vector<std::size_t> shape{};
   thalweg::role role = role::hidden;
   storage_order order = storage_order::row_major;
 
