@@ -17,40 +17,38 @@ constexpr size side = 16;       // rows of a tile, and its columns in float32 or
 constexpr size depth = 32;      // bfloat16 in a tile's row
 constexpr size tile = side * depth;
 constexpr size panel = 32;      // a block of the result is 2 × 2 tiles
-constexpr size block = 1024;    // inner dimension between two visits of the result
+constexpr size strip = 256;     // columns of the result that are worked on together
+constexpr size block = 512;     // inner dimension between two visits of the result; half of it when split
 
 using bfloat16 = unsigned short;
 
 constexpr size round_up(size n, size to) { return (n + to - 1) / to * to; }
 constexpr size least(size a, size b) { return a < b ? a : b; }
 
-// The inner dimension in equal blocks.
-size block_of(size inner) {
-  const size blocks = (inner + block - 1) / block;
+// The inner dimension in equal blocks: a panel of a stays in L1, a strip of b in L2.
+size block_of(size inner, bool split) {
+  const size longest = split ? block / 2 : block, blocks = (inner + longest - 1) / longest;
   return round_up((inner + blocks - 1) / blocks, depth);
 }
 
-// 32 numbers as bfloat16; those past `count` are zero. What rounding loses goes into `rest`, rounded too.
+// As many of 16 numbers as there are, and zeros.
+inline __m512 load(const float* from, size count) {
+  if (count >= side) return _mm512_loadu_ps(from);
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+}
+
+inline __m512 widened(__m256i x) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16)); }
+
+// 32 numbers as bfloat16. What rounding loses goes into `rest`, rounded too.
 template <bool Split>
-inline __m512i row_of(const float* from, size count, __m512i& rest) {
-  __m512 low, high;
-  if (count >= depth) {
-    low = _mm512_loadu_ps(from), high = _mm512_loadu_ps(from + side);
-  } else {
-    const auto mask = static_cast<unsigned>((1ull << count) - 1);
-    low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), from);
-    high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> side), from + side);
-  }
-  const auto rounded = (__m512i)_mm512_cvtne2ps_pbh(high, low);
+inline __m512i rounded(__m512 low, __m512 high, __m512i& rest) {
+  const auto result = (__m512i)_mm512_cvtne2ps_pbh(high, low);
   if constexpr (Split) {
-    const auto widened = [](__m256i x) __attribute__((always_inline)) {
-      return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
-    };
-    const __m512 low_rest = _mm512_sub_ps(low, widened(_mm512_castsi512_si256(rounded)));
-    const __m512 high_rest = _mm512_sub_ps(high, widened(_mm512_extracti64x4_epi64(rounded, 1)));
+    const __m512 low_rest = _mm512_sub_ps(low, widened(_mm512_castsi512_si256(result)));
+    const __m512 high_rest = _mm512_sub_ps(high, widened(_mm512_extracti64x4_epi64(result, 1)));
     rest = (__m512i)_mm512_cvtne2ps_pbh(high_rest, low_rest);
   }
-  return rounded;
+  return result;
 }
 
 // 16 × 16 pairs transposed: in turn, each bit of the row's number changes places with that of the lane's.
@@ -80,7 +78,10 @@ void pack_rows(const float* from, size stride, size rows, size inner, bfloat16* 
       for (size i = 0; i < side; ++i) {
         const size row = half * side + i;
         tiles[i] = rests[i] = _mm512_setzero_si512();
-        if (row < rows) tiles[i] = row_of<Split>(from + row * stride + k, inner - k, rests[i]);
+        if (row >= rows) continue;
+        const float* const at = from + row * stride + k;
+        const size left = inner - k;
+        tiles[i] = rounded<Split>(load(at, left), load(at + side, left > side ? left - side : 0), rests[i]);
       }
       if constexpr (Transposed) {
         transpose(tiles);
@@ -94,26 +95,22 @@ void pack_rows(const float* from, size stride, size rows, size inner, bfloat16* 
     }
 }
 
-// 32 columns of b, which is stored by rows: a tile's row holds two rows of b, number by number.
+// The columns of b, which is stored by rows, in panels of 32: a tile's row holds two rows of b, number by number.
 template <bool Split>
-void pack_columns(const float* from, size stride, size cols, size inner, bfloat16* to) {
+void pack_columns(const float* from, size stride, size cols, size inner, bfloat16* to, size panel_size) {
   alignas(64) bfloat16 order[depth];
   for (size i = 0; i < depth; ++i) order[i] = static_cast<bfloat16>(i / 2 + i % 2 * side);
   const __m512i interleaved = _mm512_load_si512(order);
   for (size k = 0; k < round_up(inner, depth); k += 2)
-    for (size half = 0; half < 2; ++half) {
-      const size first = half * side, count = cols > first ? least(cols - first, side) : 0;
-      const auto mask = static_cast<__mmask16>((1u << count) - 1);
-      const float* const at = from + k * stride + first;
-      const __m512 even = _mm512_maskz_loadu_ps(k < inner ? mask : __mmask16(0), at);
-      const __m512 odd = _mm512_maskz_loadu_ps(k + 1 < inner ? mask : __mmask16(0), at + stride);
-      alignas(64) float both[depth];
-      _mm512_store_ps(both, even);
-      _mm512_store_ps(both + side, odd);
+    for (size j = 0; j < round_up(cols, panel); j += side) {
+      const size count = cols > j ? cols - j : 0;
+      const float* const at = from + k * stride + j;
+      const __m512 even = load(at, k < inner ? count : 0), odd = load(at + stride, k + 1 < inner ? count : 0);
       __m512i rest;
-      const __m512i rounded = row_of<Split>(both, depth, rest);
-      bfloat16* const row = to + (k / depth * (Split ? 4 : 2) + half) * tile + k % depth * side;
-      _mm512_store_si512(row, _mm512_permutexvar_epi16(interleaved, rounded));
+      const __m512i pairs = rounded<Split>(even, odd, rest);
+      bfloat16* const row =
+          to + j / panel * panel_size + (k / depth * (Split ? 4 : 2) + j / side % 2) * tile + k % depth * side;
+      _mm512_store_si512(row, _mm512_permutexvar_epi16(interleaved, pairs));
       if constexpr (Split) _mm512_store_si512(row + 2 * tile, _mm512_permutexvar_epi16(interleaved, rest));
     }
 }
@@ -187,23 +184,27 @@ void multiply_any(const request<float>& q, bfloat16* packed) {
                                                0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
                                                16, 16, 16, 16, 16, 16, 16, 16};  // rows
   _tile_loadconfig(shape);
-  const size inner_block = block_of(q.inner);
+  const size inner_block = block_of(q.inner, Split);
   const size panel_size = inner_block * panel * (Split ? 2 : 1);
-  bfloat16* const a = packed + panel_size;
+  bfloat16 *const b = packed, *const a = b + strip / panel * panel_size;
   alignas(64) float sums[panel * panel];
   for (size k = 0; k < q.inner; k += inner_block) {
     const size inner = least(inner_block, q.inner - k);
     for (size i = 0; i < q.rows; i += panel)
       pack_rows<Split, false>(q.a + i * q.inner + k, q.inner, least(panel, q.rows - i), inner,
                               a + i / panel * panel_size);
-    for (size j = 0; j < q.cols; j += panel) {
-      const size cols = least(panel, q.cols - j);
-      if (q.b_by_columns) pack_rows<Split, true>(q.b + j * q.inner + k, q.inner, cols, inner, packed);
-      else pack_columns<Split>(q.b + k * q.cols + j, q.cols, cols, inner, packed);
-      for (size i = q.lower ? j : 0; i < q.rows; i += panel) {
-        multiply_panels<Split>(a + i / panel * panel_size, packed, inner, sums);
-        add(q, k == 0, sums, i, j);
-      }
+    for (size left = 0; left < q.cols; left += strip) {
+      const size right = least(left + strip, q.cols);
+      if (!q.b_by_columns) pack_columns<Split>(q.b + k * q.cols + left, q.cols, right - left, inner, b, panel_size);
+      else
+        for (size j = left; j < right; j += panel)
+          pack_rows<Split, true>(q.b + j * q.inner + k, q.inner, least(panel, right - j), inner,
+                                 b + (j - left) / panel * panel_size);
+      for (size i = q.lower ? left : 0; i < q.rows; i += panel)
+        for (size j = left; j < (q.lower ? least(i + 1, right) : right); j += panel) {
+          multiply_panels<Split>(a + i / panel * panel_size, b + (j - left) / panel * panel_size, inner, sums);
+          add(q, k == 0, sums, i, j);
+        }
     }
   }
   _tile_release();
@@ -230,7 +231,7 @@ bool available() {
 }
 
 size workspace_bytes(bool split, size rows, size inner) {
-  return (round_up(rows, panel) + panel) * block_of(inner) * sizeof(bfloat16) * (split ? 2 : 1);
+  return (round_up(rows, panel) + strip) * block_of(inner, split) * sizeof(bfloat16) * (split ? 2 : 1);
 }
 
 void multiply(const request<float>& q, bool split, void* workspace) {

@@ -1,10 +1,9 @@
 """The AMUSE step on one transformer block of GPT-2 small's size, written in PyTorch operations.
 
-amuse.py [--threads N] [--rounds N]: prints milliseconds a step for each precision of the Newton-Schulz iteration.
-The state is float32 throughout; the arithmetic of a step is thalweg's recipe `amuse` on hidden matrices.
+For every line "bfloat16 2" (the Newton-Schulz iteration's precision, the threads) on the standard input it takes one
+step and answers with the seconds that it took. State is float32; the equations are those of thalweg's recipe.
 """
-import argparse
-import statistics
+import sys
 import time
 
 import torch
@@ -26,13 +25,13 @@ def newton_schulz(update, dtype, steps=5, epsilon=1e-7):
 
 
 class Amuse:
-    def __init__(self, parameters, dtype, lr=0.02, weight_decay=0.05, momentum=0.95, beta1=0.6, rho=0.8, warmup=100):
+    def __init__(self, parameters, dtype, lr=0.02, weight_decay=0.05, momentum=0.95, beta1=0.6, rho=0.8, warmup=4):
         self.parameters, self.dtype = parameters, dtype
         self.lr, self.weight_decay, self.momentum = lr, weight_decay, momentum
         self.beta1, self.rho, self.warmup = beta1, rho, warmup
         self.m = [torch.zeros_like(p) for p in parameters]
         self.z = [p.clone() for p in parameters]
-        self.steps, self.weights, self.beta, self.c_warm = 0, 0.0, beta1, None
+        self.steps, self.weights, self.beta, self.warm_weight = 0, 0.0, beta1, None
 
     @torch.no_grad()
     def step(self, gradients):
@@ -42,39 +41,35 @@ class Amuse:
         c = lr * lr / self.weights
         previous, beta = self.beta, self.beta1
         if self.steps == self.warmup:
-            self.c_warm = c
+            self.warm_weight = c
         if self.steps > self.warmup:
-            beta = 1 - (c * (1 - self.c_warm) / (self.c_warm * (1 - c))) ** self.rho * (1 - self.beta1)
+            s = c * (1 - self.warm_weight) / (self.warm_weight * (1 - c))
+            beta = 1 - s**self.rho * (1 - self.beta1)
         for p, g, m, z in zip(self.parameters, gradients, self.m, self.z):
             m.lerp_(g, 1 - self.momentum)
             update = newton_schulz(g.lerp(m, self.momentum), self.dtype)
             update.mul_(0.2 * max(p.shape) ** 0.5)
-            x = (p - z).div_(previous).add_(z)  # y = (1 - beta) z + beta x
+            p.sub_(z).div_(previous).add_(z)  # x, from y = (1 - beta) z + beta x
             z.mul_(1 - lr * self.weight_decay).add_(update, alpha=-lr)
-            x.lerp_(z, c)
-            p.copy_(z).lerp_(x, beta)
+            p.lerp_(z, c)
+            p.lerp_(z, 1 - beta)
         self.beta = beta
 
 
-def milliseconds(dtype, rounds):
+def main():
     torch.manual_seed(0)
-    parameters = [0.02 * torch.randn(s) for s in SHAPES]
     gradients = [torch.randn(s) for s in SHAPES]
-    optimizer = Amuse(parameters, dtype)
-    times = []
-    for _ in range(rounds + 1):  # the first one warms up
+    optimizers = {}
+    for line in sys.stdin:
+        dtype, threads = line.split()
+        torch.set_num_threads(int(threads))
+        if dtype not in optimizers:
+            optimizers[dtype] = Amuse([0.02 * torch.randn(s) for s in SHAPES], getattr(torch, dtype))
+            optimizers[dtype].step(gradients)
         start = time.perf_counter()
-        optimizer.step(gradients)
-        times.append(1e3 * (time.perf_counter() - start))
-    return times[1:]
+        optimizers[dtype].step(gradients)
+        print(time.perf_counter() - start, flush=True)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    for name, dtype in (("bfloat16", torch.bfloat16), ("float32", torch.float32)):
-        times = milliseconds(dtype, arguments.rounds)
-        print(f"torch {name} {arguments.threads} {min(times):.2f} {statistics.median(times):.2f}", flush=True)
+    main()

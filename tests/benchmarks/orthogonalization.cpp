@@ -1,0 +1,176 @@
+// What Muon and AMUSE cost: the products, the orthogonalisation, and whole steps on a transformer block of GPT-2
+// small's size beside the same step in PyTorch (peers/amuse.py, where /usr/bin/python3 has it).
+//
+// Rounds are interleaved at random, so that what else the machine does meets all alike.
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <benchmark/benchmark.h>
+
+#include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/thalweg.hpp>
+
+using namespace thalweg;
+
+namespace {
+
+using shape = std::array<std::size_t, 2>;
+constexpr std::array<shape, 4> block{{{768, 2304}, {768, 768}, {768, 3072}, {3072, 768}}};
+
+std::vector<float> gaussian(std::size_t n, float scale = 1) {
+  static std::mt19937 bits(1);
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> numbers(n);
+  for (float& x : numbers) x = normal(bits);
+  return numbers;
+}
+
+// The flops of the plain iteration without symmetry, for all to be compared by.
+double plain_flops(const shape& s) {
+  const double m = static_cast<double>(std::min(s[0], s[1])), n = static_cast<double>(std::max(s[0], s[1]));
+  return 5 * (4 * m * m * n + 2 * m * m * m);
+}
+
+double least(const std::vector<double>& v) { return *std::min_element(v.begin(), v.end()); }
+
+benchmark::internal::Benchmark* steady(benchmark::internal::Benchmark* b) {
+  return b->Unit(benchmark::kMillisecond)->Repetitions(9)->ReportAggregatesOnly()
+      ->ComputeStatistics("least", least);
+}
+
+// ---- the machine ------------------------------------------------------------------------------------
+
+void product(benchmark::State& state, linear_algebra::factors factors) {
+  const std::size_t n = 768;
+  const auto a = gaussian(n * n), b = gaussian(n * n);
+  std::vector<float> out(n * n), workspace(linear_algebra::workspace(factors, n, n, n));
+  const linear_algebra::arithmetic<float> how{factors, workspace.data()};
+  const linear_algebra::one_thread alone;
+  for (auto _ : state) linear_algebra::product(how, 1, {a.data(), n, n}, {b.data(), n, n}, {}, {out.data(), n, n});
+  state.counters["Gflop/s"] = benchmark::Counter(2e-9 * n * n * n * static_cast<double>(state.iterations()),
+                                                 benchmark::Counter::kIsRate);
+}
+
+// ---- one matrix -------------------------------------------------------------------------------------
+
+void orthogonalization(benchmark::State& state, shape s, precision p) {
+  const orthogonalize_update transform{.precision = p};
+  const parameter_info info{.name = "w", .shape = {s[0], s[1]}};
+  const auto u = gaussian(s[0] * s[1]);
+  std::vector<float> x(u), scratch(transform.scratch(info));
+  for (auto _ : state) {
+    std::copy(u.begin(), u.end(), x.begin());
+    transform.apply(context{}, tensor<float>{x.data(), info.shape, storage_order::row_major, info.name},
+                    std::span<float>(scratch));
+  }
+  state.counters["plain Gflop/s"] = benchmark::Counter(
+      1e-9 * plain_flops(s) * static_cast<double>(state.iterations()), benchmark::Counter::kIsRate);
+}
+
+// ---- a step -----------------------------------------------------------------------------------------
+
+void amuse_step(benchmark::State& state, precision p, std::size_t workers) {
+  std::vector<std::vector<float>> weights, gradients;
+  std::vector<parameter<float>> parameters;
+  for (const auto& s : block) {
+    weights.push_back(gaussian(s[0] * s[1], 0.02f));
+    gradients.push_back(gaussian(s[0] * s[1]));
+    parameters.push_back({.name = "w" + std::to_string(weights.size()), .shape = {s[0], s[1]},
+                          .data = weights.back().data()});
+  }
+  const auto chain = nesterov_ema{} | orthogonalize_update{.scale = match_rms{0.2}, .precision = p} |
+                     amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{.decay = decay_point::z};
+  auto opt = optimizer(chain, parameters,
+                       {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 4, .parallel = threads(workers)});
+  opt.step(gradients);
+  for (auto _ : state) opt.step(gradients);
+}
+
+/// The peer: a process that takes a step when asked and answers with the seconds.
+class peer {
+  std::FILE *to_ = nullptr, *from_ = nullptr;
+
+public:
+  peer() {
+    int question[2], answer[2];
+    if (pipe(question) || pipe(answer)) return;
+    if (fork() == 0) {
+      dup2(question[0], STDIN_FILENO);
+      dup2(answer[1], STDOUT_FILENO);
+      for (const int end : {question[0], question[1], answer[0], answer[1]}) close(end);
+      execl("/usr/bin/python3", "python3", THALWEG_PEER, nullptr);
+      _exit(1);
+    }
+    close(question[0]);
+    close(answer[1]);
+    to_ = fdopen(question[1], "w");
+    from_ = fdopen(answer[0], "r");
+  }
+  ~peer() {
+    if (to_) std::fclose(to_);
+    if (from_) std::fclose(from_);
+    wait(nullptr);
+  }
+  peer(const peer&) = delete;
+  peer& operator=(const peer&) = delete;
+
+  /// The seconds of a step, or nothing good.
+  double step(const char* precision, int workers) {
+    double seconds = 0;
+    if (!to_ || std::fprintf(to_, "%s %d\n", precision, workers) < 0 || std::fflush(to_) ||
+        std::fscanf(from_, "%lf", &seconds) != 1)
+      return -1;
+    return seconds;
+  }
+};
+
+void torch_step(benchmark::State& state, const char* precision, int workers) {
+  static peer python;
+  for (auto _ : state) {
+    const double seconds = python.step(precision, workers);
+    if (seconds < 0) {
+      state.SkipWithError("no PyTorch");
+      break;
+    }
+    state.SetIterationTime(seconds);
+  }
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::printf("%s\n", linear_algebra::backend().c_str());
+
+  using linear_algebra::factors;
+  for (const auto& [name, f] : {std::pair{"exact", factors::exact}, std::pair{"split", factors::split},
+                                std::pair{"rounded", factors::rounded}})
+    steady(benchmark::RegisterBenchmark(("product of 768x768/" + std::string(name)).c_str(), product, f))->UseRealTime();
+  for (const auto p : {float32, bfloat16}) {
+    const std::string name(to_text(p));
+    for (const auto& s : block)
+      steady(benchmark::RegisterBenchmark(
+          ("orthogonalize " + std::to_string(s[0]) + "x" + std::to_string(s[1]) + "/" + name).c_str(),
+          orthogonalization, s, p))->UseRealTime();
+    for (const int workers : {1, 2}) {
+      const std::string tail = name + "/threads:" + std::to_string(workers);
+      steady(benchmark::RegisterBenchmark(("amuse/thalweg/" + tail).c_str(), amuse_step, p, std::size_t(workers)))
+          ->UseRealTime()->Iterations(3);
+      steady(benchmark::RegisterBenchmark(("amuse/torch/" + tail).c_str(), torch_step,
+                                          p == float32 ? "float32" : "bfloat16", workers))
+          ->UseManualTime()->Iterations(3);
+    }
+  }
+  benchmark::Initialize(&count, arguments);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,190 @@
+// orthogonalize_update against the iteration written out in double, in each precision, and where inputs are extreme.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <random>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <thalweg/thalweg.hpp>
+
+namespace {
+
+using namespace thalweg;
+
+struct dense {
+  std::size_t rows, cols;
+  std::vector<double> numbers = std::vector<double>(rows * cols);
+
+  double& operator()(std::size_t i, std::size_t j) { return numbers[i * cols + j]; }
+  double operator()(std::size_t i, std::size_t j) const { return numbers[i * cols + j]; }
+  [[nodiscard]] double norm() const {
+    double sum = 0;
+    for (const double x : numbers) sum += x * x;
+    return std::sqrt(sum);
+  }
+};
+
+dense noise(std::size_t rows, std::size_t cols, double scale = 1) {
+  std::mt19937 bits(static_cast<unsigned>(1000 * rows + cols));
+  dense m{rows, cols};
+  for (double& x : m.numbers) x = scale * (static_cast<double>(bits()) * 0x1p-31 - 1);
+  return m;
+}
+
+dense operator*(const dense& a, const dense& b) {
+  dense product{a.rows, b.cols};
+  for (std::size_t i = 0; i < a.rows; ++i)
+    for (std::size_t k = 0; k < a.cols; ++k)
+      for (std::size_t j = 0; j < b.cols; ++j) product(i, j) += a(i, k) * b(k, j);
+  return product;
+}
+
+dense transposed(const dense& m) {
+  dense t{m.cols, m.rows};
+  for (std::size_t i = 0; i < m.rows; ++i)
+    for (std::size_t j = 0; j < m.cols; ++j) t(j, i) = m(i, j);
+  return t;
+}
+
+// Rank 3 and a thousandth of noise.
+dense low_rank(std::size_t rows, std::size_t cols) {
+  dense m = noise(rows, 3) * transposed(noise(cols, 3));
+  const dense rest = noise(rows, cols, 1e-3);
+  for (std::size_t i = 0; i < m.numbers.size(); ++i) m.numbers[i] += rest.numbers[i];
+  return m;
+}
+
+// Columns (or rows) that shrink to a millionth.
+dense ill_conditioned(std::size_t rows, std::size_t cols) {
+  dense m = noise(rows, cols);
+  const auto last = static_cast<double>(std::min(rows, cols)) - 1;
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < cols; ++j) m(i, j) *= std::pow(1e-6, static_cast<double>(rows < cols ? i : j) / last);
+  return m;
+}
+
+dense long_hand(const dense& u, const coefficient_set& set, long steps) {
+  if (u.rows > u.cols) return transposed(long_hand(transposed(u), set, steps));
+  dense x = u;
+  const double norm = u.norm() + 1e-7;
+  for (double& v : x.numbers) v /= norm;
+  for (long i = 0; i < steps; ++i) {
+    const auto [a, b, c] = set.step(static_cast<std::size_t>(i));
+    const dense gram = x * transposed(x), square = gram * gram;
+    dense polynomial = gram;
+    for (std::size_t k = 0; k < gram.numbers.size(); ++k)
+      polynomial.numbers[k] = b * gram.numbers[k] + c * square.numbers[k];
+    dense next = polynomial * x;
+    for (std::size_t k = 0; k < x.numbers.size(); ++k) next.numbers[k] += a * x.numbers[k];
+    x = next;
+  }
+  return x;
+}
+
+template <class T>
+dense orthogonalized(const dense& u, const orthogonalize_update& transform) {
+  const parameter_info info{.name = "w", .shape = {u.rows, u.cols}};
+  std::vector<T> numbers(u.numbers.begin(), u.numbers.end()), scratch(transform.scratch(info) + 2, T(-7));
+  transform.apply(context{}, tensor<T>{numbers.data(), info.shape, storage_order::row_major, info.name},
+                  std::span<T>(scratch).subspan(1, scratch.size() - 2));
+  CHECK(scratch.front() == T(-7));
+  CHECK(scratch.back() == T(-7));
+  dense result{u.rows, u.cols};
+  std::copy(numbers.begin(), numbers.end(), result.numbers.begin());
+  return result;
+}
+
+double relative_difference(const dense& a, const dense& b) {
+  dense d = a;
+  for (std::size_t i = 0; i < d.numbers.size(); ++i) d.numbers[i] -= b.numbers[i];
+  return d.norm() / b.norm();
+}
+
+// ‖x·xᵀ − I‖_F of the short side
+double from_orthogonal(const dense& x) {
+  dense gram = x.rows > x.cols ? transposed(x) * x : x * transposed(x);
+  for (std::size_t i = 0; i < gram.rows; ++i) gram(i, i) -= 1;
+  return gram.norm();
+}
+
+const std::array<std::array<std::size_t, 2>, 12> shapes{{{2, 2}, {1, 9}, {9, 1}, {16, 16}, {17, 33}, {64, 64},
+                                                         {65, 64}, {48, 160}, {160, 48}, {96, 97}, {70, 290}, {290, 70}}};
+
+}  // namespace
+
+TEST_CASE("orthogonalize_update: double and float32 are the iteration, for every shape, spectrum and set") {
+  for (const auto& [rows, cols] : shapes)
+    for (const auto* set : {&jordan, &polar_express, &heavyball, &cans})
+      for (const auto& u : {noise(rows, cols), low_rank(rows, cols), ill_conditioned(rows + 1, cols + 1)}) {
+        CAPTURE(rows);
+        CAPTURE(cols);
+        CAPTURE(set->name);
+        if (set == &cans && std::min(rows, cols) == 1) continue;  // a singular value of 1 is at its very edge
+        const dense expected = long_hand(u, *set, 5);
+        const orthogonalize_update transform{.scale = none{}, .coefficients = *set};
+        CHECK(relative_difference(orthogonalized<double>(u, transform), expected) < 1e-10);
+        CHECK(relative_difference(orthogonalized<float>(u, transform), expected) < 1e-3);
+      }
+}
+
+TEST_CASE("orthogonalize_update: any number of steps") {
+  const dense u = noise(70, 290);
+  for (const long steps : {1, 2, 3, 4, 6, 7, 8, 12}) {
+    CAPTURE(steps);
+    const dense expected = long_hand(u, polar_express, steps);
+    const orthogonalize_update transform{.scale = none{}, .coefficients = polar_express, .steps = steps};
+    CHECK(relative_difference(orthogonalized<double>(u, transform), expected) < 1e-10);
+    CHECK(relative_difference(orthogonalized<float>(u, transform), expected) < 1e-3);
+    CHECK(relative_difference(orthogonalized<float>(transposed(u), transform), transposed(expected)) < 1e-3);
+  }
+}
+
+TEST_CASE("orthogonalize_update: in bfloat16 as orthogonal as the exact iteration, and close to it") {
+  for (const auto& [rows, cols] : shapes) {
+    if (std::min(rows, cols) < 2) continue;
+    CAPTURE(rows);
+    CAPTURE(cols);
+    const dense u = noise(rows, cols), expected = long_hand(u, jordan, 5);
+    const dense x = orthogonalized<float>(u, {.scale = none{}, .precision = bfloat16});
+    CHECK(relative_difference(x, expected) < 0.05);
+    CHECK(from_orthogonal(x) < 1.05 * from_orthogonal(expected) + 0.02);
+    for (const auto& hard : {low_rank(rows, cols), ill_conditioned(rows, cols)})
+      CHECK(relative_difference(orthogonalized<float>(hard, {.scale = none{}, .precision = bfloat16}),
+                                long_hand(hard, jordan, 5)) < 0.1);
+  }
+  const dense u = noise(20, 30);
+  CHECK(orthogonalized<double>(u, {.precision = bfloat16}).numbers == orthogonalized<double>(u, {}).numbers);
+}
+
+TEST_CASE("orthogonalize_update: zero, rank one, tiny, huge, NaN") {
+  for (const auto p : {float32, bfloat16})
+    for (const auto& [rows, cols] : shapes) {
+      CAPTURE(to_text(p));
+      CAPTURE(rows);
+      CAPTURE(cols);
+      const orthogonalize_update transform{.scale = none{}, .precision = p};
+      const double tolerance = p == float32 ? 1e-3 : 0.05;
+      const dense u = noise(rows, cols), zero{rows, cols};
+      CHECK(orthogonalized<float>(zero, transform).norm() == 0);
+
+      const dense one = noise(rows, 1) * noise(1, cols);  // rounding fills the other directions a little
+      CHECK(relative_difference(orthogonalized<float>(one, transform), long_hand(one, jordan, 5)) < 6 * tolerance);
+
+      const dense huge = noise(rows, cols, 1e30), tiny = noise(rows, cols, 1e-30);
+      CHECK(relative_difference(orthogonalized<float>(huge, transform), long_hand(huge, jordan, 5)) < 2 * tolerance);
+      CHECK(orthogonalized<float>(tiny, transform).norm() < 1e-15);
+      CHECK(relative_difference(orthogonalized<double>(tiny, transform), long_hand(tiny, jordan, 5)) < 1e-10);
+
+      for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+        dense broken = u;
+        broken.numbers[broken.numbers.size() / 2] = bad;
+        const dense x = orthogonalized<float>(broken, transform);
+        CHECK(std::ranges::all_of(x.numbers, [](double v) { return std::isnan(v); }));
+      }
+    }
+}
