@@ -71,7 +71,7 @@ struct grouping {
 // forms the Gram matrix and the new X once, and multiplies small symmetric matrices 4g − 3 times.
 double cost(grouping g, std::size_t steps, std::size_t short_side, std::size_t long_side, factors f) {
   const bool tiled = f != factors::exact && linear_algebra::tiles();
-  const double gram = tiled ? 0.60 : 0.58, symmetric = tiled ? 0.65 : 0.68;  // measured: docs/performance.md
+  const double gram = tiled ? 0.60 : 0.58, symmetric = tiled ? 0.65 : 0.68;  // measured
   const double ratio = static_cast<double>(long_side) / static_cast<double>(short_side);
   double sum = 0;
   for (std::size_t left = steps, length = g.first(steps); left; left -= length, length = g.longest)

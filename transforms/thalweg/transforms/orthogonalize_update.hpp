@@ -94,7 +94,7 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
 
 /// What the products of the iteration are computed in, for float parameters; sums and what is kept are float32 always.
 enum class precision {
-  float32,  ///< within 1e-3 of the exact iteration, whatever the processor computes it with
+  float32,  ///< within 1e-3 of the exact iteration, whatever the processor computes it with (see docs/performance.md)
   bfloat16  ///< factors rounded to bfloat16: within a few per cent, singular values still where they should be
 };
 inline constexpr auto float32 = precision::float32;
