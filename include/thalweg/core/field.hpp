@@ -32,7 +32,7 @@ struct range {
 
 constexpr range from(double limit) { return {.low = limit, .low_included = true}; }
 constexpr range above(double limit) { return {.low = limit}; }
-inline constexpr range finite{};
+inline constexpr range finite_number{};
 inline constexpr range non_negative = from(0);
 inline constexpr range positive = above(0);
 
