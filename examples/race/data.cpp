@@ -148,8 +148,8 @@ data_set digits(const std::filesystem::path& folder) {
       const auto [next, failure] = std::from_chars(at, end, value);
       const bool separated = next != end && *next == (label ? '\n' : ',');
       if (failure != std::errc{} || !separated || value > (label ? 9u : 16u))
-        throw error(fmt::format("64 pixels of 0 to 16 and a label of 0 to 9, comma-separated, in line {} of {}", line,
-                                path.string()),
+        throw error(fmt::format("64 pixels of 0 to 16 and a label of 0 to 9, comma-separated, in line {} of {}",
+                                line, path.string()),
                     fmt::format("'{}' in field {}", std::string(at, std::min(at + 8, end)), field + 1));
       (label ? all.labels : all.pixels).push_back(static_cast<std::uint8_t>(value));
       at = next + 1;

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
+#include <fstream>
 #include <string_view>
 
 #include <cxxopts.hpp>
@@ -53,9 +53,9 @@ std::map<std::string, double> learning_rates(std::string_view text, std::span<co
 }
 
 cxxopts::Options options(std::span<const std::string> known) {
-  cxxopts::Options all("race", "One network, the same batches, five optimizers: who is ahead, wherever you stop?\n");
+  cxxopts::Options all("race", "One network, the same batches, five optimizers: who leads, wherever you stop?\n");
   const auto text = [] { return cxxopts::value<std::string>(); };
-  const auto or_else = [](const std::string& standard) { return cxxopts::value<std::string>()->default_value(standard); };
+  const auto or_else = [&](const std::string& standard) { return text()->default_value(standard); };
   auto add = all.add_options();
   add("data", "fashion-mnist or digits", or_else("fashion-mnist"), "NAME");
   add("data-folder", "where its files lie", text(), "FOLDER");
@@ -67,7 +67,7 @@ cxxopts::Options options(std::span<const std::string> known) {
   add("seeds", "race so often, with successive seeds: mean ± standard deviation", or_else("1"), "N");
   add("lr", "other than the tuned ones: 0.01, or adamw=0.002,amuse=0.01", text(), "RATE");
   add("tune", "try seven learning rates for each, judged on images that the race never sees");
-  add("csv", "every number, in long format", or_else("race.csv"), "FILE");
+  add("csv", "every number, in long format (race.csv; when tuning tune.csv)", text(), "FILE");
   add("plot", "the picture, drawn by gnuplot", or_else("race.png"), "FILE");
   add("help", "this text");
   return all;
@@ -105,8 +105,10 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   r.seeds = number("--seeds", text("seeds"), 1u, 1000u);
   if (given.count("lr")) r.lr = learning_rates(text("lr"), known);
   r.tune = given.count("tune") > 0;
-  r.csv = text("csv");
+  r.csv = text_or("csv", r.tune ? "tune.csv" : "race.csv");
   r.plot = text("plot");
+  if (!std::ofstream(r.csv, std::ios::app))  // better now than after the race
+    throw error("--csv of a file that can be written", fmt::format("'{}'", r.csv.string()));
   return r;
 } catch (const cxxopts::exceptions::exception& failure) {
   throw error("the options of --help", failure.what());

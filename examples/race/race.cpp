@@ -46,7 +46,8 @@ auto contenders(long steps, bool digits) {
       contender{"adamw", "AdamW + cosine", cosine{.steps = steps} | recipes::adamw(), tuned(0.004, 0.004)},
       contender{"sf_adamw", "Schedule-Free AdamW", recipes::sf_adamw(), tuned(0.008, 0.008)},
       contender{"muon", "Muon + cosine",
-                cosine{.steps = steps} | recipes::muon({.scale = scale, .auxiliary_lr = 1}), tuned(0.004, 0.004)},
+                cosine{.steps = steps} | recipes::muon({.scale = scale, .auxiliary_lr = 1}),
+                tuned(0.004, 0.004)},
       contender{"sf_muon", "SFMuon", recipes::sf_muon({.scale = scale}), tuned(0.004, 0.004)},
       // β₁ and ρ of the published experiment that is nearest to this one, CIFAR-10.
       contender{"amuse", "AMUSE", recipes::amuse({.beta1 = 0.8, .rho = 0.3, .scale = scale}),
@@ -55,7 +56,7 @@ auto contenders(long steps, bool digits) {
 }
 
 // What `--tune` tries, the same for everybody.
-constexpr std::array rates_to_try{0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032};
+constexpr std::array rates_to_try{0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064};
 
 // On a terminal one line that is rewritten, elsewhere a line at every quarter.
 class progress {

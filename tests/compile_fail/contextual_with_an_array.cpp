@@ -1,4 +1,4 @@
-// expect: thalweg:
+// expect: thalweg: a contextual transform sees no arrays; its states must be scalar<...>
 // expect: hoarder
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;

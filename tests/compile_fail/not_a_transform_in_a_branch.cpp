@@ -1,5 +1,5 @@
 // expect: thalweg: this type is not a transform: it lacks `at(const context&)`
-// expect: std::
+// expect: negate<float>
 #include <functional>
 
 #include <thalweg/thalweg.hpp>

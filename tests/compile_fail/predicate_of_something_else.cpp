@@ -3,7 +3,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-auto links = route(when([](const parameter_info& p) { return p.name == "w"; }, ema{}), otherwise());
+[[maybe_unused]] auto links = route(when([](const parameter_info& p) { return p.name == "w"; }, ema{}), otherwise());
 #else
-auto links = route(when([](const std::string& name) { return name == "w"; }, ema{}), otherwise());
+[[maybe_unused]] auto links = route(when([](const std::string& name) { return name == "w"; }, ema{}), otherwise());
 #endif

@@ -1,4 +1,4 @@
-// expect: thalweg:
+// expect: thalweg: tensor-wise and model-wise transforms are handed no scalars; their states must be arrays
 // expect: counting
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;

@@ -1,4 +1,4 @@
-// expect: apply(const context&, tensor<T>
+// expect: its `apply` must take (const context&, tensor<T> update), then
 // expect: forgetful
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;

@@ -142,13 +142,13 @@ struct interpreter {
 model<double> small() { return model<double>({{"w", {3, 11}}, {"b", {16}}, {"v", {2, 2, 2}}, {"c", {1}}, {"d", {5}}}); }
 
 using program = std::vector<interpreter::line>;
-constexpr options hyper{.lr = 0.25, .weight_decay = 0.1};
+options hyper() { return {.lr = 0.25, .weight_decay = 0.1}; }
 
 void check_against(const program& lines, const std::vector<std::vector<double>>& received) {
   std::string text;
   for (const auto& l : lines) text += "CETM"[static_cast<int>(l.what)] + (l.branch < 0 ? std::string() : std::to_string(l.branch));
   CAPTURE(text);
-  interpreter expected{lines, small(), hyper.lr};
+  interpreter expected{lines, small(), hyper().lr};
   for (int t = 0; t < 3; ++t) expected.run();
   CHECK(test::distance(received, expected.data.values) < 1e-10);
   CHECK(test::distance(received, small().values) > 1e-3);
@@ -157,7 +157,7 @@ void check_against(const program& lines, const std::vector<std::vector<double>>&
 template <class Given>
 void compare(const Given& given, const program& lines) {
   model<double> m = small();
-  auto opt = optimizer(given, m.parameters(), hyper);
+  auto opt = optimizer(given, m.parameters(), hyper());
   m.train(opt, 1, 3);
   check_against(lines, m.values);
 }
@@ -221,7 +221,7 @@ TEST_CASE("unfused, branches run the same way") {
 
 TEST_CASE("a chain of no transform steps by the gradient") {
   model<double> m = small();
-  auto opt = optimizer(chain(), m.parameters(), hyper);
+  auto opt = optimizer(chain(), m.parameters(), hyper());
   const auto before = m.values;
   m.train(opt, 1, 1);
   for (std::size_t i = 0; i < before.size(); ++i)

@@ -1,12 +1,8 @@
-// The fused engine against the unfused one, and against itself: at every length, at every alignment, on any number of
-// threads.
+// The fused engine against the unfused one, and against itself: at every length, at every alignment.
 #include <thalweg/thalweg.hpp>
 
-#include <atomic>
 #include <cstddef>
 #include <span>
-#include <string>
-#include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -30,9 +26,7 @@ constexpr auto negate = tensorwise("negate", [](auto u) noexcept {
 constexpr auto with_barriers = scale_by_adam{.beta1 = 0.8} | clip_by_global_norm{.max_norm = 0.5} | negate |
                                nesterov_ema{.beta = 0.5} | decay_weights{} | update_by_schedule_free{.beta = 0.75};
 
-options hyper(parallel_for parallel = sequential()) {
-  return {.lr = 0.0625, .weight_decay = 0.1, .warmup_steps = 3, .parallel = std::move(parallel)};
-}
+options hyper() { return {.lr = 0.0625, .weight_decay = 0.1, .warmup_steps = 3, .parallel = sequential()}; }
 
 // A parameter somewhere in a larger array, with sentinels before and behind it; its gradient elsewhere in another.
 template <class T>
@@ -115,76 +109,4 @@ TEST_CASE("float follows double") {
   m.train(opt, 1, 10);
   n.train(exact, 1, 10);
   CHECK(test::distance(m.values, n.values) < 1e-5);
-}
-
-// ---- threads --------------------------------------------------------------------------------------
-
-namespace {
-
-parallel_for own_threads(std::size_t count) {
-  return {.workers = count, .run = [](std::size_t workers, worker_body body) {
-            std::vector<std::thread> pool;
-            for (std::size_t w = 0; w < workers; ++w) pool.emplace_back([=] { body(w); });
-            for (auto& thread : pool) thread.join();
-          }};
-}
-
-// Large enough to be shared out, in pieces of one array and in heaps of small ones.
-model<float> large() {
-  std::vector<test::layer> layers{{"large", {3, 65536 + 11}}, {"tall", {300, 70}}, {"embedding", {100, 333}, role::embedding}};
-  for (int i = 0; i < 40; ++i) layers.push_back({"b" + std::to_string(i), {1000 + static_cast<std::size_t>(i)}});
-  return model<float>(std::move(layers));
-}
-
-template <class Given>
-std::vector<std::vector<float>> trained_on(const Given& given, parallel_for parallel) {
-  auto m = large();
-  auto opt = optimizer(given, m.parameters(), hyper(std::move(parallel)));
-  m.train(opt, 1, 3);
-  return m.values;
-}
-
-template <class Given>
-void any_number_of_threads(const Given& given) {
-  const auto alone = trained_on(given, sequential());
-  for (const std::size_t count : {1, 2, 3, 7, 64}) {
-    CAPTURE(count);
-    CHECK(same_bits(trained_on(given, own_threads(count)), alone));
-  }
-  CHECK(same_bits(trained_on(given, threads()), alone));
-  CHECK(same_bits(trained_on(given, threads(3)), alone));
-  // Threads that never come are not missed.
-  CHECK(same_bits(trained_on(given, {.workers = 4, .run = [](std::size_t, worker_body) {}}), alone));
-  CHECK(same_bits(trained_on(given, {.workers = 4, .run = [](std::size_t, worker_body body) { body(3); }}), alone));
-  CHECK(same_bits(trained_on(given, {.workers = 0, .run = [](std::size_t, worker_body) {}}), alone));
-}
-
-}  // namespace
-
-TEST_CASE("any number of threads computes the same, bit for bit, in one pass") { any_number_of_threads(one_pass); }
-
-TEST_CASE("any number of threads computes the same, bit for bit, across barriers and in branches") {
-  any_number_of_threads(route(when(hidden_matrix, with_barriers), otherwise(one_pass)));
-}
-
-TEST_CASE("a throw on any thread is thrown by step, and leaves no trace") {
-  auto m = large(), twin = large();
-  std::atomic<bool> blows = false, never = false;
-  const auto chain_with = [](std::atomic<bool>& when_set) {
-    return ema{} | tensorwise("blow", [&when_set](tensor<float> u) {
-             if (u.name == "b17" && when_set) throw error("blow", "Expected peace. Received '" + std::string(u.name) + "'.");
-           }) | ema{};
-  };
-  auto opt = optimizer(chain_with(blows), m.parameters(), hyper(own_threads(4)));
-  auto calm = optimizer(chain_with(never), twin.parameters(), hyper());
-  for (long t = 1; t <= 2; ++t) {
-    const auto before = m.values;
-    blows = true;
-    CHECK_THROWS_WITH_AS(m.train(opt, t, t), "[blow] Expected peace. Received 'b17'.", error);
-    CHECK(same_bits(m.values, before));
-    blows = false;
-    m.train(opt, t, t);
-    twin.train(calm, t, t);
-    CHECK(same_bits(m.values, twin.values));
-  }
 }

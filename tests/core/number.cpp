@@ -137,11 +137,13 @@ static_assert(thalweg::min(1.0, 2) == 1);
 static_assert(thalweg::max(1.0, 2) == 2);
 static_assert(thalweg::where(true, 1.0, 2) == 1);
 static_assert(thalweg::lerp(1.0, 3.0, 0.5) == 2);
-static_assert(thalweg::pow(2, 10) == 1024);
+static_assert(thalweg::pow(2.0, 10) == 1024);
 static_assert(thalweg::pow(0.5, 2) == 0.25);
-static_assert(thalweg::pow(3, 0) == 1);
-static_assert(thalweg::pow(0, 2) == 0);
-static_assert(thalweg::cos(0) == 1);
+static_assert(thalweg::pow(0.5f, 3) == 0.125f);
+static_assert(thalweg::pow(1e200, 1) == 1e200);
+static_assert(thalweg::pow(3.0, 0) == 1);
+static_assert(thalweg::pow(0.0, 2) == 0);
+static_assert(thalweg::cos(0.0) == 1);
 static_assert((number<double>(3.0) * 2 - 1).value() == 5);
 static_assert(sqrt(number<double>(9.0)).value() == 3);
 static_assert(lerp(number<float>(1.0f), number<float>(3.0f), 0.5).value() == 2);
@@ -206,7 +208,7 @@ TEST_CASE("at run time pow and cos are the standard's") {
     CHECK(thalweg::cos(a) == std::cos(a));
   }
   CHECK(std::isnan(thalweg::pow(limits<double>::quiet_NaN(), 2)));
-  CHECK(thalweg::pow(0, 0) == 1);
+  CHECK(thalweg::pow(0.0, 0) == 1);
 }
 
 TEST_CASE("arithmetic on registers is that of their lanes, and hyper-parameters convert on their own") {

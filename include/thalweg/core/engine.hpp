@@ -296,8 +296,8 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
   if (store.at_evaluation_point)
     throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
   if (gradient_count != store.parameters.size())
-    throw error("step", "Expected " + std::to_string(store.parameters.size()) + " gradients, one a parameter. Received " +
-                            std::to_string(gradient_count) + ".");
+    throw error("step", "Expected ", store.parameters.size(), " gradients, one a parameter. Received ", gradient_count,
+                ".");
 
   auto scalars = scalars_;
   auto weight_sums = weight_sums_;
@@ -424,20 +424,20 @@ void optimizer<Chain, T, Fused>::average_into(std::size_t i, T* out) const {
 template <class Chain, class T, bool Fused>
 std::string optimizer<Chain, T, Fused>::describe() const {
   detail::description d;
-  d.header = std::string(std::is_same_v<T, float> ? "float32" : "float64") + ", step " + std::to_string(steps_) +
-             ", " + std::string(to_text(options_)) + (Fused ? "" : ", unfused");
+  d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", options_,
+                      Fused ? "" : ", unfused");
   std::array<std::string, plan::path_count> names;
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;
     detail::description::path entry;
     path::for_each_transform(leaves_, [&](const auto& t) {
-      names[index] += (names[index].empty() ? "" : " | ") + std::string(name_of(t));
-      entry.chain += (entry.chain.empty() ? "" : " | ") + detail::leaf_text(t);
+      names[index] += in_words(names[index].empty() ? "" : " | ", name_of(t));
+      entry.chain += in_words(entry.chain.empty() ? "" : " | ", detail::leaf_text(t));
     });
     const double* next = std::get<index>(scalars_).data();
     path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
       if constexpr (Slot::kind == slot_kind::scalar)
-        entry.scalars.push_back(std::string(name_of(t)) + "." + std::string(Slot::name) + "=" + to_text(*next++));
+        entry.scalars.push_back(in_words(name_of(t), ".", Slot::name, "=", *next++));
     });
     if (!members_[index].empty()) d.paths.push_back(std::move(entry));
   });

@@ -94,12 +94,11 @@ public:
   /// Copies x of parameter `i` to `out`; the parameters are not touched.
   void averaged(std::size_t i, std::span<T> out) const {
     if (i >= store_->parameters.size())
-      throw error("averaged", "Expected an index below " + std::to_string(store_->parameters.size()) +
-                                  ". Received " + std::to_string(i) + ".");
+      throw error("averaged", "Expected an index below ", store_->parameters.size(), ". Received ", i, ".");
     const auto& p = store_->parameters[i];
     if (out.size() != p.size)
-      throw error("averaged", "Expected room for the " + std::to_string(p.size) + " elements of '" + p.info.name +
-                                  "'. Received " + std::to_string(out.size()) + ".");
+      throw error("averaged", "Expected room for the ", p.size, " elements of '", p.info.name, "'. Received ",
+                  out.size(), ".");
     check_averages("averaged", p.path);
     if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
     else average_into(i, out.data());
@@ -130,17 +129,15 @@ private:
   void take_gradient(std::size_t i, std::span<const T> g) {
     if (i >= gradients_.size()) return;  // counted, and refused in take_step
     const auto& p = store_->parameters[i];
-    if (!g.data() || g.size() != p.size)
-      throw error("step", g.data() ? "Expected a gradient of " + std::to_string(p.size) + " elements for '" +
-                                         p.info.name + "' with shape " + to_text(std::span(p.info.shape)) +
-                                         ". Received " + std::to_string(g.size()) + "."
-                                   : "Expected a gradient for '" + p.info.name + "'. Received none.");
+    if (!g.data()) throw error("step", "Expected a gradient for '", p.info.name, "'. Received none.");
+    if (g.size() != p.size)
+      throw error("step", "Expected a gradient of ", p.size, " elements for '", p.info.name, "' with shape ",
+                  p.info.shape, ". Received ", g.size(), ".");
     const auto begin = reinterpret_cast<std::uintptr_t>(g.data());
     const auto above = std::ranges::upper_bound(by_end_, begin, {}, &extent::end);
     if (above != by_end_.end() && above->begin < begin + g.size_bytes())
-      throw error("step", "Expected a gradient in memory of its own for '" + p.info.name +
-                              "'. Received one that overlaps the parameter '" +
-                              store_->parameters[above->parameter].info.name + "'.");
+      throw error("step", "Expected a gradient in memory of its own for '", p.info.name,
+                  "'. Received one that overlaps the parameter '", store_->parameters[above->parameter].info.name, "'.");
     gradients_[i] = g.data();
   }
   void take_step(std::size_t gradient_count);

@@ -41,8 +41,8 @@ struct update_by_schedule_free {
     const double ahead = c.beta.value_or(beta);
     check_in_range("update_by_schedule_free", "beta", ahead, from(0).to(1));
     if (c.step > 1 && built_with == 0 && ahead > 0)
-      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received " +
-                                                 to_text(ahead) + " after 0, by which the average was lost.");
+      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
+                  ahead, " after 0, by which the average was lost.");
     const double decayed = c.lr * c.weight_decay;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
                          decay_y = decay == decay_point::y ? decayed : 0, inverse = built_with > 0 ? 1 / built_with : 0,
