@@ -14,23 +14,23 @@ namespace thalweg::detail {
 void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
                       std::size_t element_bytes) {
   const auto refuse = [](const std::string& expected, const std::string& received) {
-    throw error("optimizer", "Expected " + expected + ". Received " + received + ".");
+    throw error("optimizer", "Expected ", expected, ". Received ", received, ".");
   };
   if (parameters.empty()) refuse("at least one parameter", "none");
 
   std::unordered_set<std::string> names;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const parameter_info& p = parameters[i];
-    const std::string who = (p.name.empty() ? "parameter " + std::to_string(i) : "'" + p.name + "'") + " with shape " +
-                            to_text(std::span(p.shape));
-    if (p.name.empty()) refuse("a name for every parameter", "none for " + who);
-    if (!names.insert(p.name).second) refuse("parameters of distinct names", "'" + p.name + "' twice");
+    const std::string who = p.name.empty() ? in_words("parameter ", i, " with shape ", p.shape)
+                                           : in_words("'", p.name, "' with shape ", p.shape);
+    if (p.name.empty()) refuse("a name for every parameter", in_words("none for ", who));
+    if (!names.insert(p.name).second) refuse("parameters of distinct names", in_words("'", p.name, "' twice"));
     std::size_t limit = static_cast<std::size_t>(PTRDIFF_MAX) / element_bytes;
     for (const std::size_t d : p.shape) {
       if (d == 0 || d > limit) refuse("dimensions >= 1 that fit into memory", who);
       limit /= d;
     }
-    if (!data[i]) refuse("memory for every parameter", "null for " + who);
+    if (!data[i]) refuse("memory for every parameter", in_words("null for ", who));
     if (reinterpret_cast<std::uintptr_t>(data[i]) % element_bytes) refuse("memory aligned to its element type", who);
     if (p.order == storage_order::column_major && p.shape.size() != 2)
       refuse("a matrix where storage is column-major", who);
@@ -43,8 +43,9 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
   for (std::size_t k = 0; k + 1 < by_address.size(); ++k) {
     const std::size_t a = by_address[k], b = by_address[k + 1];
     if (begin(b) < begin(a) + parameters[a].size() * element_bytes)
-      refuse("parameters in memory of their own", "'" + parameters[std::min(a, b)].name + "' and '" +
-             parameters[std::max(a, b)].name + "', which overlap; bind shared weights once");
+      refuse("parameters in memory of their own",
+             in_words("'", parameters[std::min(a, b)].name, "' and '", parameters[std::max(a, b)].name,
+                      "', which overlap; bind shared weights once"));
   }
 }
 

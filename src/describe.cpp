@@ -16,7 +16,7 @@ std::size_t width(const std::string& text) {
 
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
-  for (const auto& w : words) text += (text.empty() ? "" : ", ") + w;
+  for (const auto& w : words) text += in_words(text.empty() ? "" : ", ", w);
   return text.empty() ? "-" : text;
 }
 
@@ -25,7 +25,7 @@ std::string with_unit(std::size_t bytes) {
   double value = static_cast<double>(bytes);
   std::size_t unit = 0;
   for (; value >= 1024 && unit < 4; ++unit) value /= 1024;
-  return to_text(static_cast<double>(static_cast<long>(value * 10 + 0.5)) / 10) + units[unit];
+  return in_words(static_cast<double>(static_cast<long>(value * 10 + 0.5)) / 10, units[unit]);
 }
 
 }  // namespace
@@ -40,25 +40,29 @@ std::string table(const description& d) {
   for (const auto& l : lines)
     for (std::size_t i = 0; i < l.size(); ++i) widths[i] = std::max(widths[i], width(l[i]));
 
-  std::string text = d.header + "\n\n";
+  std::string text = in_words(d.header, "\n\n");
   for (std::size_t n = 0; n < lines.size(); ++n) {
     std::string row;
     for (std::size_t i = 0; i < lines[n].size(); ++i) {
       const std::string pad(widths[i] - width(lines[n][i]), ' ');
       const bool number = i + 1 == lines[n].size();
-      row += (i ? "  " : "") + (number ? pad + lines[n][i] : lines[n][i] + pad);
+      row += in_words(i ? "  " : "", number ? pad : "", lines[n][i], number ? "" : pad);
     }
-    text += row + "\n";
-    if (n == 0) text += std::string(width(row), '-') + "\n";
+    text += in_words(row, "\n");
+    if (n == 0) text += in_words(std::string(width(row), '-'), "\n");
   }
 
   text += "\n";
-  for (const auto& p : d.paths) text += "chain    " + p.chain + (p.scalars.empty() ? "" : "\n         " + joined(p.scalars)) + "\n";
-  text += "memory   parameters " + with_unit(d.parameter_bytes) + ", state " + with_unit(d.state_bytes) + ", scratch " +
-          with_unit(d.scratch_bytes);
+  for (const auto& p : d.paths) {
+    text += in_words("chain    ", p.chain, "\n");
+    if (!p.scalars.empty()) text += in_words("         ", joined(p.scalars), "\n");
+  }
+  text += in_words("memory   parameters ", with_unit(d.parameter_bytes), ", state ", with_unit(d.state_bytes),
+                   ", scratch ", with_unit(d.scratch_bytes));
   if (d.rollback_bytes)
-    text += ", rollback " + with_unit(d.rollback_bytes) + " (a tensor-wise function may throw; noexcept saves this)";
-  return text + "\n";
+    text += in_words(", rollback ", with_unit(d.rollback_bytes),
+                     " (a tensor-wise function may throw; noexcept saves this)");
+  return text += '\n';
 }
 
 }  // namespace thalweg::detail

@@ -22,7 +22,7 @@ struct update_by_official_amuse {
 
   constexpr auto at(const context& c, double) const {
     const double beta = c.beta.value();
-    const auto kernel = [lr = c.lr, keep = 1 - c.lr * c.weight_decay, weight = c.average_weight(), beta]<class T>(
+    const auto kernel = [lr = c.lr, keep = 1 - c.lr * c.weight_decay, weight = c.average_weight, beta]<class T>(
                             element<T> e, T z) {
       const T x = lerp(e.parameter, z, 1 - 1 / beta);
       z = T(keep) * z - T(lr) * e.update;
@@ -43,7 +43,7 @@ struct update_by_heavyball_schedule_free {
 
   constexpr auto at(const context& c, double) const {
     const double now = c.beta.value_or(beta);
-    const auto kernel = [lr = c.lr, decay = c.weight_decay, weight = c.average_weight(), now]<class T>(element<T> e, T z) {
+    const auto kernel = [lr = c.lr, decay = c.weight_decay, weight = c.average_weight, now]<class T>(element<T> e, T z) {
       const T u = e.update + T(decay) * e.parameter;
       return write(lerp(e.parameter, z, weight) - T(lr * (1 - now * (1 - weight))) * u, z - T(lr) * u);
     };

@@ -96,7 +96,7 @@ std::span<const typename Array::value_type> as_gradient(const Array& array) {
 template <class T>
 auto as_xtensor(tensor<T> t) {
   if (t.order != storage_order::row_major)
-    throw error("as_xtensor", "Expected a row-major tensor. Received '" + std::string(t.name) + "', column-major.");
+    throw error("as_xtensor", "Expected a row-major tensor. Received '", t.name, "', column-major.");
   return xt::adapt(t.data, t.size(), xt::no_ownership(), xt::dynamic_shape<std::size_t>(t.shape.begin(), t.shape.end()));
 }
 

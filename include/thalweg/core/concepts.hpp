@@ -68,14 +68,9 @@ using at_value = typename unwrapped<at_type<Transform>>::type;
 template <class Transform>
 concept has_at = requires { typename at_type<Transform>; };
 
-template <class Transform>
-using model_kernel = decltype(std::declval<const Transform&>().at(std::declval<const context&>(), double()));
-
 template <class Kernel, std::size_t... I>
 auto kernel_result(const Kernel& k, std::index_sequence<I...>)
     -> decltype(k(std::declval<element<number<float>>>(), repeated<number<float>, I>()...));
-template <class Kernel, std::size_t Arrays>
-concept kernel_of = requires { kernel_result(std::declval<const Kernel&>(), std::make_index_sequence<Arrays>()); };
 template <class Kernel, std::size_t Arrays>
 using kernel_value = decltype(kernel_result(std::declval<const Kernel&>(), std::make_index_sequence<Arrays>()));
 
@@ -85,6 +80,9 @@ template <class Value, class... States, std::size_t Arrays>
 inline constexpr bool is_result<next_t<Value, States...>, Arrays> = sizeof...(States) == Arrays;
 template <class Value, class... States, std::size_t Arrays>
 inline constexpr bool is_result<write_t<Value, States...>, Arrays> = sizeof...(States) == Arrays;
+
+template <class Kernel, std::size_t Arrays>
+concept kernel_of = requires { typename kernel_value<Kernel, Arrays>; } && is_result<kernel_value<Kernel, Arrays>, Arrays>;
 
 template <class Transform>
 concept has_scratch = requires(const Transform& t, const parameter_info& p) {
@@ -124,6 +122,7 @@ template <class Transform>
 concept modelwise = requires(const Transform& t, const context& c) {
   { t.reduce(c)(std::declval<element<number<double>>>()) } -> std::convertible_to<number<double>>;
   { t.at(c, double()) } noexcept;
+  requires detail::kernel_of<decltype(t.at(c, double())), states_of<Transform>::arrays>;
 };
 
 template <class Transform>
@@ -167,14 +166,25 @@ struct interpolation_beta {};
 /// The compile-time door of every chain: says which type is no transform, and what it lacks.
 template <class T>
 struct checked_transform {
-  static_assert(requires { std::declval<const T&>().at(std::declval<const context&>()); } || detail::has_at<T> ||
-                    transform<T> || requires { &T::at; } || requires { &T::apply; },
+  static constexpr bool value = transform<T>;
+  static constexpr bool names_at = value || requires { &T::at; };
+  static constexpr bool names_apply = value || requires(const T& t, const context& c, tensor<float> u) { t.apply(c, u); } ||
+                                      requires { &T::apply; } || requires { &T::template apply<float>; };
+
+  static_assert(names_at || names_apply,
                 "thalweg: this type is not a transform: it lacks `at(const context&)` (contextual, element-wise), "
                 "`apply(const context&, tensor<T>, ...)` (tensor-wise) or `reduce(const context&)` (model-wise)");
-  static_assert(!(requires { &T::at; }) || transform<T>,
+  static_assert(value || !names_at || names_apply,
                 "thalweg: this type is not a transform: its `at(const context&, scalars...)` must return a context, or a "
-                "kernel that takes element<T> and one T for each array in `states` and returns next(...) or write(...)");
-  static constexpr bool value = transform<T>;
+                "kernel that takes element<T> and one T for each array in `states` and returns next(...) or write(...) "
+                "with as many; a model-wise `at(const context&, double sum)` must also be noexcept");
+  static_assert(value || !names_apply,
+                "thalweg: this type is not a transform: its `apply` must take (const context&, tensor<T> update), then "
+                "std::span<T> if it has `scratch(const parameter_info&)`, then a tensor<T> for each array in `states`");
+  static_assert(!contextual<T> || states_of<T>::arrays == 0,
+                "thalweg: a contextual transform sees no arrays; its states must be scalar<...>");
+  static_assert(elementwise<T> || contextual<T> || states_of<T>::scalars == 0,
+                "thalweg: tensor-wise and model-wise transforms are handed no scalars; their states must be arrays");
 };
 
 }  // namespace thalweg

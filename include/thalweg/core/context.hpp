@@ -18,19 +18,12 @@ struct context {
   long warmup_steps = 0;         ///< T₀
   std::optional<double> beta{};  ///< Schedule-Free's interpolation, where something upstream sets it
 
-  double weight_lr_power = 2;  ///< p
-  double r = 0;
-  double weight_sum = 0;  ///< Σ w of the steps before this one
-
-  /// w_t = t^r · lr_t^p, with the lr as it stands here.
-  [[nodiscard]] constexpr double weight() const {
-    return (r == 0 ? 1.0 : pow(static_cast<double>(step), r)) * pow(lr, weight_lr_power);
-  }
-  /// c_t = w_t / Σ w: how much of the newest z goes into the average x. 1 while every weight was zero.
-  [[nodiscard]] constexpr double average_weight() const {
-    const double w = weight();
-    return weight_sum + w > 0 ? w / (weight_sum + w) : 1.0;
-  }
+  double average_weight = 1;     ///< c_t, from the lr in which the route ends, schedules downstream included
 };
+
+/// w_t = t^r · lr_t^power, of which c_t = w_t / Σ w is the newest share.
+constexpr double weight_of_step(long step, double lr, double power, double r) {
+  return (r == 0 ? 1.0 : pow(static_cast<double>(step), r)) * pow(lr, power);
+}
 
 }  // namespace thalweg

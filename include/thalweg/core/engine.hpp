@@ -9,6 +9,13 @@ namespace detail {
 
 struct nothing {};
 
+/// A barrier's position, prepared: the context there, and how a model-wise transform reduces.
+template <class Reduce = nothing>
+struct barrier_at {
+  context seen;
+  Reduce reduce{};
+};
+
 // What `at` returned, without the new scalars, which replace the old ones.
 template <std::size_t N, class Value>
 constexpr Value take(Value value, double*) {
@@ -43,13 +50,30 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
     auto kernel = call_at<Plan::scalars[Position]>(t, c, own);
     if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
     return bound_kernel<Plan::arrays[Position], decltype(kernel)>{kernel};
+  } else if constexpr (modelwise<transform>) {
+    return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
   } else {
-    return c;
+    return barrier_at<>{c};
   }
 }
 
+/// The lr in which a path ends: only the contextual transforms run, on a copy of the scalars.
+template <class Plan, class Leaves, std::size_t N>
+double last_lr(const Leaves& leaves, context c, std::array<double, N> scalars) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto pass = [&]<std::size_t Position>() {
+      using transform = typename Plan::template transform_at<Position>;
+      if constexpr (contextual<transform>)
+        c = call_at<Plan::scalars[Position]>(std::get<Plan::leaf[Position]>(leaves), c,
+                                             scalars.data() + Plan::sum(Plan::scalars, Position));
+    };
+    (pass.template operator()<I>(), ...);
+  }(std::make_index_sequence<Plan::positions>());
+  return c.lr;
+}
+
 template <class Plan, class Leaves>
-auto prepare(const Leaves& leaves, context& c, double* scalars) {
+auto prepare(const Leaves& leaves, context c, double* scalars) {
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return std::tuple{prepare_position<Plan, I>(leaves, c, scalars)...};  // braces: in the order of the path
   }(std::make_index_sequence<Plan::positions>());
@@ -70,7 +94,7 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
       if constexpr (Plan::kinds[Position] == kind::elementwise) {
         return std::tuple{std::get<Position>(prepared)};
       } else if constexpr (Plan::kinds[Position] == kind::modelwise) {
-        const auto kernel = std::get<Plan::leaf[Position]>(leaves).at(std::get<Position>(prepared),
+        const auto kernel = std::get<Plan::leaf[Position]>(leaves).at(std::get<Position>(prepared).seen,
                                                                       measured[Plan::leaf[Position]]);
         return std::tuple{bound_kernel<Plan::arrays[Position], std::remove_const_t<decltype(kernel)>>{kernel}};
       } else {
@@ -90,8 +114,8 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
     static_assert(tensorwise_of<transform, T>,
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
     const auto view = [&](T* data) { return tensor<T>{data, p.info.shape, p.info.order, p.info.name}; };
-    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared), view(update),
-               scratch, [&](std::size_t j) { return view(p.states[Plan::sum(Plan::arrays, s.end) + j]); });
+    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen,
+               view(update), scratch, [&](std::size_t j) { return view(p.states[Plan::sum(Plan::arrays, s.end) + j]); });
   }
 }
 
@@ -129,8 +153,8 @@ optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std:
     });
     if (members_[p].empty()) return;
     auto scalars = std::get<p>(scalars_);
-    auto c = context_at(1, p);
-    detail::prepare<path>(leaves_, c, scalars.data());
+    double weight_sum = 0;
+    prepare<p>(scalars, weight_sum);
   });
   allocate_states();
   share_out();
@@ -161,8 +185,11 @@ void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });
+    const auto address = reinterpret_cast<std::uintptr_t>(p.data);
+    by_end_.push_back({address, address + p.size * sizeof(T), i});
     store_->parameters.push_back(std::move(p));
   }
+  std::ranges::sort(by_end_, {}, &extent::end);
 }
 
 template <class Chain, class T, bool Fused>
@@ -212,7 +239,7 @@ void optimizer<Chain, T, Fused>::share_out() {
     }();
     for (const std::size_t i : members_[index]) {
       if (waits) waiting += own[i] = padded(parameters[i].size);
-      else if (path::template stages<Fused>.count > 1) shared = std::max(shared, padded(parameters[i].size));
+      else if (path::template crosses_memory<Fused>()) shared = std::max(shared, padded(parameters[i].size));
       path::for_each_transform(leaves_, [&](const auto& t) {
         if constexpr (requires { t.scratch(parameters[i].info); })
           scratch = std::max(scratch, padded(t.scratch(parameters[i].info)));
@@ -246,21 +273,38 @@ void optimizer<Chain, T, Fused>::share_out() {
 // ---- stepping -------------------------------------------------------------------------------------
 
 template <class Chain, class T, bool Fused>
+template <std::size_t Path>
+auto optimizer<Chain, T, Fused>::prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars,
+                                         double& weight_sum) const {
+  using path = typename plan::template path_at<Path>;
+  const long step = steps_ + 1;
+  const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
+  context c{.step = step,
+            .lr = options_.lr * warm,
+            .weight_decay = options_.weight_decay,
+            .warmup_steps = options_.warmup_steps};
+  const double weight =
+      weight_of_step(step, detail::last_lr<path>(leaves_, c, scalars), options_.weight_lr_power, options_.r);
+  weight_sum += weight;
+  if (weight_sum > 0) c.average_weight = weight / weight_sum;  // else nothing has moved, and any will do
+  return detail::prepare<path>(leaves_, c, scalars.data());
+}
+
+template <class Chain, class T, bool Fused>
 void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
   auto& store = *store_;
   if (store.at_evaluation_point)
     throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
   if (gradient_count != store.parameters.size())
-    throw error("step", "Expected " + std::to_string(store.parameters.size()) + " gradients, one a parameter. Received " +
-                            std::to_string(gradient_count) + ".");
+    throw error("step", "Expected ", store.parameters.size(), " gradients, one a parameter. Received ", gradient_count,
+                ".");
 
   auto scalars = scalars_;
   auto weight_sums = weight_sums_;
   const auto prepared = [&]<std::size_t... P>(std::index_sequence<P...>) {
-    const auto prepare_path = [&]<std::size_t Path>() {
-      auto c = context_at(steps_ + 1, Path);
-      auto kernels = detail::prepare<typename plan::template path_at<Path>>(leaves_, c, std::get<Path>(scalars).data());
-      weight_sums[Path] += c.weight();
+    const auto prepare_path = [&]<std::size_t Path>() {  // one that no parameter takes has no say
+      std::optional<decltype(prepare<Path>(std::get<Path>(scalars), weight_sums[Path]))> kernels;
+      if (!members_[Path].empty()) kernels.emplace(prepare<Path>(std::get<Path>(scalars), weight_sums[Path]));
       return kernels;
     };
     return std::make_tuple(prepare_path.template operator()<P>()...);
@@ -283,12 +327,11 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
             const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
             T* const update = waiting_[i] ? waiting_[i] : w.update;
             [&]<std::size_t... S>(std::index_sequence<S...>) {
-              (detail::run_stage<path, Fused, part.first + S>(leaves_, std::get<index>(prepared), measured.data(), p,
+              (detail::run_stage<path, Fused, part.first + S>(leaves_, *std::get<index>(prepared), measured.data(), p,
                                                               gradients_[i], update, w.scratch, begin, end), ...);
             }(std::make_index_sequence<part.last - part.first>());
             if constexpr (part.reduction < path::positions) {
-              const auto kernel = std::get<path::leaf[part.reduction]>(leaves_).reduce(
-                  std::get<part.reduction>(std::get<index>(prepared)));
+              const auto& kernel = std::get<part.reduction>(*std::get<index>(prepared)).reduce;
               const T* const reduced = path::changed_before(part.reduction) ? update : gradients_[i];
               sum += detail::run_reduction(end - begin, reduced + begin, gradients_[i] + begin, p.data + begin, kernel);
             }
@@ -381,20 +424,20 @@ void optimizer<Chain, T, Fused>::average_into(std::size_t i, T* out) const {
 template <class Chain, class T, bool Fused>
 std::string optimizer<Chain, T, Fused>::describe() const {
   detail::description d;
-  d.header = std::string(std::is_same_v<T, float> ? "float32" : "float64") + ", step " + std::to_string(steps_) +
-             ", " + std::string(to_text(options_)) + (Fused ? "" : ", unfused");
+  d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", options_,
+                      Fused ? "" : ", unfused");
   std::array<std::string, plan::path_count> names;
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;
     detail::description::path entry;
     path::for_each_transform(leaves_, [&](const auto& t) {
-      names[index] += (names[index].empty() ? "" : " | ") + std::string(name_of(t));
-      entry.chain += (entry.chain.empty() ? "" : " | ") + detail::leaf_text(t);
+      names[index] += in_words(names[index].empty() ? "" : " | ", name_of(t));
+      entry.chain += in_words(entry.chain.empty() ? "" : " | ", detail::leaf_text(t));
     });
     const double* next = std::get<index>(scalars_).data();
     path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
       if constexpr (Slot::kind == slot_kind::scalar)
-        entry.scalars.push_back(std::string(name_of(t)) + "." + std::string(Slot::name) + "=" + to_text(*next++));
+        entry.scalars.push_back(in_words(name_of(t), ".", Slot::name, "=", *next++));
     });
     if (!members_[index].empty()) d.paths.push_back(std::move(entry));
   });

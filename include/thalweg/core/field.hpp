@@ -32,12 +32,12 @@ struct range {
 
 constexpr range from(double limit) { return {.low = limit, .low_included = true}; }
 constexpr range above(double limit) { return {.low = limit}; }
-inline constexpr range finite{};
+inline constexpr range finite_number{};
 inline constexpr range non_negative = from(0);
 inline constexpr range positive = above(0);
 
 inline std::string to_text(const range& r) {
-  return (r.low_included ? "[" : "(") + to_text(r.low) + ", " + to_text(r.high) + (r.high_included ? "]" : ")");
+  return in_words(r.low_included ? "[" : "(", r.low, ", ", r.high, r.high_included ? "]" : ")");
 }
 
 template <class Transform, class Value>
@@ -57,8 +57,7 @@ concept has_fields = requires { Transform::fields; };
 /// Throws where a number or one of its fields is out of range; `where` names the owner in the message.
 constexpr void check_in_range(std::string_view where, std::string_view name, double value, const range& allowed) {
   if (!allowed.contains(value))
-    throw error(where, "Expected " + std::string(name) + " in " + to_text(allowed) + ". Received " +
-                           to_text(value) + ".");
+    throw error(where, "Expected ", name, " in ", allowed, ". Received ", value, ".");
 }
 
 template <has_fields Transform>
@@ -113,10 +112,9 @@ template <has_fields Transform>
 std::string to_text(const Transform& transform) {
   std::string arguments;
   std::apply([&](const auto&... f) {
-    ((arguments += (arguments.empty() ? "" : ", ") + std::string(f.name) + "=" +
-                   std::string(to_text(transform.*f.place))), ...);
+    ((arguments += in_words(arguments.empty() ? "" : ", ", f.name, "=", transform.*f.place)), ...);
   }, Transform::fields);
-  return std::string(name_of(transform)) + (arguments.empty() ? "" : "(" + arguments + ")");
+  return arguments.empty() ? std::string(name_of(transform)) : in_words(name_of(transform), "(", arguments, ")");
 }
 
 }  // namespace thalweg

@@ -23,7 +23,7 @@ constexpr double exp_series(double x) {
   for (int n = 0; n < 10; ++n) sum *= sum;
   return sum;
 }
-constexpr double log_newton(double x) {
+constexpr double log_series(double x) {
   double y = 0;
   for (; x > 2; x /= 2) y += std::numbers::ln2;
   for (; x < 0.5; x *= 2) y -= std::numbers::ln2;
@@ -39,23 +39,26 @@ constexpr double cos_series(double x) {
 }
 }  // namespace detail
 
-/// base^exponent, also in constant expressions.
-constexpr double pow(double base, double exponent) {
+/// base^exponent, also in constant expressions. (A template, like all here: beside the global ones of <math.h> it is
+/// not ambiguous.)
+template <std::floating_point T>
+constexpr T pow(T base, std::type_identity_t<T> exponent) {
   if (!std::is_constant_evaluated()) return std::pow(base, exponent);
   if (exponent == 0) return 1;
   if (base == 0) return 0;
-  double result = 1;
+  T result = 1;
   if (exponent == static_cast<long>(exponent) && exponent > 0 && exponent < 1e6) {
     for (auto n = static_cast<long>(exponent); n > 0; n /= 2, base *= base)
       if (n % 2) result *= base;
     return result;
   }
-  return detail::exp_series(exponent * detail::log_newton(base));
+  return static_cast<T>(detail::exp_series(exponent * detail::log_series(base)));
 }
 
 /// cos x, also in constant expressions (there for |x| <= 2π).
-constexpr double cos(double x) {
-  return std::is_constant_evaluated() ? detail::cos_series(x) : std::cos(x);
+template <std::floating_point T>
+constexpr T cos(T x) {
+  return std::is_constant_evaluated() ? static_cast<T>(detail::cos_series(x)) : std::cos(x);
 }
 
 template <std::floating_point T>

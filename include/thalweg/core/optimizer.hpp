@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -70,6 +71,9 @@ public:
   /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
   template <std::ranges::input_range Gradients>
   void step(const Gradients& gradients) {
+    static_assert(std::is_reference_v<std::ranges::range_reference_t<const Gradients&>> ||
+                      std::ranges::borrowed_range<std::ranges::range_value_t<const Gradients&>>,
+                  "thalweg: step(gradients) reads the gradients in place; this range makes them as it goes");
     std::size_t i = 0;
     for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
     take_step(i);
@@ -90,12 +94,11 @@ public:
   /// Copies x of parameter `i` to `out`; the parameters are not touched.
   void averaged(std::size_t i, std::span<T> out) const {
     if (i >= store_->parameters.size())
-      throw error("averaged", "Expected an index below " + std::to_string(store_->parameters.size()) +
-                                  ". Received " + std::to_string(i) + ".");
+      throw error("averaged", "Expected an index below ", store_->parameters.size(), ". Received ", i, ".");
     const auto& p = store_->parameters[i];
     if (out.size() != p.size)
-      throw error("averaged", "Expected room for the " + std::to_string(p.size) + " elements of '" + p.info.name +
-                                  "'. Received " + std::to_string(out.size()) + ".");
+      throw error("averaged", "Expected room for the ", p.size, " elements of '", p.info.name, "'. Received ",
+                  out.size(), ".");
     check_averages("averaged", p.path);
     if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
     else average_into(i, out.data());
@@ -126,29 +129,22 @@ private:
   void take_gradient(std::size_t i, std::span<const T> g) {
     if (i >= gradients_.size()) return;  // counted, and refused in take_step
     const auto& p = store_->parameters[i];
-    if (!g.data() || g.size() != p.size)
-      throw error("step", g.data() ? "Expected a gradient of " + std::to_string(p.size) + " elements for '" +
-                                         p.info.name + "' with shape " + to_text(std::span(p.info.shape)) +
-                                         ". Received " + std::to_string(g.size()) + "."
-                                   : "Expected a gradient for '" + p.info.name + "'. Received none.");
-    if (std::less<const T*>()(g.data(), p.data + p.size) && std::less<const T*>()(p.data, g.data() + g.size()))
-      throw error("step", "Expected a gradient in memory of its own for '" + p.info.name +
-                              "'. Received one that overlaps the parameter.");
+    if (!g.data()) throw error("step", "Expected a gradient for '", p.info.name, "'. Received none.");
+    if (g.size() != p.size)
+      throw error("step", "Expected a gradient of ", p.size, " elements for '", p.info.name, "' with shape ",
+                  p.info.shape, ". Received ", g.size(), ".");
+    const auto begin = reinterpret_cast<std::uintptr_t>(g.data());
+    const auto above = std::ranges::upper_bound(by_end_, begin, {}, &extent::end);
+    if (above != by_end_.end() && above->begin < begin + g.size_bytes())
+      throw error("step", "Expected a gradient in memory of its own for '", p.info.name,
+                  "'. Received one that overlaps the parameter '", store_->parameters[above->parameter].info.name, "'.");
     gradients_[i] = g.data();
   }
   void take_step(std::size_t gradient_count);
 
-  [[nodiscard]] context context_at(long step, std::size_t path) const {
-    const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
-    return {.step = step,
-            .lr = options_.lr * warm,
-            .weight_decay = options_.weight_decay,
-            .warmup_steps = options_.warmup_steps,
-            .beta = {},
-            .weight_lr_power = options_.weight_lr_power,
-            .r = options_.r,
-            .weight_sum = weight_sums_[path]};
-  }
+  /// What a path's transforms make of the next step; replaces the scalars and adds the step's weight to its sum.
+  template <std::size_t Path>
+  auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum) const;
 
   void check_averages(std::string_view where, std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
@@ -162,6 +158,11 @@ private:
 
   std::array<std::vector<std::size_t>, plan::path_count> members_;  ///< parameters by path
   std::vector<const T*> gradients_;
+  struct extent {
+    std::uintptr_t begin, end;
+    std::size_t parameter;
+  };
+  std::vector<extent> by_end_;  ///< the parameters' memory, in the order of its addresses
 
   // The work of a step: the tasks up to each model-wise barrier, and to the end.
   std::array<std::vector<detail::task>, plan::phases.size()> tasks_;

@@ -95,9 +95,8 @@ std::size_t select(const routed<Branches...>& r, const parameter_info& p) {
   };
   std::apply([&](const auto&... b) { (consider(b), ...); }, r.branches);
   if (!chosen)
-    throw error("route", "Expected a branch for every parameter. Received '" + p.name + "' with shape " +
-                             to_text(std::span(p.shape)) + " and role " + std::string(to_text(p.role)) +
-                             ", which no when(…) takes. Add otherwise(…).");
+    throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
+                " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
   return *chosen;
 }
 template <class... Links>

@@ -56,6 +56,15 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
       if (kinds[i] != kind::contextual) return true;
     return false;
   }
+  /// Whether an update is ever written to memory between two stages.
+  template <bool Fused>
+  static constexpr bool crosses_memory() {
+    for (std::size_t i = 0; i + 1 < stages<Fused>.count; ++i) {
+      const stage s = stages<Fused>.list[i];
+      if (has_kernels(s) || kinds[s.end] == kind::tensorwise) return true;
+    }
+    return false;
+  }
   static constexpr bool contains(std::size_t l) { return ((l == Leaf) || ...); }
   static constexpr std::size_t position_of(std::size_t l) {
     for (std::size_t i = 0; i < positions; ++i)

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include <thalweg/core/error.hpp>
 #include <thalweg/core/tensor.hpp>
 
 namespace thalweg::detail {
@@ -40,7 +41,7 @@ struct bound_parameter {
   /// The second `ema` of a chain is `ema#2`.
   void add_state(std::string_view transform, std::string_view slot) {
     const auto name = [&](int nth) {
-      return std::string(transform) + (nth > 1 ? "#" + std::to_string(nth) : "") + "." + std::string(slot);
+      return nth > 1 ? in_words(transform, "#", nth, ".", slot) : in_words(transform, ".", slot);
     };
     int nth = 1;
     while (std::ranges::find(state_names, name(nth)) != state_names.end()) ++nth;

@@ -1,6 +1,7 @@
 // adagrad: the gradient over the root of all its squares.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/chain.hpp>
 #include <thalweg/transforms/decay_weights.hpp>
 #include <thalweg/transforms/scale_by_rss.hpp>

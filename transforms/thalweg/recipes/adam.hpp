@@ -1,6 +1,7 @@
 // adam: Adam as it was published; the decay is an L2 penalty.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/chain.hpp>
 #include <thalweg/transforms/decay_weights.hpp>
 #include <thalweg/transforms/scale_by_adam.hpp>

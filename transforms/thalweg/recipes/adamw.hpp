@@ -1,6 +1,7 @@
 // adamw: Adam with decoupled weight decay.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/chain.hpp>
 #include <thalweg/transforms/scale_by_adam.hpp>
 

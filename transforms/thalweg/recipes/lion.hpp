@@ -1,6 +1,7 @@
 // lion: the sign of an interpolated momentum, with decoupled weight decay.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/chain.hpp>
 #include <thalweg/transforms/scale_by_lion.hpp>
 

@@ -1,6 +1,7 @@
 // muon: orthogonalised momentum for the hidden matrices, Adam for the rest.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/route.hpp>
 #include <thalweg/transforms/nesterov_ema.hpp>
 #include <thalweg/transforms/orthogonalize_update.hpp>

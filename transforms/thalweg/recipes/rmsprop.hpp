@@ -1,6 +1,7 @@
 // rmsprop: the gradient over its running root mean square.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/chain.hpp>
 #include <thalweg/transforms/decay_weights.hpp>
 #include <thalweg/transforms/scale_by_rms.hpp>

@@ -1,6 +1,7 @@
 // sgd: stochastic gradient descent with momentum.
 #pragma once
 
+#include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/chain.hpp>
 #include <thalweg/transforms/decay_weights.hpp>
 #include <thalweg/transforms/heavyball_momentum.hpp>

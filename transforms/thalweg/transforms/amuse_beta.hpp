@@ -29,9 +29,9 @@ struct amuse_beta {
 
   constexpr auto at(context c, double at_warmup) const {
     if (c.warmup_steps < 1)
-      throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received " +
-                                    to_text(c.warmup_steps) + ". Give the optimizer {.warmup_steps = ...}.");
-    const double now = c.average_weight();
+      throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received ",
+                  c.warmup_steps, ". Give the optimizer {.warmup_steps = ...}.");
+    const double now = c.average_weight;
     if (c.step <= c.warmup_steps) {
       c.beta = beta1;
       return next(c, now);

@@ -155,9 +155,8 @@ struct orthogonalize_update {
 
   void check(const parameter_info& p) const {
     if (p.shape.size() < 2)
-      throw error("orthogonalize_update", "Expected rank >= 2. Received '" + p.name + "' with shape " +
-                                              to_text(std::span(p.shape)) +
-                                              ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
+      throw error("orthogonalize_update", "Expected rank >= 2. Received '", p.name, "' with shape ", p.shape,
+                  ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
   }
 
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const {

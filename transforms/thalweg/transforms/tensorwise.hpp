@@ -28,7 +28,8 @@ struct tensorwise_function {
 
 /// A fusion barrier: `function` receives the update of one parameter as a view and changes it in place. It returns the
 /// view, or another one of the same size to copy from, or nothing. Where it may throw (is not noexcept), every step
-/// keeps a copy of parameters and state to put back.
+/// keeps a copy of parameters and state to put back. It is called for several parameters at once, on as many threads as
+/// the optimizer has: what it captures must bear that.
 ///
 ///     auto flip = tensorwise("flip", [](tensor<float> u) noexcept { for (float& x : u.values()) x = -x; });
 template <class Function>

@@ -17,7 +17,7 @@ constexpr std::string_view to_text(decay_point point) { return point == decay_po
 /// z is the base sequence, x the average (to evaluate), y the parameters as the user holds them (to differentiate).
 /// Only y and z are stored; x = z + (y-z)/β, with the β that built y, which is a state of its own.
 /// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
-/// c is the context's `average_weight()`; β the context's, where something upstream sets it, else the field.
+/// c is the context's `average_weight`; β the context's, where something upstream sets it, else the field.
 ///
 /// | field | default        | range  | source                                              |
 /// |-------|----------------|--------|-----------------------------------------------------|
@@ -41,12 +41,12 @@ struct update_by_schedule_free {
     const double ahead = c.beta.value_or(beta);
     check_in_range("update_by_schedule_free", "beta", ahead, from(0).to(1));
     if (c.step > 1 && built_with == 0 && ahead > 0)
-      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received " +
-                                                 to_text(ahead) + " after 0, by which the average was lost.");
+      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
+                  ahead, " after 0, by which the average was lost.");
     const double decayed = c.lr * c.weight_decay;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
                          decay_y = decay == decay_point::y ? decayed : 0, inverse = built_with > 0 ? 1 / built_with : 0,
-                         weight = c.average_weight(), ahead]<class T>(element<T> e, T z) {
+                         weight = c.average_weight, ahead]<class T>(element<T> e, T z) {
       const T y = e.parameter;
       const T x = z + T(inverse) * (y - z);
       z = z - (T(lr) * e.update + T(decay_z) * z + T(decay_y) * y);

@@ -1,0 +1,117 @@
+#include "flags.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <string_view>
+
+#include <cxxopts.hpp>
+#include <fmt/format.h>
+
+#include "text.hpp"
+#include "train.hpp"
+
+namespace race {
+namespace {
+
+template <class T>
+T number(std::string_view flag, std::string_view text, T low, T high) {
+  T value{};
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc{} || end != text.data() + text.size() || !(value >= low && value <= high))
+    throw error(fmt::format("{} from {} to {}", flag, low, high), fmt::format("'{}'", text));
+  return value;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) c == ',' ? parts.emplace_back() : parts.back() += c;
+  return parts;
+}
+
+void check_known(std::string_view flag, const std::string& key, std::span<const std::string> known) {
+  if (std::ranges::find(known, key) == known.end())
+    throw error(fmt::format("{} of {}", flag, joined(known, ", ")), fmt::format("'{}'", key));
+}
+
+// "0.01" for everybody, or "adamw=0.002,amuse=0.01".
+std::map<std::string, double> learning_rates(std::string_view text, std::span<const std::string> known) {
+  std::map<std::string, double> lr;
+  const auto rate = [](std::string_view part) { return number("--lr", part, 0.0, 1000.0); };
+  if (text.find('=') == text.npos) {
+    for (const std::string& key : known) lr[key] = rate(text);
+    return lr;
+  }
+  for (const std::string& part : split(text)) {
+    const auto equals = part.find('=');
+    if (equals == part.npos)
+      throw error("--lr as name=value,name=value or one value", fmt::format("'{}'", text));
+    check_known("--lr", part.substr(0, equals), known);
+    lr[part.substr(0, equals)] = rate(std::string_view(part).substr(equals + 1));
+  }
+  return lr;
+}
+
+cxxopts::Options options(std::span<const std::string> known) {
+  cxxopts::Options all("race", "One network, the same batches, five optimizers: who leads, wherever you stop?\n");
+  const auto text = [] { return cxxopts::value<std::string>(); };
+  const auto or_else = [&](const std::string& standard) { return text()->default_value(standard); };
+  auto add = all.add_options();
+  add("data", "fashion-mnist or digits", or_else("fashion-mnist"), "NAME");
+  add("data-folder", "where its files lie", text(), "FOLDER");
+  add("optimizers", "who races", or_else(joined(known, ",")), "A,B,C");
+  add("hidden", "widths of the hidden layers", or_else("64,64"), "N,N");
+  add("steps", "the budget (6000; digits 1000)", text(), "N");
+  add("batch", "images a step (128; digits 64)", text(), "N");
+  add("seed", "of the first weights and of the batches", or_else("1"), "N");
+  add("seeds", "race so often, with successive seeds: mean ± standard deviation", or_else("1"), "N");
+  add("lr", "other than the tuned ones: 0.01, or adamw=0.002,amuse=0.01", text(), "RATE");
+  add("tune", "try seven learning rates for each, judged on images that the race never sees");
+  add("csv", "every number, in long format (race.csv; when tuning tune.csv)", text(), "FILE");
+  add("plot", "the picture, drawn by gnuplot", or_else("race.png"), "FILE");
+  add("help", "this text");
+  return all;
+}
+
+}  // namespace
+
+std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known) try {
+  auto all = options(known);
+  const auto given = all.parse(argc, argv);
+  if (given.count("help")) {
+    fmt::print("{}", all.help());
+    return std::nullopt;
+  }
+  if (!given.unmatched().empty())
+    throw error("options only (see --help)", fmt::format("'{}'", given.unmatched().front()));
+
+  const auto text = [&](const char* flag) { return given[flag].as<std::string>(); };
+  const auto text_or = [&](const char* flag, const char* standard) {
+    return given.count(flag) ? text(flag) : std::string(standard);
+  };
+  request r;
+  r.digits = text("data") == "digits";
+  if (!r.digits && text("data") != "fashion-mnist")
+    throw error("--data fashion-mnist or digits", fmt::format("'{}'", text("data")));
+  r.folder = text_or("data-folder", r.digits ? "/usr/lib/python3/dist-packages/sklearn/datasets/data"
+                                             : "/usr/share/datasets/fashion-mnist");
+  r.optimizers = split(text("optimizers"));
+  for (const std::string& key : r.optimizers) check_known("--optimizers", key, known);
+  for (const std::string& width : split(text("hidden")))
+    r.hidden.push_back(number<Eigen::Index>("--hidden", width, 1, 4096));
+  r.steps = number("--steps", text_or("steps", r.digits ? "1000" : "6000"), 100l, 10'000'000l);
+  r.batch = number<std::size_t>("--batch", text_or("batch", r.digits ? "64" : "128"), 1, 1'000'000);
+  r.seed = number("--seed", text("seed"), 0u, 1'000'000'000u);
+  r.seeds = number("--seeds", text("seeds"), 1u, 1000u);
+  if (given.count("lr")) r.lr = learning_rates(text("lr"), known);
+  r.tune = given.count("tune") > 0;
+  r.csv = text_or("csv", r.tune ? "tune.csv" : "race.csv");
+  r.plot = text("plot");
+  if (!std::ofstream(r.csv, std::ios::app))  // better now than after the race
+    throw error("--csv of a file that can be written", fmt::format("'{}'", r.csv.string()));
+  return r;
+} catch (const cxxopts::exceptions::exception& failure) {
+  throw error("the options of --help", failure.what());
+}
+
+}  // namespace race

@@ -1,0 +1,33 @@
+#pragma once
+// The command line, checked.
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <Eigen/Core>
+
+namespace race {
+
+struct request {
+  bool digits = false;
+  std::filesystem::path folder;
+  std::vector<std::string> optimizers;
+  std::map<std::string, double> lr;  // of those that do not race with the tuned one
+  std::vector<Eigen::Index> hidden;
+  long steps = 0;
+  std::size_t batch = 0;
+  unsigned seed = 1;
+  unsigned seeds = 1;
+  bool tune = false;
+  std::filesystem::path csv, plot;
+};
+
+// `known`: the contenders' keys. Nothing, where all that was asked for is help. Throws `error`.
+std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known);
+
+}  // namespace race

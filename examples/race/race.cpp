@@ -1,0 +1,162 @@
+// Trains one network with five optimizers and asks of each: what if you had stopped here?
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <thalweg/thalweg.hpp>
+
+#include "flags.hpp"
+#include "plot.hpp"
+#include "report.hpp"
+#include "text.hpp"
+#include "train.hpp"
+
+using namespace race;
+
+namespace {
+
+template <class Chain>
+struct contender {
+  std::string key;
+  std::string name;
+  Chain chain;
+  thalweg::options options;
+};
+template <class Chain>
+contender(const char*, const char*, Chain, thalweg::options) -> contender<Chain>;
+
+// Learning rates are those that `race --tune` finds. What is not said here is the recipe's own default.
+auto contenders(long steps, bool digits) {
+  using namespace thalweg;
+  const scale_rule scale = match_rms{0.2};  // so that one learning rate serves the matrices and the rest
+  const auto tuned = [&](double for_clothes, double for_digits) {
+    return options{.lr = digits ? for_digits : for_clothes, .weight_decay = 0.05, .warmup_steps = steps / 20};
+  };
+  return std::tuple{
+      contender{"adamw", "AdamW + cosine", cosine{.steps = steps} | recipes::adamw(), tuned(0.004, 0.004)},
+      contender{"sf_adamw", "Schedule-Free AdamW", recipes::sf_adamw(), tuned(0.008, 0.008)},
+      contender{"muon", "Muon + cosine",
+                cosine{.steps = steps} | recipes::muon({.scale = scale, .auxiliary_lr = 1}),
+                tuned(0.004, 0.004)},
+      contender{"sf_muon", "SFMuon", recipes::sf_muon({.scale = scale}), tuned(0.004, 0.004)},
+      // β₁ and ρ of the published experiment that is nearest to this one, CIFAR-10.
+      contender{"amuse", "AMUSE", recipes::amuse({.beta1 = 0.8, .rho = 0.3, .scale = scale}),
+                tuned(0.008, 0.008)},
+  };
+}
+
+// What `--tune` tries, the same for everybody.
+constexpr std::array rates_to_try{0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064};
+
+// On a terminal one line that is rewritten, elsewhere a line at every quarter.
+class progress {
+public:
+  progress(std::string what, long steps) : what_(std::move(what)), steps_(steps) {}
+  ~progress() {
+    if (terminal_) fmt::print(stderr, "\r\033[K");
+  }
+
+  void show(const point& p) {
+    const long quarter = 4 * p.step / steps_;
+    if (!terminal_ && quarter == std::exchange(quarter_, quarter)) return;
+    fmt::print(stderr, "{}{}  {:3} %  training loss {:.4f}  validation loss {:.4f}, accuracy {:.2f} %{}",
+               terminal_ ? "\r\033[K" : "", what_, 100 * p.step / steps_, p.training.loss, p.validation.loss,
+               100 * p.validation.accuracy, terminal_ ? "" : "\n");
+    std::fflush(stderr);
+  }
+
+private:
+  std::string what_;
+  long steps_;
+  long quarter_ = 0;
+  bool terminal_ = isatty(STDERR_FILENO);
+};
+
+// All the seeds of one contender at one learning rate.
+template <class Chain>
+result race_one(const contender<Chain>& who, double lr, const course& course, const request& request) {
+  thalweg::options options = who.options;
+  options.lr = lr;
+  result r{who.key, who.name, lr, {}, {}};
+  for (unsigned seed = request.seed; seed < request.seed + request.seeds; ++seed) {
+    progress line(fmt::format("{:<19}  lr {:<6g}  seed {}", who.name, lr, seed), course.steps);
+    r.seeds.push_back(seed);
+    r.runs.push_back(train(who.chain, options, course, seed, [&](const point& p) { line.show(p); }));
+  }
+  return r;
+}
+
+template <class Chain>
+void enter(const contender<Chain>& who, const course& course, const request& request,
+           std::vector<result>& results) {
+  if (std::ranges::find(request.optimizers, who.key) == request.optimizers.end()) return;
+  if (request.tune) {
+    for (const double lr : rates_to_try) results.push_back(race_one(who, lr, course, request));
+    return;
+  }
+  const auto other = request.lr.find(who.key);
+  results.push_back(
+      race_one(who, other != request.lr.end() ? other->second : who.options.lr, course, request));
+}
+
+void race_all(const request& request) {
+  const data_set data = request.digits ? digits(request.folder) : fashion_mnist(request.folder);
+  const course course{data, request.tune ? data.tuning : data.validation, request.hidden, request.steps,
+                      request.batch};
+  const std::string layers = fmt::format("{}–{}–10", data.training.width, joined(request.hidden, "–"));
+  const std::string seeds =
+      request.seeds == 1 ? fmt::format("seed {}", request.seed)
+                         : fmt::format("mean ± standard deviation of {} seeds", request.seeds);
+  fmt::print("{}: a {} perceptron, {} steps of {} images, {}.\n", data.name, layers, course.steps,
+             course.batch, seeds);
+  fmt::print("{} images to train; {} to {} that it never trains on.\n\n", data.training.size(),
+             course.judges.size(), request.tune ? "choose a learning rate by" : "validate");
+  std::fflush(stdout);
+
+  std::vector<result> results;
+  std::apply([&](const auto&... who) { (enter(who, course, request, results), ...); },
+             contenders(request.steps, request.digits));
+
+  fmt::print("{}\n", request.tune ? tuning_table(results) : tables(results));
+  write_csv(request.csv, results);
+  fmt::print("Every number: {}\n", request.csv.string());
+  std::fflush(stdout);
+  if (request.tune) return;
+  const caption caption{
+      fmt::format("{}: what if you had stopped here?", data.name),
+      fmt::format("{} perceptron, batches of {}, {}. Dashed: a cosine schedule, which must know the end. "
+                  "Solid: no schedule, evaluated at the average.",
+                  layers, course.batch, seeds)};
+  if (draw(request.plot, results, caption))
+    fmt::print("The picture:  {}\n", request.plot.string());
+  else
+    fmt::print(stderr, "No picture: gnuplot is missing or failed (apt-get install gnuplot-nox).\n");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  const auto keys = std::apply([](const auto&... who) { return std::vector<std::string>{who.key...}; },
+                               contenders(100, false));
+  if (const auto request = parse(argc, argv, keys)) race_all(*request);
+  return 0;
+} catch (const race::error& failure) {
+  fmt::print(stderr, "{}\n", failure.what());
+  return 2;
+} catch (const thalweg::error& failure) {
+  fmt::print(stderr, "{}\n", failure.what());
+  return 2;
+} catch (const std::exception& failure) {
+  fmt::print(stderr, "{}\n", failure.what());
+  return 1;
+}

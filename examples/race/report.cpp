@@ -1,0 +1,133 @@
+#include "report.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+namespace race {
+namespace {
+
+using cells = std::vector<std::string>;
+
+// The first row is the head; columns line up.
+std::string aligned(const std::vector<cells>& rows) {
+  const auto length = [](const std::string& text) {  // in characters: UTF-8's continuation bytes do not count
+    return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
+  };
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const cells& row : rows)
+    for (std::size_t j = 0; j < row.size(); ++j) widths[j] = std::max(widths[j], length(row[j]));
+
+  std::string text;
+  for (const cells& row : rows) {
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const std::string space(widths[j] - length(row[j]), ' ');
+      text += "| " + (j == 0 ? row[j] + space : space + row[j]) + ' ';
+    }
+    text += "|\n";
+    if (&row != &rows.front()) continue;
+    for (std::size_t j = 0; j < row.size(); ++j) {
+      const std::string dashes(widths[j] + 1, '-');
+      text += j == 0 ? "|:" + dashes : "|" + dashes + ":";
+    }
+    text += "|\n";
+  }
+  return text;
+}
+
+cells head(std::string title, std::span<const result> results) {
+  cells row{std::move(title)};
+  for (const int percent : marks)
+    row.push_back(
+        fmt::format("{} % (step {})", percent, results.front().runs.front().curve[index_of(percent)].step));
+  return row;
+}
+
+std::string shown(const spread& s, int digits, bool several, bool best) {
+  const auto text = several ? fmt::format("{:.{}f} ± {:.{}f}", s.mean, digits, s.deviation, digits)
+                            : fmt::format("{:.{}f}", s.mean, digits);
+  return best ? "**" + text + "**" : text;
+}
+
+double or_worst(double loss) { return std::isnan(loss) ? std::numeric_limits<double>::infinity() : loss; }
+
+// `sign`: +1 where the smallest is the best, −1 where the largest is.
+std::string table(const std::string& title, std::span<const result> results, metric value, int digits,
+                  int sign) {
+  std::vector<cells> rows{head(title, results)};
+  for (const result& r : results) rows.push_back({r.name});
+  for (const int percent : marks) {
+    std::vector<spread> column;
+    for (const result& r : results) column.push_back(over_seeds(r, index_of(percent), value));
+    const auto rank = [&](const spread& s) { return or_worst(sign * s.mean); };
+    const double best = rank(*std::ranges::min_element(column, {}, rank));
+    for (std::size_t i = 0; i < results.size(); ++i)
+      rows[i + 1].push_back(shown(column[i], digits, results[i].runs.size() > 1, rank(column[i]) == best));
+  }
+  return aligned(rows);
+}
+
+std::string costs(std::span<const result> results) {
+  std::vector<cells> rows{{"cost", "learning rate", "ms a step", "of it in the optimizer"}};
+  for (const result& r : results) {
+    const auto seconds = over_seeds(r, [](const run& run) { return run.seconds_a_step; });
+    const auto share = over_seeds(r, [](const run& run) { return run.optimizer_share; });
+    rows.push_back({r.name, fmt::format("{:g}", r.lr), fmt::format("{:.2f}", 1e3 * seconds.mean),
+                    fmt::format("{:.0f} %", 100 * share.mean)});
+  }
+  return aligned(rows);
+}
+
+}  // namespace
+
+std::string tables(std::span<const result> results) {
+  return table("training loss", results, training_loss, 4, +1) + '\n' +
+         table("validation loss", results, validation_loss, 4, +1) + '\n' +
+         table("validation accuracy, %", results, validation_percent, 2, -1) + '\n' + costs(results);
+}
+
+std::string tuning_table(std::span<const result> results) {
+  const auto last = [](const result& r) {
+    return or_worst(over_seeds(r, index_of(100), validation_loss).mean);
+  };
+  std::vector<cells> rows{head("tuning loss", results)};
+  rows.front().insert(rows.front().begin() + 1, "learning rate");
+  for (const result& r : results) {
+    const bool best = std::ranges::none_of(
+        results, [&](const result& other) { return other.key == r.key && last(other) < last(r); });
+    rows.push_back({r.name, fmt::format("{:g}", r.lr)});
+    for (const int percent : marks)
+      rows.back().push_back(shown(over_seeds(r, index_of(percent), validation_loss), 4, r.runs.size() > 1,
+                                  best && percent == 100));
+  }
+  return aligned(rows);
+}
+
+void write_csv(const std::filesystem::path& path, std::span<const result> results) {
+  std::ofstream file(path);
+  fmt::print(file, "optimizer,lr,seed,step,metric,value\n");
+  for (const result& r : results)
+    for (std::size_t i = 0; i < r.runs.size(); ++i) {
+      const auto line = [&](long step, std::string_view metric, double value) {
+        fmt::print(file, "{},{:g},{},{},{},{:.6g}\n", r.key, r.lr, r.seeds[i], step, metric, value);
+      };
+      const run& run = r.runs[i];
+      for (const point& p : run.curve) {
+        line(p.step, "training_loss", p.training.loss);
+        line(p.step, "training_accuracy", p.training.accuracy);
+        line(p.step, "validation_loss", p.validation.loss);
+        line(p.step, "validation_accuracy", p.validation.accuracy);
+      }
+      line(run.curve.back().step, "seconds_a_step", run.seconds_a_step);
+      line(run.curve.back().step, "optimizer_share", run.optimizer_share);
+    }
+  file.flush();
+  if (!file)
+    throw error(fmt::format("a file that can be written at {}", path.string()), "a failure to write it");
+}
+
+}  // namespace race

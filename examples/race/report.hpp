@@ -1,0 +1,20 @@
+#pragma once
+// The race in numbers: Markdown tables that also read well in a terminal, and a CSV file in long format.
+
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "results.hpp"
+
+namespace race {
+
+// Losses and accuracy at the marks of the budget, and the cost of a step; with seeds mean ± deviation.
+std::string tables(std::span<const result> results);
+
+// A row a learning rate: the validation loss at the same marks. Each contender's best at the end is set bold.
+std::string tuning_table(std::span<const result> results);
+
+void write_csv(const std::filesystem::path& path, std::span<const result> results);
+
+}  // namespace race

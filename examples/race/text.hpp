@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace race {
+
+// "64–64"
+template <class Range>
+std::string joined(const Range& parts, std::string_view separator) {
+  std::string text;
+  for (const auto& part : parts) text += fmt::format("{}{}", text.empty() ? "" : separator, part);
+  return text;
+}
+
+}  // namespace race

@@ -1,0 +1,14 @@
+// expect: thalweg: something stands after a transform that has written the parameters
+#include <thalweg/thalweg.hpp>
+using namespace thalweg;
+
+std::vector<float> w(6);
+
+void use() {
+#ifdef FIXED
+  const auto links = route(when(hidden_matrix, ema{} | update_by_schedule_free{}), otherwise(scale_by_adam{} | apply_update{}));
+#else
+  const auto links = route(when(hidden_matrix, ema{} | update_by_schedule_free{}), otherwise(scale_by_adam{})) | apply_update{};
+#endif
+  optimizer(links, std::vector<parameter<float>>{{.name = "w", .shape = {2, 3}, .data = w.data()}}, {});
+}

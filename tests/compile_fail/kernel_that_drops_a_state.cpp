@@ -1,0 +1,17 @@
+// expect: and returns next(...) or write(...)
+// expect: forgetful
+#include <thalweg/thalweg.hpp>
+using namespace thalweg;
+
+struct forgetful {
+  using states = state<zeros<"first">, zeros<"second">>;
+  constexpr auto at(const context&) const {
+#ifdef FIXED
+    return []<class T>(element<T> e, T first, T second) { return next(e.update, first, second); };
+#else
+    return []<class T>(element<T> e, T first, T second) { return next(e.update, first + second); };
+#endif
+  }
+};
+
+auto links = chain(forgetful{});

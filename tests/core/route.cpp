@@ -1,0 +1,191 @@
+// Who takes which branch, and what a branch keeps to itself.
+#include <thalweg/core/optimizer.hpp>
+#include <thalweg/transforms/amuse_beta.hpp>
+#include <thalweg/transforms/scale.hpp>
+#include <thalweg/transforms/scale_lr.hpp>
+#include <thalweg/transforms/update_by_schedule_free.hpp>
+#include <thalweg/transforms/warmup.hpp>
+
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "model.hpp"
+
+using namespace thalweg;
+using test::model;
+
+namespace {
+
+constexpr auto named(char first) {
+  return [first](const parameter_info& p) { return p.name.front() == first; };
+}
+
+// With lr 1 and no decay a step is θ - factor·g: what a parameter was multiplied with tells its way.
+std::vector<double> factors(const auto& given, std::vector<test::layer> layers, options o = {.lr = 1}) {
+  model<double> m(std::move(layers));
+  auto opt = optimizer(given, m.parameters(), o);
+  const auto before = m.values;
+  m.train(opt, 1, 1);
+  std::vector<double> all;
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    const double by = (before[i][0] - m.values[i][0]) / m.gradients[i][0];
+    for (std::size_t j = 0; j < before[i].size(); ++j)
+      CHECK(before[i][j] - by * m.gradients[i][j] == doctest::Approx(m.values[i][j]));
+    all.push_back(by);
+  }
+  return all;
+}
+
+void are(const std::vector<double>& received, const std::vector<double>& expected) {
+  REQUIRE(received.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(received[i] == doctest::Approx(expected[i]));
+}
+
+const std::vector<test::layer> abcd{{"a", {2}}, {"b", {3}}, {"c", {17}}, {"d", {1}}};
+
+}  // namespace
+
+TEST_CASE("hidden_matrix takes hidden matrices and filters alone") {
+  const auto takes = [](std::vector<std::size_t> shape, role r) {
+    return hidden_matrix(parameter_info{.name = "p", .shape = std::move(shape), .role = r});
+  };
+  CHECK(takes({2, 3}, role::hidden));
+  CHECK(takes({2, 3, 3, 3}, role::hidden));
+  CHECK(takes({1, 3}, role::hidden));
+  CHECK(!takes({3}, role::hidden));
+  CHECK(!takes({}, role::hidden));
+  CHECK(!takes({2, 3}, role::embedding));
+  CHECK(!takes({2, 3}, role::head));
+}
+
+TEST_CASE("a parameter takes the first branch whose predicate holds") {
+  const auto any = [](const parameter_info&) { return true; };
+  are(factors(route(when(named('b'), scale{2}), when(any, scale{3}), when(named('c'), scale{5}), otherwise(scale{7})), abcd),
+      {3, 2, 3, 3});
+}
+
+TEST_CASE("predicates behind the first that holds are not asked, and each is asked once a parameter") {
+  std::string asked;
+  const auto ask = [&asked](char c, bool answer) {
+    return [&asked, c, answer](const parameter_info& p) {
+      asked += p.name + c + " ";
+      return answer && p.name == "a";
+    };
+  };
+  model<float> m({{"a", {2}}, {"b", {2}}});
+  auto opt = optimizer(route(when(ask('1', false)), when(ask('2', true)), when(ask('3', true)), otherwise()), m.parameters(), {});
+  CHECK(asked == "a1 a2 b1 b2 b3 ");
+  m.train(opt, 1, 2);
+  CHECK(asked == "a1 a2 b1 b2 b3 ");  // at binding only
+}
+
+TEST_CASE("predicates see name, shape, role and order") {
+  std::vector<float> memory(12);
+  parameter_info seen;
+  const auto look = [&](const parameter_info& p) { return seen = p, true; };
+  optimizer(route(when(look)),
+            std::vector<parameter<float>>{{"w", {3, 4}, role::head, memory.data(), storage_order::column_major}}, {});
+  CHECK(seen.name == "w");
+  CHECK(seen.shape == std::vector<std::size_t>{3, 4});
+  CHECK(seen.role == role::head);
+  CHECK(seen.order == storage_order::column_major);
+  CHECK(seen.size() == 12);
+}
+
+TEST_CASE("a parameter without a branch is refused at binding, before anything is written") {
+  model<float> m({{"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"b", {}}});
+  const auto before = m.values;
+  CHECK_THROWS_WITH_AS(optimizer(route(when(hidden_matrix, scale{})), m.parameters(), {}),
+                       "[route] Expected a branch for every parameter. Received 'table' with shape (4, 3) and role "
+                       "embedding, which no when(…) takes. Add otherwise(…).",
+                       error);
+  CHECK_THROWS_WITH_AS(optimizer(scale{} | route(when(hidden_matrix, scale{}), when(named('t'))), m.parameters(), {}),
+                       "[route] Expected a branch for every parameter. Received 'b' with shape () and role hidden, which "
+                       "no when(…) takes. Add otherwise(…).",
+                       error);
+  CHECK(test::same_bits(m.values, before));
+}
+
+TEST_CASE("a branch may be an empty chain") {
+  are(factors(route(when(named('a'), chain()), when(named('b')), otherwise(scale{3})) | scale{2}, abcd), {2, 2, 6, 6});
+}
+
+TEST_CASE("a branch takes transforms as the pipe does, or as arguments") {
+  are(factors(route(when(named('a'), scale{2}, scale{3}), otherwise(scale{5} | scale{7}, scale{11})), abcd), {6, 385, 385, 385});
+}
+
+TEST_CASE("routes nest, and several stand in one chain") {
+  const auto inner = route(when(named('a'), scale{2}), otherwise(scale{3}));
+  const auto ab = [](const parameter_info& p) { return p.name < "c"; };
+  are(factors(route(when(ab, inner | scale{5}), when(named('c'), scale{7}), otherwise(scale{11})), abcd), {10, 15, 7, 11});
+  are(factors(route(when(ab, route(when(named('a'), route(otherwise(scale{2}))), otherwise(scale{3}))), otherwise()) | inner,
+              abcd), {4, 9, 3, 3});
+}
+
+TEST_CASE("a route may end its chain in each branch") {
+  const auto ends = route(when(named('a'), scale{2} | apply_update{}), when(named('b'), update_by_schedule_free{.beta = 1}),
+                          otherwise(scale{3}));
+  are(factors(ends, abcd), {2, 1, 3, 3});  // y is x is z after the first step
+}
+
+TEST_CASE("a branch that no parameter takes does nothing, and is not checked against parameters") {
+  const auto nobody = [](const parameter_info&) { return false; };
+  are(factors(route(when(nobody, amuse_beta{} | update_by_schedule_free{}), otherwise(scale{3})), abcd), {3, 3, 3, 3});
+}
+
+TEST_CASE("contextual transforms of a branch act on that branch alone, also in a shared terminal") {
+  are(factors(scale_lr{.by = 10} |
+                  route(when(named('a'), scale_lr{.by = 0.5}), when(named('b'), scale_lr{.by = 2}), otherwise(scale{3})) |
+                  scale_lr{.by = 0.1} | apply_update{},
+              abcd), {0.5, 2, 3, 3});
+  // Nested, and in the second route of a chain.
+  are(factors(route(when(named('a'), route(otherwise(scale_lr{.by = 2})) | scale{3}), otherwise()) |
+                  route(when(named('b'), scale_lr{.by = 5}), otherwise()), abcd), {6, 5, 1, 1});
+}
+
+TEST_CASE("a shared Schedule-Free terminal averages each branch by its own learning rates") {
+  // After a warm-up in one branch only, the weights lr² of the branches' averages differ.
+  model<double> m({{"a", {4}}, {"b", {4}}});
+  auto opt = optimizer(route(when(named('a'), warmup{.steps = 4}), otherwise(scale_lr{.by = 0.5})) |
+                           update_by_schedule_free{.beta = 0.75},
+                       m.parameters(), {.lr = 0.2});
+  struct sequence {
+    std::vector<double> x, y, z;
+    double weights = 0;
+  };
+  std::vector<sequence> expected{{m.values[0], m.values[0], m.values[0]}, {m.values[1], m.values[1], m.values[1]}};
+  for (long t = 1; t <= 6; ++t) {
+    m.train(opt, t, t);
+    for (std::size_t i = 0; i < 2; ++i) {
+      auto& [x, y, z, weights] = expected[i];
+      const double lr = i ? 0.1 : 0.2 * std::min(1.0, static_cast<double>(t) / 4);
+      weights += lr * lr;
+      const double c = lr * lr / weights;
+      for (std::size_t j = 0; j < 4; ++j) {
+        z[j] -= lr * m.gradients[i][j];
+        x[j] += c * (z[j] - x[j]);
+        y[j] = 0.25 * z[j] + 0.75 * x[j];
+        CHECK(m.values[i][j] == doctest::Approx(y[j]).epsilon(1e-12));
+      }
+    }
+  }
+}
+
+TEST_CASE("weight decay spent in a branch is spent for that branch alone") {
+  struct spend {
+    constexpr context at(context c) const {
+      c.weight_decay = 0;
+      return c;
+    }
+  };
+  model<double> m({{"a", {3}}, {"b", {3}}});
+  const auto before = m.values;
+  auto opt = optimizer(route(when(named('a'), spend{}), otherwise()), m.parameters(), {.lr = 1, .weight_decay = 0.5});
+  m.train(opt, 1, 1);
+  for (std::size_t j = 0; j < 3; ++j) {
+    CHECK(m.values[0][j] == doctest::Approx(before[0][j] - m.gradients[0][j]));
+    CHECK(m.values[1][j] == doctest::Approx(0.5 * before[1][j] - m.gradients[1][j]));
+  }
+}

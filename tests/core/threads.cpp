@@ -1,0 +1,118 @@
+// Threads: the same result, bit for bit, for any number of workers and whoever runs them.
+#include <doctest/doctest.h>
+
+#include <random>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include <thalweg/thalweg.hpp>
+
+namespace {
+
+using namespace thalweg;
+
+parallel_for on_new_threads(std::size_t workers) {
+  return {.workers = workers, .run = [](std::size_t n, worker_body body) {
+            std::vector<std::jthread> threads;
+            for (std::size_t w = 0; w < n; ++w) threads.emplace_back([=] { body(w); });
+          }};
+}
+
+// Large tensors that are cut, many small ones that are taken together, matrices, an odd rest.
+template <class T>
+struct model {
+  std::vector<std::vector<T>> values, gradients;
+  std::vector<parameter<T>> parameters;
+
+  model() {
+    std::mt19937 random(7);
+    std::normal_distribution<double> normal;
+    const auto add = [&](std::vector<std::size_t> shape, role r) {
+      values.emplace_back();
+      gradients.emplace_back();
+      for (std::size_t i = 0; i < element_count(shape); ++i) {
+        values.back().push_back(static_cast<T>(normal(random)));
+        gradients.back().push_back(static_cast<T>(normal(random)));
+      }
+      parameters.push_back({.name = "p" + std::to_string(parameters.size()), .shape = std::move(shape), .role = r});
+    };
+    add({200, 1001}, role::embedding);
+    add({48, 96}, role::hidden);
+    add({65, 17}, role::hidden);
+    add({31, 2, 3, 3}, role::hidden);
+    for (std::size_t i = 1; i < 70; ++i) add({i * 7}, role::hidden);
+    for (std::size_t i = 0; i < values.size(); ++i) parameters[i].data = values[i].data();
+  }
+};
+
+template <class T, class Chain>
+std::vector<std::vector<T>> trained(const Chain& chain, const parallel_for& parallel) {
+  model<T> m;
+  auto opt = optimizer(chain, m.parameters, {.lr = 0.01, .weight_decay = 0.1, .warmup_steps = 3, .parallel = parallel});
+  for (int step = 0; step < 6; ++step) opt.step(m.gradients);
+  const auto at_x = opt.evaluation_point();
+  return m.values;
+}
+
+template <class T, class Chain>
+void check_same(const Chain& chain) {
+  const auto alone = trained<T>(chain, sequential());
+  for (const std::size_t workers : {1, 2, 3, 8}) CHECK(trained<T>(chain, on_new_threads(workers)) == alone);
+  CHECK(trained<T>(chain, threads()) == alone);
+  CHECK(trained<T>(chain, threads(3)) == alone);
+}
+
+TEST_CASE("the result is bit-identical for any number of threads") {
+  check_same<float>(recipes::amuse());
+  check_same<double>(recipes::amuse());
+  check_same<float>(clip_by_global_norm{.max_norm = 0.5} | recipes::muon());
+  check_same<float>(scale_by_adam{} | clip_by_global_norm{.max_norm = 0.5} | apply_update{});
+}
+
+TEST_CASE("a pool that runs some of the workers, or none, loses no work") {
+  const auto chain = recipes::amuse();
+  const auto alone = trained<float>(chain, sequential());
+  CHECK(trained<float>(chain, {.workers = 4, .run = [](std::size_t, worker_body) {}}) == alone);
+  CHECK(trained<float>(chain, {.workers = 4, .run = [](std::size_t, worker_body body) { body(2); }}) == alone);
+}
+
+TEST_CASE("what a tensor-wise function throws on a worker arrives, and the step is undone") {
+  model<float> m;
+  int calls = 0;
+  const auto fails = tensorwise("fails", [&](tensor<float> u) {
+    if (u.name == "p40" && ++calls == 2) throw std::runtime_error("no");
+  });
+  auto opt = optimizer(ema{} | fails, m.parameters, {.lr = 0.01, .parallel = on_new_threads(3)});
+  opt.step(m.gradients);
+  const auto after_one = m.values;
+  CHECK_THROWS_WITH(opt.step(m.gradients), "no");
+  CHECK(m.values == after_one);
+  CHECK(opt.steps() == 1);
+  opt.step(m.gradients);
+  CHECK(m.values != after_one);
+}
+
+TEST_CASE("distinct optimizers on distinct threads; one that moves from thread to thread") {
+  const auto chain = recipes::amuse();
+  const auto alone = trained<float>(chain, sequential());
+  std::vector<std::vector<float>> first, second;
+  {
+    std::jthread a([&] { first = trained<float>(chain, sequential()); });
+    std::jthread b([&] { second = trained<float>(chain, on_new_threads(2)); });
+  }
+  CHECK(first == alone);
+  CHECK(second == alone);
+
+  model<float> m;
+  auto opt = optimizer(chain, m.parameters, {.lr = 0.01, .weight_decay = 0.1, .warmup_steps = 3});
+  for (int step = 0; step < 6; ++step) {
+    auto moved = std::move(opt);
+    std::jthread([&] { moved.step(m.gradients); }).join();
+    opt = std::move(moved);
+  }
+  const auto at_x = opt.evaluation_point();
+  CHECK(m.values == alone);
+}
+
+}  // namespace

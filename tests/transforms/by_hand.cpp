@@ -1,0 +1,208 @@
+// Every kernel once on numbers that can be worked out in one's head, at compile time. Most are sums of powers of two,
+// so that nothing is rounded.
+#include <doctest/doctest.h>
+#include <thalweg/thalweg.hpp>
+
+using namespace thalweg;
+
+namespace {
+
+constexpr element<double> of(double update, double parameter = 0) {
+  return {.update = update, .gradient = update, .parameter = parameter};
+}
+
+constexpr bool near(double a, double b) { return a - b < 1e-14 && b - a < 1e-14; }
+
+// A kernel's result: the update (or parameter) and then the states.
+template <class Value, class... States>
+constexpr bool gives(const next_t<Value, States...>& r, double update, std::type_identity_t<States>... states) {
+  return near(r.value, update) && std::apply([&](auto... s) { return (near(s, states) && ...); }, r.states);
+}
+template <class Value, class... States>
+constexpr bool gives(const write_t<Value, States...>& r, double parameter, std::type_identity_t<States>... states) {
+  return near(r.parameter, parameter) && std::apply([&](auto... s) { return (near(s, states) && ...); }, r.states);
+}
+
+constexpr context now{};
+
+// t steps of equal weights: c_t = 1/t.
+constexpr context equal_weights(long step, long warmup) {
+  return {.step = step, .lr = 1, .warmup_steps = warmup, .average_weight = 1 / static_cast<double>(step)};
+}
+
+}  // namespace
+
+TEST_CASE("by hand: momenta") {
+  // m = ½·4 + 3 = 5
+  static_assert(gives(heavyball_momentum{.beta = 0.5}.at(now)(of(3), 4.0), 5, 5));
+  // m = 5, and 3 + ½·5
+  static_assert(gives(nesterov_momentum{.beta = 0.5}.at(now)(of(3), 4.0), 5.5, 5));
+  // m = ¼·8 + ¾·4 = 5
+  static_assert(gives(ema{.beta = 0.75}.at(now)(of(8), 4.0), 5, 5));
+  // m = 5, and ¼·8 + ¾·5
+  static_assert(gives(nesterov_ema{.beta = 0.75}.at(now)(of(8), 4.0), 5.75, 5));
+  // m = 5, and 8 + 5
+  static_assert(gives(nesterov_ema{.beta = 0.75, .look_ahead = add_ema}.at(now)(of(8), 4.0), 13, 5));
+}
+
+TEST_CASE("by hand: second moments") {
+  // m = ½·4 + ½·2 = 3, over 1 - ½² = ¾: 4.  v = ¼·16 + ¾·4 = 7, over 1 - (¾)² = 7/16: 16.  4/(4 + ¼)
+  static_assert(gives(scale_by_adam{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}.at(context{.step = 2})(
+                          of(4), 2.0, 4.0), 16.0 / 17, 3, 7));
+  // The first step is one step long, whatever the gradient.
+  static_assert(gives(scale_by_adam{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0}.at(context{.step = 1})(
+                          of(-8), 0.0, 0.0), -1, -4, 16));
+  // v̂ as above: 4/(√16 + ¼)
+  static_assert(gives(scale_by_exp_avg_sq{.beta2 = 0.75, .epsilon = 0.25}.at(context{.step = 2})(of(4), 4.0),
+                      16.0 / 17, 7));
+  static_assert(gives(scale_by_exp_avg_sq{.beta2 = 0.75, .epsilon = 0}.at(context{.step = 1})(of(-8), 0.0), -1, 16));
+  // v = ¼·36 + ¾·0 = 9, uncorrected: 6/(3 + ¾)
+  static_assert(gives(scale_by_rms{.beta = 0.75, .epsilon = 0.75}.at(context{.step = 2})(of(6), 0.0), 1.6, 9));
+  // s = 7 + 9: 3/(4 + 0.8)
+  static_assert(gives(scale_by_rss{.epsilon = 0.8}.at(now)(of(3), 7.0), 0.625, 16));
+}
+
+TEST_CASE("by hand: signs") {
+  // ½·2 - ½·4 < 0;  m = ¼·2 - ¾·4
+  static_assert(gives(scale_by_lion{.beta1 = 0.5, .beta2 = 0.75}.at(now)(of(2), -4.0), -1, -2.5));
+  // The old momentum joins in the sign: ¼·4 - ¾·2 < 0, though the new one, ¾·4 - ¼·2, is positive.
+  static_assert(gives(scale_by_lion{.beta1 = 0.75, .beta2 = 0.25}.at(now)(of(4), -2.0), -1, 2.5));
+  static_assert(gives(scale_by_sign{}.at(now)(of(-3)), -1));
+  static_assert(gives(scale_by_sign{}.at(now)(of(0)), 0));
+  static_assert(gives(scale_by_sign{}.at(now)(of(2)), 1));
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+  static_assert(scale_by_sign{}.at(now)(of(nan)).value != scale_by_sign{}.at(now)(of(nan)).value);
+}
+
+TEST_CASE("by hand: scales, decay and clipping") {
+  static_assert(gives(scale{.by = -2}.at(now)(of(3)), -6));
+  static_assert(scale_lr{.by = 0.5}.at(context{.lr = 0.25}).lr == 0.125);
+  // 3 + ¼·8, and λ is spent
+  static_assert(gives(decay_weights{}.at(context{.weight_decay = 0.25})(of(3, 8)), 5));
+  static_assert(decay_weights{}.pass_on(context{.lr = 0.5, .weight_decay = 0.25}).weight_decay == 0);
+  static_assert(decay_weights{}.pass_on(context{.lr = 0.5, .weight_decay = 0.25}).lr == 0.5);
+  // ‖u‖ = √25: times 2/5. Short updates stay as they are.
+  static_assert(clip_by_global_norm{.max_norm = 2}.reduce(now)(of(-3)) == 9);
+  static_assert(gives(clip_by_global_norm{.max_norm = 2}.at(now, 25)(of(5)), 2));
+  static_assert(gives(clip_by_global_norm{.max_norm = 2}.at(now, 4)(of(5)), 5));
+  static_assert(gives(clip_by_global_norm{.max_norm = 2}.at(now, 1)(of(5)), 5));
+}
+
+TEST_CASE("by hand: apply_update") {
+  // (1 - ½·½)·8 - ½·4
+  static_assert(gives(apply_update{}.at(context{.lr = 0.5, .weight_decay = 0.5})(of(4, 8)), 4));
+  static_assert(gives(apply_update{}.at(context{.lr = 0.5})(of(4, 8)), 6));
+}
+
+TEST_CASE("by hand: the average's weight") {
+  static_assert(weight_of_step(3, 2, 2, 1) == 12);  // 3·2²
+  static_assert(weight_of_step(3, 2, 2, 0) == 4);
+  static_assert(weight_of_step(3, 2, 0, 2) == 9);
+  static_assert(weight_of_step(3, 0, 2, 0) == 0);
+}
+
+TEST_CASE("by hand: update_by_schedule_free") {
+  constexpr context c{.step = 4, .lr = 0.5, .weight_decay = 0.5, .average_weight = 0.25};
+  constexpr update_by_schedule_free z{.beta = 0.5};
+  constexpr update_by_schedule_free y{.beta = 0.5, .decay = decay_point::y};
+  // y = 4, z = 2, so x = (4 - ½·2)/½ = 6.  z' = ¾·2 - ½·3 = 0,  x' = ¾·6 + ¼·0 = 4½,  y' = ½·0 + ½·4½
+  static_assert(gives(z.at(c, 0.5).value(of(3, 4), 2.0), 2.25, 0));
+  // z' = 2 - ¼·4 - ½·3 = -½,  x' = ¾·6 - ⅛ = 4⅜,  y' = -¼ + 2 3/16
+  static_assert(gives(y.at(c, 0.5).value(of(3, 4), 2.0), 1.9375, -0.5));
+  static_assert(std::get<0>(z.at(c, 0.5).states) == 0.5);
+
+  // A β that moves to ¾: x is recovered with the ½ that built y, and y' = ¼·0 + ¾·4½.
+  constexpr auto moving = [=] {
+    context m = c;
+    m.beta = 0.75;
+    return m;
+  }();
+  static_assert(gives(z.at(moving, 0.5).value(of(3, 4), 2.0), 3.375, 0));
+  static_assert(std::get<0>(z.at(moving, 0.5).states) == 0.75);
+
+  // The first step: c = 1, so x and y are z.  (1 - ¼)·4 - ½·3
+  constexpr context first{.step = 1, .lr = 0.5, .weight_decay = 0.5};
+  static_assert(gives(z.at(first, 0.5).value(of(3, 4), 4.0), 1.5, 1.5));
+
+  static_assert(z.average(0.5)(of(0, 4), 2.0) == 6);
+}
+
+TEST_CASE("by hand: amuse_beta") {
+  constexpr auto beta = [](amuse_beta a, context c, double at_warmup) { return *a.at(c, at_warmup).value.beta; };
+  constexpr double third = 1.0 / 3;  // c_T₀ for T₀ = 3
+  // Until T₀ it is β₁, and c_t is kept.
+  static_assert(beta({.beta1 = 0.5, .rho = 1}, equal_weights(3, 3), 0.5) == 0.5);
+  static_assert(std::get<0>(amuse_beta{}.at(equal_weights(3, 3), 0.5).states) == third);
+  static_assert(std::get<0>(amuse_beta{}.at(equal_weights(5, 3), third).states) == third);
+  // S = (3 - 1)/(5 - 1) = ½: 1 - ½·½, and with ρ = 2: 1 - ¼·½
+  static_assert(near(beta({.beta1 = 0.5, .rho = 1}, equal_weights(5, 3), third), 0.75));
+  static_assert(near(beta({.beta1 = 0.5, .rho = 2}, equal_weights(5, 3), third), 0.875));
+  // S = 2/(4 - 1)
+  static_assert(near(beta({.beta1 = 0.5, .rho = 1}, equal_weights(4, 3), third), 2.0 / 3));
+  static_assert(near(beta({.beta1 = 0.5, .rho = 0}, equal_weights(4, 3), third), 0.5));
+  // For equal weights S = (T₀-1)/(t-1), at every t.
+  static_assert([=] {
+    for (long t = 4; t < 50; ++t)
+      if (!near(beta({.beta1 = 0.25, .rho = 1}, equal_weights(t, 3), third), 1 - 0.75 * 2 / static_cast<double>(t - 1)))
+        return false;
+    return true;
+  }());
+  // Unequal weights 1, 4, 4 and T₀ = 2: c_2 = 4/5, c_3 = 4/9, S = (4/9 · 1/5)/(4/5 · 5/9) = 1/5
+  static_assert(near(beta({.beta1 = 0.5, .rho = 1},
+                          {.step = 3, .lr = 2, .warmup_steps = 2, .average_weight = 4.0 / 9}, 0.8), 0.9));
+  // A learning rate raised later would make S > 1: it is held at 1.
+  static_assert(beta({.beta1 = 0.5, .rho = 1}, {.step = 3, .lr = 90, .warmup_steps = 2, .average_weight = 0.999}, 0.8) == 0.5);
+}
+
+TEST_CASE("by hand: schedules") {
+  constexpr auto lr = [](auto schedule, long step) { return schedule.at(context{.step = step, .lr = 2}).lr; };
+
+  static_assert(lr(warmup{.steps = 4}, 1) == 0.5);
+  static_assert(lr(warmup{.steps = 4}, 4) == 2);
+  static_assert(lr(warmup{.steps = 4}, 9) == 2);
+  static_assert(warmup{.steps = 4}.at(context{}).warmup_steps == 4);
+
+  // Half way down from 2 to 1
+  constexpr linear line{.steps = 4, .final = 0.5};
+  static_assert(lr(line, 1) == 2);
+  static_assert(lr(line, 3) == 1.5);
+  static_assert(lr(line, 5) == 1);
+  static_assert(lr(line, 50) == 1);
+
+  // cos 0 = 1, cos π/2 = 0, cos π = -1;  (1 + cos π/4)/2 = (2 + √2)/4
+  static_assert(lr(cosine{.steps = 4}, 1) == 2);
+  static_assert(near(lr(cosine{.steps = 4}, 2), (2 + std::numbers::sqrt2) / 2));
+  static_assert(near(lr(cosine{.steps = 4}, 3), 1));
+  static_assert(near(lr(cosine{.steps = 4}, 5), 0));
+  static_assert(near(lr(cosine{.steps = 4}, 50), 0));
+  static_assert(near(lr(cosine{.steps = 4, .final = 0.25}, 3), 1.25));
+  static_assert(near(lr(cosine{.steps = 4, .final = 0.25}, 5), 0.5));
+
+  // Up in 2 steps; down over the last 4 of 10, to a half: 4/4, 3/4, 2/4, 1/4, then 0 of what is above it.
+  constexpr warmup_stable_decay wsd{.warmup_steps = 2, .steps = 10, .decay_steps = 4, .final = 0.5};
+  static_assert(lr(wsd, 1) == 1);
+  static_assert(lr(wsd, 2) == 2);
+  static_assert(lr(wsd, 7) == 2);
+  static_assert(lr(wsd, 8) == 1.75);
+  static_assert(lr(wsd, 10) == 1.25);
+  static_assert(lr(wsd, 11) == 1);
+  static_assert(lr(wsd, 99) == 1);
+  static_assert(wsd.at(context{}).warmup_steps == 2);
+}
+
+TEST_CASE("by hand: orthogonalize_update's scale rules and steps") {
+  static_assert(factor(spectral{}, 8, 2) == 2);
+  static_assert(factor(spectral{}, 2, 8) == 1);
+  static_assert(factor(match_rms{0.25}, 16, 4) == 1);
+  static_assert(factor(match_rms{0.25}, 4, 16) == 1);
+  static_assert(near(factor(match_rms{}, 9, 4), 0.6));
+  static_assert(factor(none{}, 8, 2) == 1);
+
+  static_assert(jordan.step(0).a == 3.4445 && jordan.step(4).b == -4.7750 && jordan.step(99).c == 2.0315);
+  static_assert(heavyball.step(2).a == 3.7418 && heavyball.step(7).a == 2.8366);
+  // 1.01, its cube and its fifth power, in all but the last
+  static_assert(near(polar_express.step(0).a * 1.01, 8.28721201814563));
+  static_assert(near(polar_express.step(3).b * 1.030301, -2.488488024314874));
+  static_assert(near(polar_express.step(1).c * 1.0510100501, 0.5448431082926601));
+  static_assert(polar_express.step(4).a == 2.300652019954817 && polar_express.step(5).a == 2.300652019954817);
+}

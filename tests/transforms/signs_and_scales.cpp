@@ -1,0 +1,47 @@
+#include <doctest/doctest.h>
+#include <thalweg/thalweg.hpp>
+
+#include "agreement.hpp"
+
+using namespace thalweg;
+using oracle::descends;
+using oracle::in_turn;
+using training::subject;
+using training::suite;
+
+TEST_CASE("scale_by_lion") {
+  const subject s = scale_by_lion{.beta1 = 0.6, .beta2 = 0.8};
+  suite(s);
+  descends(s, oracle::lion(0.6, 0.8));
+  descends(scale_by_lion{}, oracle::lion(0.9, 0.99));
+}
+
+TEST_CASE("scale_by_sign behind ema") {
+  const subject s = ema{.beta = 0.8} | scale_by_sign{};
+  suite(s);
+  descends(s, in_turn(oracle::ema(0.8), oracle::signs()));
+}
+
+TEST_CASE("scale") {
+  const subject s = scale{.by = -0.7};
+  suite(s);
+  descends(s, oracle::times(-0.7));
+}
+
+TEST_CASE("decay_weights at the head, in the momentum") {
+  const subject s = decay_weights{} | heavyball_momentum{.beta = 0.8};
+  suite(s);
+  descends(s, oracle::heavyball(0.8), oracle::decay::into_the_gradient);
+}
+
+TEST_CASE("decay_weights at the end, decoupled") {
+  const subject s = heavyball_momentum{.beta = 0.8} | decay_weights{};
+  suite(s);
+  descends(s, oracle::heavyball(0.8));
+}
+
+TEST_CASE("three kernels in a row") {
+  const subject s = scale{.by = 0.5} | nesterov_ema{.beta = 0.8} | scale_by_adam{.beta1 = 0.6, .beta2 = 0.7};
+  suite(s);
+  descends(s, in_turn(oracle::times(0.5), in_turn(oracle::nesterov_ema(0.8), oracle::adam(0.6, 0.7, 1e-8))));
+}

@@ -1,0 +1,167 @@
+// What every transform must pass, alone or in a chain:
+//
+//     TEST_CASE("suite: my_transform") { suite(my_transform{.beta = 0.8}); }
+//
+// Fused equals unfused and float equals double at every length and alignment, on vectors and matrices; nothing else in
+// memory is touched; a route equals separate optimizers; many parameters equal one; zero, tiny, huge and NaN gradients;
+// x and back; the same bits twice; state as declared; every hyper-parameter refused just outside its range.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <thalweg/core/unfused.hpp>
+#include <thalweg/transforms/scale.hpp>
+
+#include "training.hpp"
+
+namespace training {
+
+/// How a chain treats one parameter.
+struct way {
+  std::size_t arrays = 0;  ///< of state
+  bool averaged = false, tensorwise = false, modelwise = false;
+};
+
+/// A chain with one hyper-parameter at the edge of its range.
+struct edge {
+  std::string refusal;  ///< how the message begins, where it must be refused
+  double value;
+  builder<float> build;
+};
+
+namespace detail {
+
+template <class Leaf>
+void follow(const Leaf&, const thalweg::parameter_info&, way& w) {
+  w.arrays += thalweg::states_of<Leaf>::arrays;
+  w.averaged = w.averaged || thalweg::averaging<Leaf>;
+  w.modelwise = w.modelwise || thalweg::modelwise<Leaf>;
+  w.tensorwise = w.tensorwise ||
+                 !(thalweg::contextual<Leaf> || thalweg::elementwise<Leaf> || thalweg::modelwise<Leaf>);
+}
+template <class... Links>
+void follow(const thalweg::chained<Links...>& c, const thalweg::parameter_info& p, way& w) {
+  std::apply([&](const auto&... l) { (follow(l, p, w), ...); }, c.links);
+}
+template <class... Branches>
+void follow(const thalweg::routed<Branches...>& r, const thalweg::parameter_info& p, way& w) {
+  bool taken = false;
+  const auto consider = [&](const auto& b) {
+    if (taken || !b.predicate(p)) return;
+    taken = true;
+    follow(b.chain, p, w);
+  };
+  std::apply([&](const auto&... b) { (consider(b), ...); }, r.branches);
+}
+
+// f(transform) for each transform of a chain, to be changed.
+template <class Leaf, class F>
+void for_each_leaf(Leaf& leaf, const F& f) {
+  f(leaf);
+}
+template <class... Links, class F>
+void for_each_leaf(thalweg::chained<Links...>& c, const F& f) {
+  std::apply([&](auto&... l) { (for_each_leaf(l, f), ...); }, c.links);
+}
+template <class... Branches, class F>
+void for_each_leaf(thalweg::routed<Branches...>& r, const F& f) {
+  std::apply([&](auto&... b) { (for_each_leaf(b.chain, f), ...); }, r.branches);
+}
+
+// The numbers next to a range's two ends, outside and inside; for a whole number whole.
+inline std::vector<double> ends(const thalweg::range& r, bool outside, bool whole) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto next = [&](double x, double towards) {
+    return whole ? x + (towards > x ? 1 : -1) : std::nextafter(x, towards);
+  };
+  const auto end = [&](double at, bool included, double inwards) {
+    if (outside == included) return next(at, outside ? -inwards : inwards);
+    return at;
+  };
+  std::vector<double> values;
+  if (std::isfinite(r.low)) values.push_back(end(r.low, r.low_included, infinity));
+  if (std::isfinite(r.high)) values.push_back(end(r.high, r.high_included, -infinity));
+  if (outside && !whole) {
+    values.push_back(std::numeric_limits<double>::quiet_NaN());
+    if (!std::isfinite(r.low)) values.push_back(-infinity);
+    if (!std::isfinite(r.high)) values.push_back(infinity);
+  }
+  return values;
+}
+
+template <class Chain, class Owner>
+void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool outside, std::vector<edge>& edges) {
+  const auto add = [&](const auto& field) {
+    auto& place = owner.*field.place;
+    using value = std::remove_reference_t<decltype(place)>;
+    if constexpr (std::is_arithmetic_v<value>) {
+      const value usual = place;
+      for (const double x : ends(field.allowed, outside, std::is_integral_v<value>)) {
+        place = static_cast<value>(x);
+        edges.push_back({"[" + std::string(where) + "] Expected " + std::string(field.name) + " in " +
+                             thalweg::to_text(field.allowed) + ". Received ",
+                         x, build<float>(chain)});
+      }
+      place = usual;
+    } else if constexpr (requires { place.index(); }) {
+      std::visit([&](auto& choice) {
+        if constexpr (thalweg::has_fields<std::remove_reference_t<decltype(choice)>>)
+          add_edges(chain, where, choice, outside, edges);
+      }, place);
+    }
+  };
+  std::apply([&](const auto&... f) { (add(f), ...); }, Owner::fields);
+}
+template <class Chain>
+std::vector<edge> edges_of(Chain chain, bool outside) {
+  std::vector<edge> edges;
+  for_each_leaf(chain, [&]<class Leaf>(Leaf& leaf) {
+    if constexpr (thalweg::has_fields<Leaf>) {
+      const std::string name(thalweg::name_of(leaf));
+      add_edges(chain, name, leaf, outside, edges);
+    }
+  });
+  return edges;
+}
+
+}  // namespace detail
+
+/// A bystander in a route; its parameters' names begin with `~`.
+inline bool is_bystander(const thalweg::parameter_info& p) { return p.name.front() == '~'; }
+inline constexpr thalweg::scale bystanders_chain{.by = 0.5};
+
+/// A chain, its types forgotten: compiled for float and double, and unfused in a route.
+struct subject {
+  builder<float> in_float;
+  builder<double> in_double, unfused_in_a_route;
+  std::function<way(const thalweg::parameter_info&)> follow;
+  std::vector<edge> outside, inside;
+
+  template <class Given>
+    requires(!std::is_same_v<Given, subject>)
+  subject(const Given& given) : subject(thalweg::chain(given), 0) {}  // NOLINT: implicit by intent
+
+private:
+  template <class Chain>
+  subject(const Chain& chain, int)
+      : in_float(build<float>(chain)), in_double(build<double>(chain)),
+        unfused_in_a_route(build<double>(thalweg::unfused(thalweg::route(
+            thalweg::when(is_bystander, bystanders_chain), thalweg::otherwise(chain))))),
+        follow([=](const thalweg::parameter_info& p) {
+          way w;
+          detail::follow(chain, p, w);
+          return w;
+        }),
+        outside(detail::edges_of(chain, true)), inside(detail::edges_of(chain, false)) {}
+};
+
+/// The suite itself.
+void suite(const subject& s);
+
+}  // namespace training
