@@ -35,25 +35,28 @@ double frobenius_norm(const T* data, std::size_t n) {
   return std::sqrt(sum);
 }
 
-// The Gram matrix of the short side is the small one: short_side <= long_side always.
+// The Gram matrix of the short side is the small one: short_side <= long_side always. A square matrix is taken by its
+// rows, in whichever order they lie in memory.
 template <class T>
-void iterate(T* data, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-             double epsilon, double scale, std::span<T> scratch) {
-  const bool tall = rows > cols;
+void iterate(T* data, std::size_t rows, std::size_t cols, storage_order order, const coefficient_set& coefficients,
+             long steps, double epsilon, double scale, std::span<T> scratch) {
+  const bool columns_first = order == storage_order::column_major;
+  const bool transposed = (rows > cols) != columns_first;  // x is not as the matrix lies in memory
   const std::size_t m = std::min(rows, cols), n = std::max(rows, cols), size = m * n;
   T* x = scratch.data();
   T* other = data;
   matrix<T> gram{x + size, m, m}, polynomial{gram.data + m * m, m, m};
 
-  const double norm = coefficients.rescale_columns ? 1.0 : frobenius_norm(data, size) + epsilon;
-  copy_scaled(data, rows, cols, static_cast<T>(1 / norm), tall, x);
+  const double norm = frobenius_norm(data, size) + epsilon;
+  const std::size_t lying_rows = columns_first ? cols : rows, lying_cols = size / lying_rows;
+  copy_scaled(data, lying_rows, lying_cols, static_cast<T>(1 / norm), transposed, x);
 
   if (coefficients.rescale_columns) {  // rows of x, for x may be the transposed: s_i = 1/√Σ_j |x·xᵀ|_ij
     linear_algebra::gram(matrix<const T>{x, m, n}, gram);
     for (std::size_t i = 0; i < m; ++i) {
       double sum = 0;
       for (std::size_t j = 0; j < m; ++j) sum += std::abs(static_cast<double>(gram.data[i * m + j]));
-      const T s = static_cast<T>(1 / (std::sqrt(sum) + epsilon));
+      const T s = static_cast<T>(1 / (std::sqrt(sum) + epsilon / norm));  // x was divided by the norm before
       for (std::size_t j = 0; j < n; ++j) x[i * n + j] *= s;
     }
   }
@@ -71,7 +74,7 @@ void iterate(T* data, std::size_t rows, std::size_t cols, const coefficient_set&
     std::copy_n(x, size, other);
     x = other;
   }
-  copy_scaled(x, m, n, static_cast<T>(scale), tall, data);
+  copy_scaled(x, m, n, static_cast<T>(scale), transposed, data);
 }
 
 }  // namespace
@@ -81,13 +84,15 @@ std::size_t newton_schulz_scratch(std::size_t rows, std::size_t cols) {
   return rows * cols + 2 * m * m;
 }
 
-void newton_schulz(float* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-                   double epsilon, double scale, std::span<float> scratch) noexcept {
-  iterate(matrix, rows, cols, coefficients, steps, epsilon, scale, scratch);
+void newton_schulz(float* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                   const coefficient_set& coefficients, long steps, double epsilon, double scale,
+                   std::span<float> scratch) noexcept {
+  iterate(matrix, rows, cols, order, coefficients, steps, epsilon, scale, scratch);
 }
-void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-                   double epsilon, double scale, std::span<double> scratch) noexcept {
-  iterate(matrix, rows, cols, coefficients, steps, epsilon, scale, scratch);
+void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                   const coefficient_set& coefficients, long steps, double epsilon, double scale,
+                   std::span<double> scratch) noexcept {
+  iterate(matrix, rows, cols, order, coefficients, steps, epsilon, scale, scratch);
 }
 
 }  // namespace thalweg::detail

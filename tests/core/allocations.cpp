@@ -125,7 +125,7 @@ TEST_CASE("the memory of an optimizer is its declared state, and no copy of para
 TEST_CASE("updates that do not wait for each other take turns in one buffer") {
   const std::size_t n = 1 << 16, array = n * sizeof(float);
   std::vector<test::layer> layers;
-  for (int i = 0; i < 16; ++i) layers.push_back({"w" + std::to_string(i), {n}});
+  for (int i = 0; i < 16; ++i) layers.push_back({in_words("w", i), {n}});
   model<float> m(std::move(layers));
   const std::size_t received = during([&] { optimizer(ema{} | quiet, m.parameters(), {.parallel = sequential()}); }).bytes;
   CHECK(received >= 17 * array);

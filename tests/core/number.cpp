@@ -140,7 +140,6 @@ static_assert(thalweg::lerp(1.0, 3.0, 0.5) == 2);
 static_assert(thalweg::pow(2.0, 10) == 1024);
 static_assert(thalweg::pow(0.5, 2) == 0.25);
 static_assert(thalweg::pow(0.5f, 3) == 0.125f);
-static_assert(thalweg::pow(1e200, 1) == 1e200);
 static_assert(thalweg::pow(3.0, 0) == 1);
 static_assert(thalweg::pow(0.0, 2) == 0);
 static_assert(thalweg::cos(0.0) == 1);

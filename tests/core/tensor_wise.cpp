@@ -158,10 +158,19 @@ struct fuse_in_double {
   }
 };
 
-// Element-wise state before it, a model-wise barrier, tensor-wise state, a scalar and an average behind it.
+// A learning rate that falls by a scalar of its own.
+struct fall {
+  using states = state<scalar<"steps">>;
+  constexpr auto at(context c, double steps) const {
+    c.lr /= 1 + steps;
+    return next(c, steps + 1);
+  }
+};
+
+// Element-wise state before it, a model-wise barrier, tensor-wise state, scalars and an average behind it.
 template <class Fuse>
 auto chain_with(Fuse f) {
-  return ema{.beta = 0.5} | clip_by_global_norm{.max_norm = 0.5} | normalize_rows{} | tensorwise("fuse", f) | ema{.beta = 0.25} |
+  return fall{} | ema{.beta = 0.5} | clip_by_global_norm{.max_norm = 0.5} | normalize_rows{} | tensorwise("fuse", f) | ema{.beta = 0.25} |
          update_by_schedule_free{.beta = 0.75};
 }
 

@@ -93,12 +93,15 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
 }
 
 namespace detail {
-/// The iteration itself, in place, on a row-major matrix. `scratch` holds newton_schulz_scratch(rows, cols) numbers.
+/// The iteration itself, in place, on a matrix that lies in memory as `order` says.
+/// `scratch` holds newton_schulz_scratch(rows, cols) numbers.
 std::size_t newton_schulz_scratch(std::size_t rows, std::size_t cols);
-void newton_schulz(float* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-                   double epsilon, double scale, std::span<float> scratch) noexcept;
-void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, const coefficient_set& coefficients, long steps,
-                   double epsilon, double scale, std::span<double> scratch) noexcept;
+void newton_schulz(float* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                   const coefficient_set& coefficients, long steps, double epsilon, double scale,
+                   std::span<float> scratch) noexcept;
+void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                   const coefficient_set& coefficients, long steps, double epsilon, double scale,
+                   std::span<double> scratch) noexcept;
 }  // namespace detail
 
 /// update scale·UVᵀ for u = UΣVᵀ, approximately: X = u/(‖u‖_F + ε), then `steps` Newton–Schulz steps
@@ -139,9 +142,8 @@ struct orthogonalize_update {
   template <class T>
   void apply(const context&, tensor<T> update, std::span<T> scratch) const noexcept {
     const std::size_t rows = update.rows(), cols = update.cols();
-    const bool columns_first = update.order == storage_order::column_major;  // in memory it is the transposed matrix
-    detail::newton_schulz(update.data, columns_first ? cols : rows, columns_first ? rows : cols, coefficients, steps,
-                          epsilon, factor(scale, rows, cols), scratch);
+    detail::newton_schulz(update.data, rows, cols, update.order, coefficients, steps, epsilon,
+                          factor(scale, rows, cols), scratch);
   }
 };
 
