@@ -72,13 +72,14 @@ TEST_CASE("recipe: muon") {
   for (const char* p : {"wide", "filter"}) CHECK(takes(s, p, "nesterov_ema | orthogonalize_update | apply_update"));
   for (const char* p : {"bias", "embedding", "head"}) CHECK(takes(s, p, "scale_lr | scale_by_adam | apply_update"));
 
-  const auto trains = [](const subject& chain, double momentum, const oracle::update& auxiliary, double auxiliary_lr) {
+  const auto trains = [](const subject& chain, double momentum, const oracle::update& auxiliary, double by) {
     const auto m = model();
     oracle::history y;
-    for (const auto& p : m.parameters)
-      y.push_back(oracle::descend(oracle::start(p), oracle::gradients(m, p),
-                                  is_matrix(p) ? muon_of(p, momentum, spectral_scale) : auxiliary, m.options.weight_decay,
-                                  times(is_matrix(p) ? 1 : auxiliary_lr, oracle::warmed_up(m.options))));
+    for (const auto& p : m.parameters) {
+      const auto u = is_matrix(p) ? muon_of(p, momentum, spectral_scale) : auxiliary;
+      const auto lr = times(is_matrix(p) ? 1 : by, oracle::warmed_up(m.options));
+      y.push_back(oracle::descend(oracle::start(p), oracle::gradients(m, p), u, m.options.weight_decay, lr));
+    }
     oracle::agrees(chain, m, {y, y}, 1e-3, 1e-11);
   };
   trains(s, 0.95, oracle::adam(0.9, 0.95, 1e-10), 0.015);

@@ -187,7 +187,7 @@ using rate = std::function<double(long)>;
 
 inline rate warmed_up(thalweg::options o) {
   return [=](long t) {
-    return o.warmup_steps > 0 ? o.lr * std::min(1.0, static_cast<double>(t) / static_cast<double>(o.warmup_steps)) : o.lr;
+    return t < o.warmup_steps ? o.lr * static_cast<double>(t) / static_cast<double>(o.warmup_steps) : o.lr;
   };
 }
 

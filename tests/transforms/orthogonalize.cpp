@@ -32,8 +32,8 @@ template <class T>
 vector orthogonalized(const orthogonalize_update& o, const shape& shape, const vector& gradient,
                       storage_order order = storage_order::row_major) {
   std::vector<T> theta(gradient.size()), g(gradient.begin(), gradient.end());
-  auto opt = optimizer(o, std::vector<parameter<T>>{{.name = "w", .shape = shape, .data = theta.data(), .order = order}},
-                       {.lr = 1});
+  const std::vector<parameter<T>> w{{.name = "w", .shape = shape, .data = theta.data(), .order = order}};
+  auto opt = optimizer(o, w, {.lr = 1});
   opt.step({g});
   vector update(theta.begin(), theta.end());
   for (double& x : update) x = -x;
@@ -46,7 +46,9 @@ vector singular_values(const vector& m, std::size_t rows, std::size_t cols) {
   return {svd.singularValues().begin(), svd.singularValues().end()};
 }
 
-double apart(const vector& a, const vector& b) { return training::difference(oracle::history{a}, oracle::history{b}); }
+double apart(const vector& a, const vector& b) {
+  return training::difference(oracle::history{a}, oracle::history{b});
+}
 
 newton_schulz slow(const orthogonalize_update& o, std::size_t rows, std::size_t cols) {
   newton_schulz iteration{.rows = rows, .cols = cols, .steps = {}, .scale = factor(o.scale, rows, cols),
@@ -138,7 +140,8 @@ TEST_CASE("orthogonalize_update brings singular values near one") {
       double lowest = 9, highest = 0;
       for (unsigned seed = 0; seed < 20; ++seed) {
         const orthogonalize_update o{.scale = none{}, .coefficients = set};
-        const auto s = singular_values(orthogonalized<float>(o, {rows, cols}, gaussian(rows * cols, seed)), rows, cols);
+        const vector received = orthogonalized<float>(o, {rows, cols}, gaussian(rows * cols, seed));
+        const vector s = singular_values(received, rows, cols);
         lowest = std::min(lowest, s.back());
         highest = std::max(highest, s.front());
       }
@@ -198,9 +201,9 @@ TEST_CASE("orthogonalize_update does not care how large the gradient is") {
       CAPTURE(set.name);
       CAPTURE(size);
       const orthogonalize_update o{.coefficients = set};
-      CHECK(apart(orthogonalized<float>(o, {5, 8}, oracle::operator*(size, g)), orthogonalized<float>(o, {5, 8}, g)) < 1e-3);
-      CHECK(apart(orthogonalized<double>(o, {5, 8}, oracle::operator*(size, g)), orthogonalized<double>(o, {5, 8}, g)) <
-            1e-3);
+      const vector large = oracle::operator*(size, g);
+      CHECK(apart(orthogonalized<float>(o, {5, 8}, large), orthogonalized<float>(o, {5, 8}, g)) < 1e-3);
+      CHECK(apart(orthogonalized<double>(o, {5, 8}, large), orthogonalized<double>(o, {5, 8}, g)) < 1e-3);
     }
 }
 
@@ -209,7 +212,7 @@ TEST_CASE("orthogonalize_update of next to nothing is short: a·u/ε at every st
   for (const auto& set : sets) {
     CAPTURE(set.name);
     double slope = 1e-30 / 1e-7;
-    for (std::size_t i = 0; i < 5; ++i) slope *= set.step(i).a;
+    for (const auto& step : slow({.coefficients = set}, 5, 8).steps) slope *= step.a;
     const vector unit = gaussian(5 * 8, 4);
     for (const vector& received : {orthogonalized<float>({.scale = none{}, .coefficients = set}, {5, 8}, g),
                                    orthogonalized<double>({.scale = none{}, .coefficients = set}, {5, 8}, g)})

@@ -28,6 +28,7 @@ std::string ranges(const Owner& owner) {
 TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(amuse_beta{}) == "beta1 (0, 1], rho [0, inf)");
   CHECK(ranges(clip_by_global_norm{}) == "max_norm (0, inf)");
+  CHECK(ranges(coefficient_set(jordan)) == "count [1, 5]");
   CHECK(ranges(cosine{}) == "steps [1, inf), final [0, 1]");
   CHECK(ranges(ema{}) == "beta [0, 1)");
   CHECK(ranges(heavyball_momentum{}) == "beta [0, 1)");

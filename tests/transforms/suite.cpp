@@ -14,7 +14,8 @@ using shape = std::vector<std::size_t>;
 
 // A parameter of n elements, of this rank.
 parameter one(std::size_t n, std::size_t rank, std::size_t first = 0) {
-  return {.name = "p", .shape = rank == 1 ? shape{n} : n % 3 == 0 && n > 3 ? shape{3, n / 3} : shape{1, n}, .first = first};
+  const shape matrix = n % 3 == 0 && n > 3 ? shape{3, n / 3} : shape{1, n};
+  return {.name = "p", .shape = rank == 1 ? shape{n} : matrix, .first = first};
 }
 setting with(parameter p) { return {.parameters = {std::move(p)}}; }
 

@@ -117,6 +117,8 @@ void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool ou
                          x, build<float>(chain)});
       }
       place = usual;
+    } else if constexpr (thalweg::has_fields<value>) {
+      add_edges(chain, where, place, outside, edges);
     } else if constexpr (requires { place.index(); }) {
       std::visit([&](auto& choice) {
         if constexpr (thalweg::has_fields<std::remove_reference_t<decltype(choice)>>)

@@ -23,6 +23,7 @@ struct coefficient_set {
   std::array<quintic, 5> steps;
   std::size_t count;
   bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
+  static constexpr auto fields = std::tuple{field{"count", &coefficient_set::count, from(1).to(5)}};
 
   [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
 };

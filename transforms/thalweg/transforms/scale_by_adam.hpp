@@ -12,7 +12,7 @@ namespace thalweg {
 /// |---------|---------|--------|-----------------------------------|
 /// | beta1   | 0.9     | [0, 1) | Kingma & Ba, arXiv 1412.6980      |
 /// | beta2   | 0.999   | [0, 1) | the same                          |
-/// | epsilon | 1e-8    | >= 0   | the same                          |
+/// | epsilon | 1e-8    | [0, 1) | the same                          |
 ///
 /// State: `first_moment`, `second_moment`, from zero.
 ///
