@@ -79,7 +79,7 @@ TEST_CASE("orthogonalize_update computes what three nested loops compute") {
   for (const auto& set : sets)
     for (const auto& [shape, matrix] : shapes)
       for (const auto& rule : rules) {
-        const auto [rows, cols] = matrix;
+        const auto rows = matrix.first, cols = matrix.second;
         CAPTURE(set.name);
         CAPTURE(rows);
         CAPTURE(cols);
@@ -131,22 +131,23 @@ TEST_CASE("orthogonalize_update brings singular values near one") {
                         {cans, 0.88, 1.13, 1.13},
                         {turbo_muon, 0.98, 1.00, 1.09}};
   const std::pair<std::size_t, std::size_t> shapes[] = {{32, 128}, {128, 32}, {48, 64}, {64, 64}, {16, 17}, {1, 50}};
-  for (const auto& [set, low, high, high_for_squares] : bands)
-    for (const auto& [rows, cols] : shapes) {
-      CAPTURE(set.name);
+  for (const auto& b : bands)
+    for (const auto& size : shapes) {
+      const auto rows = size.first, cols = size.second;
+      CAPTURE(b.set.name);
       CAPTURE(rows);
       CAPTURE(cols);
       const bool nearly_square = rows + 1 >= cols && cols + 1 >= rows;
       double lowest = 9, highest = 0;
       for (unsigned seed = 0; seed < 20; ++seed) {
-        const orthogonalize_update o{.scale = none{}, .coefficients = set};
+        const orthogonalize_update o{.scale = none{}, .coefficients = b.set};
         const vector received = orthogonalized<float>(o, {rows, cols}, gaussian(rows * cols, seed));
         const vector s = singular_values(received, rows, cols);
         lowest = std::min(lowest, s.back());
         highest = std::max(highest, s.front());
       }
-      CHECK(highest < (nearly_square ? high_for_squares : high));
-      CHECK(lowest > (nearly_square ? 0 : low));
+      CHECK(highest < (nearly_square ? b.high_for_squares : b.high));
+      CHECK(lowest > (nearly_square ? 0 : b.low));
     }
 }
 
@@ -182,7 +183,8 @@ TEST_CASE("orthogonalize_update of a column-major matrix is the same matrix, wit
   const std::pair<std::size_t, std::size_t> shapes[] = {{9, 4}, {4, 9}, {6, 6}, {1, 7}, {7, 1}};
   for (const auto& set : sets)
     for (const scale_rule& rule : {scale_rule(spectral{}), scale_rule(match_rms{})})
-      for (const auto& [rows, cols] : shapes) {
+      for (const auto& size : shapes) {
+        const auto rows = size.first, cols = size.second;
         CAPTURE(rows);
         CAPTURE(cols);
         const orthogonalize_update o{.scale = rule, .coefficients = set};

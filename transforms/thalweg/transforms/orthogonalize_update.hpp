@@ -110,12 +110,12 @@ void newton_schulz(double* matrix, std::size_t rows, std::size_t cols, storage_o
 /// Filters of more than two dimensions are viewed as (first, rest); tall matrices are transposed for the iteration.
 /// A zero matrix stays zero; where ‖u‖_F is not far above ε the result is shorter; NaN and infinity make NaN.
 ///
-/// | field        | default    | range    | source                                           |
-/// |--------------|------------|----------|--------------------------------------------------|
-/// | scale        | spectral{} |          | Muon (Jordan 2024); AMUSE uses match_rms{0.2}    |
-/// | coefficients | jordan     |          | Muon                                             |
-/// | steps        | 5          | [1, 100] | Muon                                             |
-/// | epsilon      | 1e-7       | (0, 1)   | Muon                                             |
+/// | field        | default    | source                                           |
+/// |--------------|------------|--------------------------------------------------|
+/// | scale        | spectral{} | Muon (Jordan 2024); AMUSE uses match_rms{0.2}    |
+/// | coefficients | jordan     | Muon                                             |
+/// | steps        | 5          | Muon                                             |
+/// | epsilon      | 1e-7       | Muon                                             |
 ///
 /// Throws at binding where a parameter has fewer than two dimensions.
 ///
