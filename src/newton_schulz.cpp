@@ -114,16 +114,20 @@ void rescale(matrix<T> x, const T* gram, double epsilon) {
   }
 }
 
+// The Gram matrix of the short side is the small one: short_side <= long_side always. A square matrix is taken by its
+// rows, in whichever order they lie in memory.
 template <class T>
-void iterate(const newton_schulz& options, T* data, std::size_t rows, std::size_t cols, double scale, T* scratch) {
-  const bool tall = rows > cols;
+void iterate(const newton_schulz& options, T* data, std::size_t rows, std::size_t cols, storage_order order,
+             double scale, T* scratch) {
+  const bool columns_first = order == storage_order::column_major;
+  const bool transposed = (rows > cols) != columns_first;  // x is not as the matrix lies in memory
   const std::size_t m = std::min(rows, cols), n = std::max(rows, cols), size = m * n;
   const auto [kind, groups] = choose(options, m, n, sizeof(T) == sizeof(double));
   const auto steps = static_cast<std::size_t>(options.steps);
   const std::size_t first = groups.first(steps), group_count = 1 + (steps - first) / groups.longest;
 
   // x and the next x take turns in `data` and in `scratch`; the last one is wanted in `data`, or out of it.
-  T *x = tall || group_count % 2 ? scratch : data, *next = x == data ? scratch : data;
+  T *x = transposed || group_count % 2 ? scratch : data, *next = x == data ? scratch : data;
   shifted<T> r{scratch + size, 0}, w{r.rest + m * m, 0}, q = w, spare = w;
   if (groups.longest > 1) q.rest = w.rest + m * m, spare.rest = q.rest + m * m;
   const arithmetic<T> how{kind, scratch + size + small_matrices(groups) * m * m};
@@ -137,10 +141,12 @@ void iterate(const newton_schulz& options, T* data, std::size_t rows, std::size_
     centre(out, m);
   };
 
-  copy_scaled(data, rows, cols, std::sqrt(1 / (frobenius_norm(data, size) + options.epsilon)), tall, x);
+  const double norm = frobenius_norm(data, size) + options.epsilon;
+  const std::size_t lying_rows = columns_first ? cols : rows, lying_cols = size / lying_rows;
+  copy_scaled(data, lying_rows, lying_cols, std::sqrt(1 / norm), transposed, x);
   if (options.coefficients.rescale_columns) {
     linear_algebra::gram(how, matrix<const T>{x, m, n}, {r.rest, m, m});
-    rescale(matrix<T>{x, m, n}, r.rest, options.epsilon);
+    rescale(matrix<T>{x, m, n}, r.rest, options.epsilon / norm);  // x was divided by the norm before
   }
 
   for (std::size_t step = 0, length = first; step < steps; length = groups.longest) {
@@ -172,7 +178,7 @@ void iterate(const newton_schulz& options, T* data, std::size_t rows, std::size_
     std::swap(x, next);
   }
 
-  if (!tall) return;
+  if (!transposed) return;
   if (x == data) x = std::copy_n(x, size, scratch) - size;
   copy_scaled(x, m, n, 1, true, data);
 }
@@ -187,15 +193,15 @@ std::size_t newton_schulz::scratch(std::size_t rows, std::size_t cols) const {
          std::max(linear_algebra::workspace(c.factors, m, n, m), linear_algebra::workspace(c.factors, m, m, n));
 }
 
-void newton_schulz::operator()(float* matrix, std::size_t rows, std::size_t cols, double scale,
-                               std::span<float> scratch) const noexcept {
+void newton_schulz::operator()(float* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                               double scale, std::span<float> scratch) const noexcept {
   const linear_algebra::one_thread alone;
-  iterate(*this, matrix, rows, cols, scale, scratch.data());
+  iterate(*this, matrix, rows, cols, order, scale, scratch.data());
 }
-void newton_schulz::operator()(double* matrix, std::size_t rows, std::size_t cols, double scale,
-                               std::span<double> scratch) const noexcept {
+void newton_schulz::operator()(double* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                               double scale, std::span<double> scratch) const noexcept {
   const linear_algebra::one_thread alone;
-  iterate(*this, matrix, rows, cols, scale, scratch.data());
+  iterate(*this, matrix, rows, cols, order, scale, scratch.data());
 }
 
 }  // namespace thalweg::detail

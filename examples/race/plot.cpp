@@ -150,9 +150,9 @@ bool draw(const std::filesystem::path& path, std::span<const result> results, co
                         quotation(caption.title));
   script += fmt::format("set label {} at screen 0.02,0.035 font ',12' tc rgb '#666666'\n",
                         quotation(caption.below));
-  script += "set tmargin at screen 0.82\nset bmargin at screen 0.21\nset logscale x\nunset key\n";
+  script += "set tmargin at screen 0.82\nset bmargin at screen 0.2\nset logscale x\nunset key\n";
   script += "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb '#444444'\n";
-  script += "set xlabel 'share of the budget (logarithmic)' offset 0,-0.5 tc rgb '#444444'\n";
+  script += "set xlabel 'share of the budget (logarithmic)' offset 0,-1.2 tc rgb '#444444'\n";
   script += "set grid xtics ytics lt 1 lw 1 lc rgb '#e4e4e4'\n";
   script += commands(loss, results) + commands(accuracy, results) + "unset multiplot\nunset output\n";
 

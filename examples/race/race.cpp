@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -43,15 +44,15 @@ auto contenders(long steps, bool digits) {
     return options{.lr = digits ? for_digits : for_clothes, .weight_decay = 0.05, .warmup_steps = steps / 20};
   };
   return std::tuple{
-      contender{"adamw", "AdamW + cosine", cosine{.steps = steps} | recipes::adamw(), tuned(0.004, 0.004)},
-      contender{"sf_adamw", "Schedule-Free AdamW", recipes::sf_adamw(), tuned(0.008, 0.008)},
+      contender{"adamw", "AdamW + cosine", cosine{.steps = steps} | recipes::adamw(), tuned(0.008, 0.016)},
+      contender{"sf_adamw", "Schedule-Free AdamW", recipes::sf_adamw(), tuned(0.008, 0.032)},
       contender{"muon", "Muon + cosine",
                 cosine{.steps = steps} | recipes::muon({.scale = scale, .auxiliary_lr = 1}),
-                tuned(0.004, 0.004)},
-      contender{"sf_muon", "SFMuon", recipes::sf_muon({.scale = scale}), tuned(0.004, 0.004)},
+                tuned(0.004, 0.008)},
+      contender{"sf_muon", "SFMuon", recipes::sf_muon({.scale = scale}), tuned(0.016, 0.016)},
       // β₁ and ρ of the published experiment that is nearest to this one, CIFAR-10.
       contender{"amuse", "AMUSE", recipes::amuse({.beta1 = 0.8, .rho = 0.3, .scale = scale}),
-                tuned(0.008, 0.008)},
+                tuned(0.016, 0.032)},
   };
 }
 

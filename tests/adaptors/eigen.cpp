@@ -34,7 +34,9 @@ TEST_CASE("as_matrix reads and writes a tensor of either order in place") {
 TEST_CASE("as_matrix views filters as (first, rest), a vector as a column and a scalar as 1 × 1") {
   std::array<double, 24> memory{};
   for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<double>(i);
-  const auto of = [&](std::span<const std::size_t> shape) { return as_matrix(tensor<double>{memory.data(), shape, {}, "w"}); };
+  const auto of = [&](std::span<const std::size_t> shape) {
+    return as_matrix(tensor<double>{memory.data(), shape, {}, "w"});
+  };
 
   const std::array<std::size_t, 4> filters{2, 3, 2, 2};
   CHECK(of(filters).rows() == 2);
@@ -125,14 +127,15 @@ TEST_CASE("Muon steps a matrix the same way, by rows or by columns") {
   const row_matrix row_gradient = gradient;
   auto by_columns = optimizer(recipes::muon(), std::vector{as_parameter("w", columns)}, {.lr = 0.1});
   auto by_rows = optimizer(recipes::muon(), std::vector{as_parameter("w", rows)}, {.lr = 0.1});
-  for (int i = 0; i < 3; ++i) by_columns.step({as_gradient(gradient)}), by_rows.step({as_gradient(row_gradient)});
+  for (int i = 0; i < 3; ++i)
+    by_columns.step({as_gradient(gradient)}), by_rows.step({as_gradient(row_gradient)});
   CHECK(columns.isApprox(Eigen::MatrixXd(rows), 1e-12));
   CHECK(!columns.isApprox(start, 1e-3));
 }
 
 TEST_CASE("an empty matrix is refused at binding") {
   Eigen::MatrixXf empty(0, 3);
-  CHECK_THROWS_WITH_AS(optimizer(scale{}, std::vector{as_parameter("w", empty)}, {}),
-                       "[optimizer] Expected dimensions >= 1 that fit into memory. Received 'w' with shape (0, 3).",
-                       error);
+  CHECK_THROWS_WITH_AS(
+      optimizer(scale{}, std::vector{as_parameter("w", empty)}, {}),
+      "[optimizer] Expected dimensions >= 1 that fit into memory. Received 'w' with shape (0, 3).", error);
 }

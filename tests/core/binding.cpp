@@ -44,10 +44,13 @@ std::string refusal(const Given& given, options o = {}) {
   return text;
 }
 
-std::string refusal_of(const std::vector<parameter<float>>& parameters) { return refusal<float>(scale{}, parameters, {}); }
+std::string refusal_of(const std::vector<parameter<float>>& parameters) {
+  return refusal<float>(scale{}, parameters, {});
+}
 
 bool is_refusal(const std::string& text) {
-  return text.starts_with("[") && text.find("] Expected ") != text.npos && text.find(". Received ") != text.npos && text.back() == '.';
+  return text.starts_with("[") && text.find("] Expected ") != text.npos &&
+         text.find(". Received ") != text.npos && text.back() == '.';
 }
 
 }  // namespace
@@ -82,12 +85,13 @@ TEST_CASE("hyper-parameters out of range, by the transform's name, wherever it s
   CHECK(refusal(scale{} | update_by_schedule_free{.beta = 1.5}) ==
         "[update_by_schedule_free] Expected beta in [0, 1]. Received 1.5.");
   const auto nobody = [](const parameter_info&) { return false; };
-  CHECK(refusal(route(when(nobody, ema{.beta = 2}), otherwise())) == "[ema] Expected beta in [0, 1). Received 2.");
+  CHECK(refusal(route(when(nobody, ema{.beta = 2}), otherwise())) ==
+        "[ema] Expected beta in [0, 1). Received 2.");
 }
 
 TEST_CASE("a choice of a transform's is checked like a field of its own") {
-  CHECK(refusal(route(when(hidden_matrix, orthogonalize_update{.scale = match_rms{.rms = -1}}), otherwise())) ==
-        "[orthogonalize_update] Expected rms in (0, inf). Received -1.");
+  CHECK(refusal(route(when(hidden_matrix, orthogonalize_update{.scale = match_rms{.rms = -1}}),
+                      otherwise())) == "[orthogonalize_update] Expected rms in (0, inf). Received -1.");
   CHECK(refusal(route(when(hidden_matrix, orthogonalize_update{.steps = 0}), otherwise())) ==
         "[orthogonalize_update] Expected steps in [1, 100]. Received 0.");
 }
@@ -104,8 +108,9 @@ TEST_CASE("parameters that are not what they must be") {
   CHECK(refusal_of({}) == "[optimizer] Expected at least one parameter. Received none.");
   CHECK(refusal_of({{.name = "w", .shape = {2, 3}}}) ==
         "[optimizer] Expected memory for every parameter. Received null for 'w' with shape (2, 3).");
-  CHECK(refusal_of({{.name = "a", .shape = {2}, .data = data}, {.name = "", .shape = {3}, .data = data + 8}}) ==
-        "[optimizer] Expected a name for every parameter. Received none for parameter 1 with shape (3).");
+  CHECK(
+      refusal_of({{.name = "a", .shape = {2}, .data = data}, {.name = "", .shape = {3}, .data = data + 8}}) ==
+      "[optimizer] Expected a name for every parameter. Received none for parameter 1 with shape (3).");
   CHECK(refusal_of({{.name = "a", .shape = {2}, .data = data},
                     {.name = "b", .shape = {2}, .data = data + 8},
                     {.name = "a", .shape = {3}, .data = data + 16}}) ==
@@ -116,20 +121,22 @@ TEST_CASE("parameters that are not what they must be") {
         "[optimizer] Expected a matrix where storage is column-major. Received 'f' with shape (2, 3, 2).");
   CHECK(refusal_of({{.name = "v", .shape = {3}, .data = data, .order = storage_order::column_major}}) ==
         "[optimizer] Expected a matrix where storage is column-major. Received 'v' with shape (3).");
-  CHECK(refusal_of({{.name = "w", .shape = {2, 3}, .data = data, .order = storage_order::column_major}}) == "");
+  CHECK(refusal_of({{.name = "w", .shape = {2, 3}, .data = data, .order = storage_order::column_major}}) ==
+        "");
   CHECK(refusal_of({{.name = "s", .data = data}}) == "");
 }
 
 TEST_CASE("shapes that overflow are refused, whatever their product wraps to") {
   float one = 1;
   constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
-  for (const auto& shape : std::vector<std::vector<std::size_t>>{{most},
-                                                                 {most / 2, 3},
-                                                                 {std::size_t{1} << 32, std::size_t{1} << 32},
-                                                                 {std::size_t{1} << 32, std::size_t{1} << 32, 2},
-                                                                 {std::size_t{1} << 61},
-                                                                 {3, most / 3 + 1, 1},
-                                                                 {std::size_t{1} << 21, std::size_t{1} << 21, std::size_t{1} << 22}}) {
+  for (const auto& shape : std::vector<std::vector<std::size_t>>{
+           {most},
+           {most / 2, 3},
+           {std::size_t{1} << 32, std::size_t{1} << 32},
+           {std::size_t{1} << 32, std::size_t{1} << 32, 2},
+           {std::size_t{1} << 61},
+           {3, most / 3 + 1, 1},
+           {std::size_t{1} << 21, std::size_t{1} << 21, std::size_t{1} << 22}}) {
     const std::string text = refusal_of({{.name = "w", .shape = shape, .data = &one}});
     CHECK(text == "[optimizer] Expected dimensions >= 1 that fit into memory. Received 'w' with shape " +
                       to_text(std::span(shape)) + ".");
@@ -149,27 +156,32 @@ TEST_CASE("parameters that overlap are refused, whatever their order; neighbours
   std::vector<float> memory(64, 1.0f);
   float* const data = memory.data();
   const auto two = [&](std::size_t a, std::size_t a_size, std::size_t b, std::size_t b_size) {
-    return refusal_of({{.name = "a", .shape = {a_size}, .data = data + a}, {.name = "b", .shape = {b_size}, .data = data + b}});
+    return refusal_of({{.name = "a", .shape = {a_size}, .data = data + a},
+                       {.name = "b", .shape = {b_size}, .data = data + b}});
   };
   const std::string overlap =
-      "[optimizer] Expected parameters in memory of their own. Received 'a' and 'b', which overlap; bind shared weights once.";
+      "[optimizer] Expected parameters in memory of their own. Received 'a' and 'b', which overlap; bind "
+      "shared weights once.";
   CHECK(two(0, 8, 7, 8) == overlap);
   CHECK(two(7, 8, 0, 8) == overlap);
   CHECK(two(0, 20, 5, 2) == overlap);  // one inside the other
   CHECK(is_refusal(two(3, 8, 3, 8)));            // the same memory twice
   CHECK(two(0, 8, 8, 8) == "");
   CHECK(two(8, 8, 0, 8) == "");
-  CHECK(is_refusal(refusal_of({{.name = "a", .shape = {30}, .data = data},  // behind one that lies within as well
-                               {.name = "b", .shape = {2}, .data = data + 40},
-                               {.name = "c", .shape = {2}, .data = data + 28}})));
+  CHECK(is_refusal(
+      refusal_of({{.name = "a", .shape = {30}, .data = data},  // behind one that lies within as well
+                  {.name = "b", .shape = {2}, .data = data + 40},
+                  {.name = "c", .shape = {2}, .data = data + 28}})));
 }
 
 TEST_CASE("every refusal has DESIGN's form") {
   std::vector<float> memory(8);
-  for (const std::string& text : {refusal(scale{}, {.lr = not_a_number}), refusal(ema{.beta = 7}), refusal_of({}),
-                                  refusal_of({{.name = "w", .shape = {0}, .data = memory.data()}}),
-                                  refusal(route(when(hidden_matrix, scale{})))})
-    CHECK(is_refusal(text.substr(0, text.rfind(". Add") == text.npos ? text.size() : text.rfind(". Add") + 1)));
+  for (const std::string& text :
+       {refusal(scale{}, {.lr = not_a_number}), refusal(ema{.beta = 7}), refusal_of({}),
+        refusal_of({{.name = "w", .shape = {0}, .data = memory.data()}}),
+        refusal(route(when(hidden_matrix, scale{})))})
+    CHECK(
+        is_refusal(text.substr(0, text.rfind(". Add") == text.npos ? text.size() : text.rfind(". Add") + 1)));
 }
 
 TEST_CASE("hyper-parameters and parameters are copied from what binding was given, but for their memory") {

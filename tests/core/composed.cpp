@@ -1,5 +1,5 @@
-// Every chain of three transforms of the four kinds, and routes of them, against an interpreter that knows nothing of
-// stages, paths or registers: one transform at a time, over all parameters, in plain loops.
+// Chains and routes of the four kinds of transform, against an interpreter that knows nothing of stages, paths
+// or registers: one transform at a time, over all parameters, in plain loops.
 #include <thalweg/core/optimizer.hpp>
 
 #include <algorithm>
@@ -83,7 +83,9 @@ struct interpreter {
   std::vector<std::vector<std::vector<double>>> states{};  // by line, by parameter
   std::vector<std::array<double, 2>> counts{};             // by line, by branch
 
-  [[nodiscard]] int branch_of(std::size_t parameter) const { return data.layers[parameter].shape.size() >= 2 ? 0 : 1; }
+  [[nodiscard]] int branch_of(std::size_t parameter) const {
+    return data.layers[parameter].shape.size() >= 2 ? 0 : 1;
+  }
 
   void run() {
     data.differentiate(++step);
@@ -139,14 +141,17 @@ struct interpreter {
 };
 
 // Lengths that fill registers, do not, and are shorter than one.
-model<double> small() { return model<double>({{"w", {3, 11}}, {"b", {16}}, {"v", {2, 2, 2}}, {"c", {1}}, {"d", {5}}}); }
+model<double> small() {
+  return model<double>({{"w", {3, 11}}, {"b", {16}}, {"v", {2, 2, 2}}, {"c", {1}}, {"d", {5}}});
+}
 
 using program = std::vector<interpreter::line>;
 options hyper() { return {.lr = 0.25, .weight_decay = 0.1}; }
 
 void check_against(const program& lines, const std::vector<std::vector<double>>& received) {
   std::string text;
-  for (const auto& l : lines) text += "CETM"[static_cast<int>(l.what)] + (l.branch < 0 ? std::string() : std::to_string(l.branch));
+  for (const auto& l : lines)
+    text += "CETM"[static_cast<int>(l.what)] + (l.branch < 0 ? std::string() : std::to_string(l.branch));
   CAPTURE(text);
   interpreter expected{lines, small(), hyper().lr};
   for (int t = 0; t < 3; ++t) expected.run();

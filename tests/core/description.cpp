@@ -19,7 +19,8 @@ namespace {
 struct choosy {
   scale_rule rule = match_rms{0.25};
   long count = 3;
-  static constexpr auto fields = std::tuple{field{"rule", &choosy::rule}, field{"count", &choosy::count, from(0)}};
+  static constexpr auto fields =
+      std::tuple{field{"rule", &choosy::rule}, field{"count", &choosy::count, from(0)}};
   constexpr auto at(const context&) const {
     return []<class T>(element<T> e) { return next(e.update); };
   }
@@ -52,29 +53,39 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 }  // namespace
 
 TEST_CASE("describe shows each parameter's shape, role, chain, state and bytes") {
-  model<float> m({{"embedding", {50, 8}, role::embedding}, {"w1", {8, 6}}, {"b1", {6}}, {"filters", {4, 3, 3, 3}}, {"out", {6, 2}, role::head}});
-  auto opt = optimizer(recipes::amuse(), m.parameters(), {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
+  model<float> m({{"embedding", {50, 8}, role::embedding},
+                  {"w1", {8, 6}},
+                  {"b1", {6}},
+                  {"filters", {4, 3, 3, 3}},
+                  {"out", {6, 2}, role::head}});
+  auto opt =
+      optimizer(recipes::amuse(), m.parameters(), {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
   const std::string table = opt.describe();
   CAPTURE(table);
-  CHECK(lines_of(table).front().starts_with("float32, step 0, options(lr=0.02, weight_decay=0.05, warmup_steps=100, "));
+  CHECK(lines_of(table).front().starts_with(
+      "float32, step 0, options(lr=0.02, weight_decay=0.05, warmup_steps=100, "));
 
   const std::string muon = "nesterov_ema | orthogonalize_update | amuse_beta | update_by_schedule_free";
   const std::string adam = "scale_lr | scale_by_exp_avg_sq | amuse_beta | update_by_schedule_free";
   using columns = std::vector<std::string>;
   CHECK(row(table, "parameter") == columns{"parameter", "shape", "role", "chain", "state", "bytes"});
-  CHECK(row(table, "w1") == columns{"w1", "(8, 6)", "hidden", muon, "nesterov_ema.momentum, update_by_schedule_free.z", "384"});
-  CHECK(row(table, "filters") ==
-        columns{"filters", "(4, 3, 3, 3)", "hidden", muon, "nesterov_ema.momentum, update_by_schedule_free.z", "864"});
-  CHECK(row(table, "embedding") ==
-        columns{"embedding", "(50, 8)", "embedding", adam, "scale_by_exp_avg_sq.second_moment, update_by_schedule_free.z", "3200"});
+  CHECK(row(table, "w1") ==
+        columns{"w1", "(8, 6)", "hidden", muon, "nesterov_ema.momentum, update_by_schedule_free.z", "384"});
+  CHECK(row(table, "filters") == columns{"filters", "(4, 3, 3, 3)", "hidden", muon,
+                                         "nesterov_ema.momentum, update_by_schedule_free.z", "864"});
+  CHECK(row(table, "embedding") == columns{"embedding", "(50, 8)", "embedding", adam,
+                                           "scale_by_exp_avg_sq.second_moment, update_by_schedule_free.z",
+                                           "3200"});
   CHECK(row(table, "b1")[3] == adam);
   CHECK(row(table, "out")[2] == "head");
   CHECK(row(table, "out")[3] == adam);
 
   // The chains once more, with their hyper-parameters and scalars.
-  CHECK(has(table, "nesterov_ema(beta=0.95, look_ahead=interpolate) | orthogonalize_update(scale=match_rms(rms=0.2), "
-                   "coefficients=jordan, steps=5, epsilon=1e-07) | amuse_beta(beta1=0.6, rho=0.8) | "
-                   "update_by_schedule_free(beta=0.9, decay=z)"));
+  CHECK(
+      has(table,
+          "nesterov_ema(beta=0.95, look_ahead=interpolate) | orthogonalize_update(scale=match_rms(rms=0.2), "
+          "coefficients=jordan, steps=5, epsilon=1e-07) | amuse_beta(beta1=0.6, rho=0.8) | "
+          "update_by_schedule_free(beta=0.9, decay=z)"));
   CHECK(has(table, "update_by_schedule_free.beta=0.9"));
   CHECK(has(table, "amuse_beta.warmup_average_weight=0"));
   CHECK(has(table, "parameters 2.2 KiB, state 4.5 KiB"));  // 574 and 1148 floats
@@ -94,10 +105,12 @@ TEST_CASE("describe follows the training") {
 
 TEST_CASE("describe names the default end of a chain, an empty state, and choices") {
   model<float> m({{"w", {3}}});
-  const auto opt = optimizer(choosy{} | tensorwise("my own", [](tensor<float>) noexcept {}), m.parameters(), {});
+  const auto opt =
+      optimizer(choosy{} | tensorwise("my own", [](tensor<float>) noexcept {}), m.parameters(), {});
   const std::string table = opt.describe();
   CAPTURE(table);
-  CHECK(row(table, "w") == std::vector<std::string>{"w", "(3)", "hidden", "choosy | my own | apply_update", "-", "0"});
+  CHECK(row(table, "w") ==
+        std::vector<std::string>{"w", "(3)", "hidden", "choosy | my own | apply_update", "-", "0"});
   CHECK(has(table, "choosy(rule=match_rms(rms=0.25), count=3) | my own | apply_update"));
 }
 
@@ -110,7 +123,8 @@ TEST_CASE("a chain that nobody takes is not shown") {
 TEST_CASE("the second transform of a type has states of another name") {
   model<float> m({{"w", {3}}});
   const auto opt = optimizer(ema{} | ema{} | nesterov_ema{} | ema{}, m.parameters(), {});
-  CHECK(row(opt.describe(), "w").at(4) == "ema.momentum, ema#2.momentum, nesterov_ema.momentum, ema#3.momentum");
+  CHECK(row(opt.describe(), "w").at(4) ==
+        "ema.momentum, ema#2.momentum, nesterov_ema.momentum, ema#3.momentum");
 }
 
 TEST_CASE("columns line up, also with names in any script") {

@@ -76,7 +76,8 @@ TEST_CASE_TEMPLATE("the parameters are x inside and y outside, over many steps",
 
 TEST_CASE("evaluating changes nothing of the training, bit for bit") {
   auto watched = small<float>(), alone = small<float>();
-  auto a = optimizer(partly, watched.parameters(), {.lr = 0.25}), b = optimizer(partly, alone.parameters(), {.lr = 0.25});
+  auto a = optimizer(partly, watched.parameters(), {.lr = 0.25}),
+       b = optimizer(partly, alone.parameters(), {.lr = 0.25});
   for (long t = 1; t <= 20; ++t) {
     watched.train(a, t, t);
     alone.train(b, t, t);
@@ -116,11 +117,12 @@ TEST_CASE("there is one guard at a time, and no step while it lives") {
   {
     auto at_x = opt.evaluation_point();
     const auto x = m.values;
-    CHECK_THROWS_WITH_AS((void)opt.evaluation_point(),
-                         "[evaluation_point] Expected the parameters at y. Received a second guard while one lives.", error);
-    CHECK_THROWS_WITH_AS(opt.step(m.gradients),
-                         "[step] Expected the parameters at y. Received them at x: let the evaluation point go first.",
-                         error);
+    CHECK_THROWS_WITH_AS(
+        (void)opt.evaluation_point(),
+        "[evaluation_point] Expected the parameters at y. Received a second guard while one lives.", error);
+    CHECK_THROWS_WITH_AS(
+        opt.step(m.gradients),
+        "[step] Expected the parameters at y. Received them at x: let the evaluation point go first.", error);
     CHECK(same_bits(m.values, x));
     CHECK(opt.steps() == 3);
   }
@@ -162,7 +164,8 @@ TEST_CASE("a guard may outlive its optimizer") {
 
 TEST_CASE("an optimizer may be moved while a guard lives") {
   auto m = small<float>(), twin = small<float>();
-  auto opt = optimizer(partly, m.parameters(), {.lr = 0.25}), never_moved = optimizer(partly, twin.parameters(), {.lr = 0.25});
+  auto opt = optimizer(partly, m.parameters(), {.lr = 0.25}),
+       never_moved = optimizer(partly, twin.parameters(), {.lr = 0.25});
   m.train(opt, 1, 3);
   twin.train(never_moved, 1, 3);
   std::optional<decltype(opt)> moved;
@@ -178,7 +181,8 @@ TEST_CASE("an optimizer may be moved while a guard lives") {
   twin.train(never_moved, 4, 9);
   CHECK(same_bits(m.values, twin.values));
   auto at_x = moved->evaluation_point();
-  for (std::size_t i = 0; i < m.values.size(); ++i) CHECK(same_bits(m.values[i], averaged_of(never_moved, i, twin.values[i])));
+  for (std::size_t i = 0; i < m.values.size(); ++i)
+    CHECK(same_bits(m.values[i], averaged_of(never_moved, i, twin.values[i])));
 }
 
 TEST_CASE("averaged copies x, and leaves the parameters alone, at y and at x") {
@@ -265,7 +269,8 @@ TEST_CASE("averaged refuses a wrong index or size") {
   const auto opt = optimizer(schedule_free, m.parameters(), {});
   std::vector<float> out(34);
   CHECK_THROWS_WITH_AS(opt.averaged(5, out), "[averaged] Expected an index below 5. Received 5.", error);
-  CHECK_THROWS_WITH_AS(opt.averaged(0, out), "[averaged] Expected room for the 35 elements of 'w1'. Received 34.", error);
+  CHECK_THROWS_WITH_AS(opt.averaged(0, out),
+                       "[averaged] Expected room for the 35 elements of 'w1'. Received 34.", error);
 }
 
 TEST_CASE("unfused, the evaluation point is the same") {

@@ -24,21 +24,25 @@ constexpr auto negate = tensorwise("negate", [](auto u) noexcept {
   for (auto& x : u.values()) x = -x;
 });
 constexpr auto with_barriers = scale_by_adam{.beta1 = 0.8} | clip_by_global_norm{.max_norm = 0.5} | negate |
-                               nesterov_ema{.beta = 0.5} | decay_weights{} | update_by_schedule_free{.beta = 0.75};
+                               nesterov_ema{.beta = 0.5} | decay_weights{} |
+                               update_by_schedule_free{.beta = 0.75};
 
 options hyper() { return {.lr = 0.0625, .weight_decay = 0.1, .warmup_steps = 3, .parallel = sequential()}; }
 
-// A parameter somewhere in a larger array, with sentinels before and behind it; its gradient elsewhere in another.
+// A parameter somewhere in a larger array, with sentinels before and behind it; its gradient elsewhere in
+// another.
 template <class T>
 struct placed {
   std::vector<T> values, gradient;
   std::size_t offset, n;
-  placed(std::size_t offset_, std::size_t n_) : values(n_ + 64, T(7)), gradient(n_ + 64, T(9)), offset(offset_), n(n_) {
+  placed(std::size_t offset_, std::size_t n_)
+      : values(n_ + 64, T(7)), gradient(n_ + 64, T(9)), offset(offset_), n(n_) {
     for (std::size_t j = 0; j < n; ++j) values[offset + j] = static_cast<T>(test::noise(1, j));
   }
   template <class Given>
   std::vector<T> trained(const Given& given, options o) {
-    auto opt = optimizer(given, std::vector<parameter<T>>{{.name = "w", .shape = {n}, .data = values.data() + offset}}, o);
+    auto opt = optimizer(
+        given, std::vector<parameter<T>>{{.name = "w", .shape = {n}, .data = values.data() + offset}}, o);
     for (std::uint64_t t = 1; t <= 4; ++t) {
       const std::size_t elsewhere = 31 - offset;
       for (std::size_t j = 0; j < n; ++j) gradient[elsewhere + j] = static_cast<T>(test::noise(100 + t, j));
@@ -96,7 +100,8 @@ TEST_CASE_TEMPLATE("an element's result does not depend on its place in the arra
     values[j] = static_cast<T>(0.7);
     gradient[j] = static_cast<T>(-0.3);
   }
-  auto opt = optimizer(one_pass, std::vector<parameter<T>>{{.name = "w", .shape = {n}, .data = values.data()}}, hyper());
+  auto opt = optimizer(
+      one_pass, std::vector<parameter<T>>{{.name = "w", .shape = {n}, .data = values.data()}}, hyper());
   for (int t = 0; t < 5; ++t) opt.step({gradient});
   for (std::size_t j = 1; j < n; ++j) CHECK(values[j] == values[0]);
 }

@@ -47,7 +47,10 @@ struct model {
   [[nodiscard]] std::vector<thalweg::parameter<T>> parameters() {
     std::vector<thalweg::parameter<T>> all;
     for (std::size_t i = 0; i < layers.size(); ++i)
-      all.push_back({.name = layers[i].name, .shape = layers[i].shape, .role = layers[i].role, .data = values[i].data()});
+      all.push_back({.name = layers[i].name,
+                     .shape = layers[i].shape,
+                     .role = layers[i].role,
+                     .data = values[i].data()});
     return all;
   }
 
@@ -69,7 +72,8 @@ struct model {
 
 /// The small model of most tests: two hidden matrices, an embedding, two vectors.
 inline std::vector<layer> small_layers() {
-  return {{"w1", {5, 7}}, {"b1", {7}}, {"w2", {3, 4}}, {"table", {4, 3}, thalweg::role::embedding}, {"b2", {1}}};
+  return {
+      {"w1", {5, 7}}, {"b1", {7}}, {"w2", {3, 4}}, {"table", {4, 3}, thalweg::role::embedding}, {"b2", {1}}};
 }
 
 template <class T>

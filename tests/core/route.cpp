@@ -62,7 +62,9 @@ TEST_CASE("hidden_matrix takes hidden matrices and filters alone") {
 
 TEST_CASE("a parameter takes the first branch whose predicate holds") {
   const auto any = [](const parameter_info&) { return true; };
-  are(factors(route(when(named('b'), scale{2}), when(any, scale{3}), when(named('c'), scale{5}), otherwise(scale{7})), abcd),
+  are(factors(route(when(named('b'), scale{2}), when(any, scale{3}), when(named('c'), scale{5}),
+                    otherwise(scale{7})),
+              abcd),
       {3, 2, 3, 3});
 }
 
@@ -75,7 +77,8 @@ TEST_CASE("predicates behind the first that holds are not asked, and each is ask
     };
   };
   model<float> m({{"a", {2}}, {"b", {2}}});
-  auto opt = optimizer(route(when(ask('1', false)), when(ask('2', true)), when(ask('3', true)), otherwise()), m.parameters(), {});
+  auto opt = optimizer(route(when(ask('1', false)), when(ask('2', true)), when(ask('3', true)), otherwise()),
+                       m.parameters(), {});
   CHECK(asked == "a1 a2 b1 b2 b3 ");
   m.train(opt, 1, 2);
   CHECK(asked == "a1 a2 b1 b2 b3 ");  // at binding only
@@ -85,8 +88,10 @@ TEST_CASE("predicates see name, shape, role and order") {
   std::vector<float> memory(12);
   parameter_info seen;
   const auto look = [&](const parameter_info& p) { return seen = p, true; };
-  optimizer(route(when(look)),
-            std::vector<parameter<float>>{{"w", {3, 4}, role::head, memory.data(), storage_order::column_major}}, {});
+  optimizer(
+      route(when(look)),
+      std::vector<parameter<float>>{{"w", {3, 4}, role::head, memory.data(), storage_order::column_major}},
+      {});
   CHECK(seen.name == "w");
   CHECK(seen.shape == std::vector<std::size_t>{3, 4});
   CHECK(seen.role == role::head);
@@ -97,49 +102,60 @@ TEST_CASE("predicates see name, shape, role and order") {
 TEST_CASE("a parameter without a branch is refused at binding, before anything is written") {
   model<float> m({{"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"b", {}}});
   const auto before = m.values;
-  CHECK_THROWS_WITH_AS(optimizer(route(when(hidden_matrix, scale{})), m.parameters(), {}),
-                       "[route] Expected a branch for every parameter. Received 'table' with shape (4, 3) and role "
-                       "embedding, which no when(…) takes. Add otherwise(…).",
-                       error);
-  CHECK_THROWS_WITH_AS(optimizer(scale{} | route(when(hidden_matrix, scale{}), when(named('t'))), m.parameters(), {}),
-                       "[route] Expected a branch for every parameter. Received 'b' with shape () and role hidden, which "
-                       "no when(…) takes. Add otherwise(…).",
-                       error);
+  CHECK_THROWS_WITH_AS(
+      optimizer(route(when(hidden_matrix, scale{})), m.parameters(), {}),
+      "[route] Expected a branch for every parameter. Received 'table' with shape (4, 3) and role "
+      "embedding, which no when(…) takes. Add otherwise(…).",
+      error);
+  CHECK_THROWS_WITH_AS(
+      optimizer(scale{} | route(when(hidden_matrix, scale{}), when(named('t'))), m.parameters(), {}),
+      "[route] Expected a branch for every parameter. Received 'b' with shape () and role hidden, which "
+      "no when(…) takes. Add otherwise(…).",
+      error);
   CHECK(test::same_bits(m.values, before));
 }
 
 TEST_CASE("a branch may be an empty chain") {
-  are(factors(route(when(named('a'), chain()), when(named('b')), otherwise(scale{3})) | scale{2}, abcd), {2, 2, 6, 6});
+  are(factors(route(when(named('a'), chain()), when(named('b')), otherwise(scale{3})) | scale{2}, abcd),
+      {2, 2, 6, 6});
 }
 
 TEST_CASE("a branch takes transforms as the pipe does, or as arguments") {
-  are(factors(route(when(named('a'), scale{2}, scale{3}), otherwise(scale{5} | scale{7}, scale{11})), abcd), {6, 385, 385, 385});
+  are(factors(route(when(named('a'), scale{2}, scale{3}), otherwise(scale{5} | scale{7}, scale{11})), abcd),
+      {6, 385, 385, 385});
 }
 
 TEST_CASE("routes nest, and several stand in one chain") {
   const auto inner = route(when(named('a'), scale{2}), otherwise(scale{3}));
   const auto ab = [](const parameter_info& p) { return p.name < "c"; };
-  are(factors(route(when(ab, inner | scale{5}), when(named('c'), scale{7}), otherwise(scale{11})), abcd), {10, 15, 7, 11});
-  are(factors(route(when(ab, route(when(named('a'), route(otherwise(scale{2}))), otherwise(scale{3}))), otherwise()) | inner,
-              abcd), {4, 9, 3, 3});
+  are(factors(route(when(ab, inner | scale{5}), when(named('c'), scale{7}), otherwise(scale{11})), abcd),
+      {10, 15, 7, 11});
+  are(factors(route(when(ab, route(when(named('a'), route(otherwise(scale{2}))), otherwise(scale{3}))),
+                    otherwise()) |
+                  inner,
+              abcd),
+      {4, 9, 3, 3});
 }
 
 TEST_CASE("a route may end its chain in each branch") {
-  const auto ends = route(when(named('a'), scale{2} | apply_update{}), when(named('b'), update_by_schedule_free{.beta = 1}),
-                          otherwise(scale{3}));
+  const auto ends = route(when(named('a'), scale{2} | apply_update{}),
+                          when(named('b'), update_by_schedule_free{.beta = 1}), otherwise(scale{3}));
   are(factors(ends, abcd), {2, 1, 3, 3});  // y is x is z after the first step
 }
 
 TEST_CASE("a branch that no parameter takes does nothing, and is not checked against parameters") {
   const auto nobody = [](const parameter_info&) { return false; };
-  are(factors(route(when(nobody, amuse_beta{} | update_by_schedule_free{}), otherwise(scale{3})), abcd), {3, 3, 3, 3});
+  are(factors(route(when(nobody, amuse_beta{} | update_by_schedule_free{}), otherwise(scale{3})), abcd),
+      {3, 3, 3, 3});
 }
 
 TEST_CASE("contextual transforms of a branch act on that branch alone, also in a shared terminal") {
   are(factors(scale_lr{.by = 10} |
-                  route(when(named('a'), scale_lr{.by = 0.5}), when(named('b'), scale_lr{.by = 2}), otherwise(scale{3})) |
+                  route(when(named('a'), scale_lr{.by = 0.5}), when(named('b'), scale_lr{.by = 2}),
+                        otherwise(scale{3})) |
                   scale_lr{.by = 0.1} | apply_update{},
-              abcd), {0.5, 2, 3, 3});
+              abcd),
+      {0.5, 2, 3, 3});
   // Nested, and in the second route of a chain.
   are(factors(route(when(named('a'), route(otherwise(scale_lr{.by = 2})) | scale{3}), otherwise()) |
                   route(when(named('b'), scale_lr{.by = 5}), otherwise()), abcd), {6, 5, 1, 1});
@@ -155,7 +171,8 @@ TEST_CASE("a shared Schedule-Free terminal averages each branch by its own learn
     std::vector<double> x, y, z;
     double weights = 0;
   };
-  std::vector<sequence> expected{{m.values[0], m.values[0], m.values[0]}, {m.values[1], m.values[1], m.values[1]}};
+  std::vector<sequence> expected{{m.values[0], m.values[0], m.values[0]},
+                                 {m.values[1], m.values[1], m.values[1]}};
   for (long t = 1; t <= 6; ++t) {
     m.train(opt, t, t);
     for (std::size_t i = 0; i < 2; ++i) {
@@ -182,7 +199,8 @@ TEST_CASE("weight decay spent in a branch is spent for that branch alone") {
   };
   model<double> m({{"a", {3}}, {"b", {3}}});
   const auto before = m.values;
-  auto opt = optimizer(route(when(named('a'), spend{}), otherwise()), m.parameters(), {.lr = 1, .weight_decay = 0.5});
+  auto opt = optimizer(route(when(named('a'), spend{}), otherwise()), m.parameters(),
+                       {.lr = 1, .weight_decay = 0.5});
   m.train(opt, 1, 1);
   for (std::size_t j = 0; j < 3; ++j) {
     CHECK(m.values[0][j] == doctest::Approx(before[0][j] - m.gradients[0][j]));

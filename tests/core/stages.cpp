@@ -56,7 +56,8 @@ static_assert(terminal<apply_update>);
 static_assert(!transform<int> && !transform<context> && !transform<std::tuple<>>);
 
 template <class Stages>
-constexpr bool equal(const Stages& stages, std::initializer_list<std::pair<std::size_t, std::size_t>> expected) {
+constexpr bool equal(const Stages& stages,
+                     std::initializer_list<std::pair<std::size_t, std::size_t>> expected) {
   if (stages.count != expected.size()) return false;
   std::size_t i = 0;
   for (const auto& [begin, last] : expected) {
@@ -128,14 +129,16 @@ static_assert(has_paths<std::remove_const_t<decltype(forked)>, expected_path<0, 
                         expected_path<2, 3, 4>>);
 
 // Two routes in one chain: every way through the first meets every way through the second.
-constexpr auto twice = route(when(p0{}, e0{}), otherwise(t0{})) | c0{} | route(when(p1{}, m0{}), otherwise()) | end{};
-static_assert(has_paths<std::remove_const_t<decltype(twice)>, expected_path<0, 2, 3, 4>, expected_path<0, 2, 4>,
-                        expected_path<1, 2, 3, 4>, expected_path<1, 2, 4>>);
+constexpr auto twice =
+    route(when(p0{}, e0{}), otherwise(t0{})) | c0{} | route(when(p1{}, m0{}), otherwise()) | end{};
+static_assert(has_paths<std::remove_const_t<decltype(twice)>, expected_path<0, 2, 3, 4>,
+                        expected_path<0, 2, 4>, expected_path<1, 2, 3, 4>, expected_path<1, 2, 4>>);
 
-constexpr auto nested =
-    route(when(p0{}, e0{} | route(when(p1{}, t0{}), otherwise(m0{})) | e1{}), otherwise(route(otherwise(c0{})))) | end{};
-static_assert(has_paths<std::remove_const_t<decltype(nested)>, expected_path<0, 1, 3, 5>, expected_path<0, 2, 3, 5>,
-                        expected_path<4, 5>>);
+constexpr auto nested = route(when(p0{}, e0{} | route(when(p1{}, t0{}), otherwise(m0{})) | e1{}),
+                              otherwise(route(otherwise(c0{})))) |
+                        end{};
+static_assert(has_paths<std::remove_const_t<decltype(nested)>, expected_path<0, 1, 3, 5>,
+                        expected_path<0, 2, 3, 5>, expected_path<4, 5>>);
 
 // A path that does not write gets `apply_update`, the leaf behind the last; one that does, does not.
 constexpr auto half = route(when(p0{}, e0{} | end{}), otherwise(e1{}));

@@ -32,11 +32,13 @@ struct normalize_rows {
   static std::size_t scratch(const parameter_info& p) { return p.shape.empty() ? 1 : p.shape.front(); }
 
   template <class T>
-  void apply(const context& c, tensor<T> update, std::span<T> scratch, tensor<T> last, tensor<T> bound) const noexcept {
+  void apply(const context& c, tensor<T> update, std::span<T> scratch, tensor<T> last,
+             tensor<T> bound) const noexcept {
     std::fill(scratch.begin(), scratch.end(), T(-1));  // a neighbour's array behind it would show it
     for (std::size_t i = 0; i < update.rows(); ++i) {
       T sum = 0;
-      for (std::size_t j = 0; j < update.cols(); ++j) sum += update.data[i * update.cols() + j] * update.data[i * update.cols() + j];
+      for (std::size_t j = 0; j < update.cols(); ++j)
+        sum += update.data[i * update.cols() + j] * update.data[i * update.cols() + j];
       scratch[i] = std::sqrt(sum);
     }
     for (std::size_t i = 0; i < update.size(); ++i) {
@@ -65,7 +67,8 @@ TEST_CASE_TEMPLATE("states and scratch reach a tensor-wise transform", T, float,
   auto last = m.values, bound = m.values;
   for (auto& l : last) std::ranges::fill(l, T(0));
   for (auto& b : bound) std::ranges::fill(b, T(0.25));
-  auto opt = optimizer(scale{.by = 2} | normalize_rows{.floor = 0.25} | scale{.by = 3}, m.parameters(), {.lr = 0.125});
+  auto opt = optimizer(scale{.by = 2} | normalize_rows{.floor = 0.25} | scale{.by = 3}, m.parameters(),
+                       {.lr = 0.125});
   for (long t = 1; t <= 3; ++t) {
     m.train(opt, t, t);
     for (std::size_t k = 0; k < p.size(); ++k) {
@@ -73,7 +76,8 @@ TEST_CASE_TEMPLATE("states and scratch reach a tensor-wise transform", T, float,
       const std::size_t cols = p[k].size() / (shape.empty() ? 1 : shape.front());
       for (std::size_t i = 0; i < p[k].size(); ++i) {
         double sum = 0;
-        for (std::size_t j = i / cols * cols; j < (i / cols + 1) * cols; ++j) sum += 4.0 * m.gradients[k][j] * m.gradients[k][j];
+        for (std::size_t j = i / cols * cols; j < (i / cols + 1) * cols; ++j)
+          sum += 4.0 * m.gradients[k][j] * m.gradients[k][j];
         const double u = 2 * m.gradients[k][i] / std::max(std::sqrt(sum), double(bound[k][i]));
         p[k][i] -= T(0.125 * 3 * (u + last[k][i]));
         last[k][i] = T(u);
@@ -90,7 +94,13 @@ TEST_CASE("a tensor-wise function sees each parameter's name, shape, order, rows
   parameters[4].order = storage_order::column_major;
   std::vector<seen> all;
   const auto look = tensorwise("look", [&](tensor<float> u) {
-    all.push_back({std::string(u.name), {u.shape.begin(), u.shape.end()}, u.order, u.rows(), u.cols(), u.rank(), u.size()});
+    all.push_back({std::string(u.name),
+                   {u.shape.begin(), u.shape.end()},
+                   u.order,
+                   u.rows(),
+                   u.cols(),
+                   u.rank(),
+                   u.size()});
     CHECK(u.values().size() == u.size());
     CHECK(u.values().data() == u.data);
     return u;
@@ -108,7 +118,8 @@ TEST_CASE("a tensor-wise function sees each parameter's name, shape, order, rows
     CHECK(all[i].order == (i == 4 ? storage_order::column_major : storage_order::row_major));
     CHECK(all[i].rank == m.layers[i].shape.size());
     CHECK(all[i].size == m.values[i].size());
-    for (std::size_t j = 0; j < before[i].size(); ++j) CHECK(m.values[i][j] == before[i][j] - m.gradients[i][j]);
+    for (std::size_t j = 0; j < before[i].size(); ++j)
+      CHECK(m.values[i][j] == before[i][j] - m.gradients[i][j]);
   }
   CHECK(all[1].rows == 2);
   CHECK(all[1].cols == 24);
@@ -135,7 +146,9 @@ TEST_CASE("a tensor-wise function may return its view, another to copy from, or 
 
 TEST_CASE("gradients are not written by what changes the update in place") {
   model<float> m({{"w", {3, 5}}, {"b", {7}}});
-  auto opt = optimizer(tensorwise("zero", [](tensor<float> u) noexcept { std::ranges::fill(u.values(), 0.0f); }), m.parameters(), {});
+  auto opt =
+      optimizer(tensorwise("zero", [](tensor<float> u) noexcept { std::ranges::fill(u.values(), 0.0f); }),
+                m.parameters(), {});
   const auto gradients = m.gradients;
   opt.step(m.gradients);
   CHECK(same_bits(m.gradients, gradients));
@@ -158,11 +171,20 @@ struct fuse_in_double {
   }
 };
 
-// Element-wise state before it, a model-wise barrier, tensor-wise state, a scalar and an average behind it.
+// A learning rate that falls by a scalar of its own.
+struct fall {
+  using states = state<scalar<"steps">>;
+  constexpr auto at(context c, double steps) const {
+    c.lr /= 1 + steps;
+    return next(c, steps + 1);
+  }
+};
+
+// Element-wise state before it, a model-wise barrier, tensor-wise state, scalars and an average behind it.
 template <class Fuse>
 auto chain_with(Fuse f) {
-  return ema{.beta = 0.5} | clip_by_global_norm{.max_norm = 0.5} | normalize_rows{} | tensorwise("fuse", f) | ema{.beta = 0.25} |
-         update_by_schedule_free{.beta = 0.75};
+  return fall{} | ema{.beta = 0.5} | clip_by_global_norm{.max_norm = 0.5} | normalize_rows{} |
+         tensorwise("fuse", f) | ema{.beta = 0.25} | update_by_schedule_free{.beta = 0.75};
 }
 
 }  // namespace
@@ -171,8 +193,10 @@ TEST_CASE_TEMPLATE("when a tensor-wise function throws, all is as before the ste
   using fuse_type = std::conditional_t<std::is_same_v<T, float>, fuse, fuse_in_double>;
   model<T> m(test::small_layers()), twin(test::small_layers());
   int left = 0, never = 0;
-  auto opt = optimizer(chain_with(fuse_type{&left}), m.parameters(), {.lr = 0.25, .weight_decay = 0.1, .warmup_steps = 5});
-  auto calm = optimizer(chain_with(fuse_type{&never}), twin.parameters(), {.lr = 0.25, .weight_decay = 0.1, .warmup_steps = 5});
+  auto opt = optimizer(chain_with(fuse_type{&left}), m.parameters(),
+                       {.lr = 0.25, .weight_decay = 0.1, .warmup_steps = 5});
+  auto calm = optimizer(chain_with(fuse_type{&never}), twin.parameters(),
+                        {.lr = 0.25, .weight_decay = 0.1, .warmup_steps = 5});
   for (long t = 1; t <= 8; ++t) {
     twin.train(calm, t, t);
     for (int blows_at = 1; blows_at <= 5; ++blows_at) {  // at the first parameter, …, at the last
@@ -219,12 +243,16 @@ TEST_CASE("only a function that may throw costs a copy to put back") {
 TEST_CASE("an optimizer with a capturing function may be moved") {
   model<float> m(test::small_layers());
   const float by = 2;
-  auto opt = optimizer(tensorwise("twice", [by](tensor<float> u) noexcept { for (float& x : u.values()) x *= by; }),
+  auto opt = optimizer(tensorwise("twice",
+                                  [by](tensor<float> u) noexcept {
+                                    for (float& x : u.values()) x *= by;
+                                  }),
                        m.parameters(), {.lr = 1});
   const auto before = m.values;
   auto moved = std::move(opt);
   m.train(moved, 1, 1);
-  for (std::size_t j = 0; j < before[0].size(); ++j) CHECK(m.values[0][j] == before[0][j] - 2 * m.gradients[0][j]);
+  for (std::size_t j = 0; j < before[0].size(); ++j)
+    CHECK(m.values[0][j] == before[0][j] - 2 * m.gradients[0][j]);
 }
 
 // ---- other places to throw in ---------------------------------------------------------------------

@@ -1,4 +1,5 @@
-// Transforms of the user's own: in the global namespace, in one of theirs, of every kind, with every sort of state.
+// Transforms of the user's own: in the global namespace, in one of theirs, of every kind, with every sort of
+// state.
 #include <thalweg/adaptors/eigen.hpp>
 #include <thalweg/thalweg.hpp>
 
@@ -28,7 +29,8 @@ struct sign_momentum {
 
 static_assert(elementwise<sign_momentum>);
 static_assert(sign_momentum{.beta = 0.5}.at(context{})(element<double>{-3, -3, 0}, 1.0).value == -1);
-static_assert(std::get<0>(sign_momentum{.beta = 0.5}.at(context{})(element<double>{-3, -3, 0}, 1.0).states) == -1);
+static_assert(std::get<0>(sign_momentum{.beta = 0.5}.at(context{})(element<double>{-3, -3, 0}, 1.0).states) ==
+              -1);
 
 // Everything that kernels call, unqualified.
 struct every_function {
@@ -78,7 +80,8 @@ struct cap_by_largest_sum {
 
 struct row_major_only {
   void check(const thalweg::parameter_info& p) const {
-    if (p.shape.size() != 2) throw thalweg::error("row_major_only", "Expected a matrix. Received '" + p.name + "'.");
+    if (p.shape.size() != 2)
+      throw thalweg::error("row_major_only", "Expected a matrix. Received '" + p.name + "'.");
   }
   void apply(const thalweg::context&, thalweg::tensor<float> u) const {
     for (float& x : u.values()) x *= static_cast<float>(u.rows());
@@ -145,7 +148,8 @@ TEST_CASE("transforms of somebody else's namespace, of every kind") {
   for (std::size_t i = 0; i < 2; ++i)
     for (std::size_t j = 0; j < 6; ++j)
       CHECK(m.values[i][j] ==
-            doctest::Approx(before[i][j] - 0.5 * 3 * (0.5 * m.gradients[i][j] * static_cast<double>(i ? 3 : 2)) / sum));
+            doctest::Approx(before[i][j] -
+                            0.5 * 3 * (0.5 * m.gradients[i][j] * static_cast<double>(i ? 3 : 2)) / sum));
 
   test::model<float> vector({{"b", {3}}});
   CHECK_THROWS_WITH_AS(optimizer(somebody::row_major_only{}, vector.parameters(), {}),
@@ -165,7 +169,10 @@ TEST_CASE("transforms are called by their names, without namespaces and template
 }
 
 TEST_CASE("center_rows, DESIGN's tensor-level example, is a barrier between element-wise neighbours") {
-  auto center_rows = tensorwise("center_rows", [](tensor<float> u) { as_matrix(u).colwise() -= as_matrix(u).rowwise().mean().eval(); return u; });
+  auto center_rows = tensorwise("center_rows", [](tensor<float> u) {
+    as_matrix(u).colwise() -= as_matrix(u).rowwise().mean().eval();
+    return u;
+  });
   test::model<float> m({{"w", {3, 5}}});
   const auto before = m.values[0];
   auto opt = optimizer(scale{.by = 2} | center_rows | scale{.by = 3}, m.parameters(), {.lr = 0.5});
@@ -174,7 +181,8 @@ TEST_CASE("center_rows, DESIGN's tensor-level example, is a barrier between elem
     float mean = 0;
     for (std::size_t c = 0; c < 5; ++c) mean += m.gradients[0][5 * r + c] / 5;
     for (std::size_t c = 0; c < 5; ++c)
-      CHECK(m.values[0][5 * r + c] == doctest::Approx(before[5 * r + c] - 3 * (m.gradients[0][5 * r + c] - mean)));
+      CHECK(m.values[0][5 * r + c] ==
+            doctest::Approx(before[5 * r + c] - 3 * (m.gradients[0][5 * r + c] - mean)));
   }
 }
 
@@ -198,13 +206,15 @@ struct scalars_and_arrays {
 TEST_CASE("states begin where they are declared to, and keep their order") {
   std::vector<double> p{0.5, -0.25, 4};
   const std::vector<double> g(3);
-  auto opt = optimizer(scalars_and_arrays{}, std::vector<parameter<double>>{{"p", {3}, role::hidden, p.data()}}, {.lr = 1});
+  auto opt = optimizer(scalars_and_arrays{},
+                       std::vector<parameter<double>>{{"p", {3}, role::hidden, p.data()}}, {.lr = 1});
   auto expected = p;
   const auto start = p;
   for (int t = 0; t < 3; ++t) {
     opt.step({g});
     for (std::size_t j = 0; j < 3; ++j) {
-      expected[j] -= (5 + t) + 10 * t + 100 * (7 + 2 * t) + 1000 * t + 10000 * (start[j] + 2 * t) + 100000 * (7 + 3 * t);
+      expected[j] -=
+          (5 + t) + 10 * t + 100 * (7 + 2 * t) + 1000 * t + 10000 * (start[j] + 2 * t) + 100000 * (7 + 3 * t);
       CHECK(p[j] == expected[j]);
     }
   }

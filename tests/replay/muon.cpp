@@ -7,14 +7,6 @@ using namespace thalweg;
 
 namespace {
 
-thalweg::options options_of(hyperparameters& h) {
-  return {.lr = h("lr"),
-          .weight_decay = h("weight_decay", 0),
-          .warmup_steps = static_cast<long>(h("warmup_steps", 0)),
-          .weight_lr_power = h("weight_lr_power", 2),
-          .r = h("r", 0)};
-}
-
 // kjeiun/amuse recovers x with the β of this step, not with the one that built y: the average drifts while β moves.
 struct update_by_official_amuse {
   using states = state<copy_of_param<"z">, scalar<"beta">>;
@@ -87,7 +79,12 @@ replayers muon() {
        }},
       {"sf_muon",
        [](const json& c, hyperparameters& h) {
-         return run(c, recipes::sf_muon({.momentum = h("momentum"), .beta = h("beta")}), options_of(h));
+         return run(c, recipes::sf_muon({.momentum = h("momentum"),
+                                         .beta = h("beta"),
+                                         .auxiliary_lr = h("auxiliary_lr", h("lr")) / h("lr"),
+                                         .beta2 = h("beta2", 0.999),
+                                         .epsilon = h("eps", 1e-10)}),
+                    options_of(h));
        }},
       {"amuse",
        [](const json& c, hyperparameters& h) {

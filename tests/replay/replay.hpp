@@ -39,6 +39,21 @@ public:
   }
 };
 
+inline thalweg::options options_of(hyperparameters& h) {
+  return {.lr = h("lr"),
+          .weight_decay = h("weight_decay", 0),
+          .warmup_steps = static_cast<long>(h("warmup_steps", 0)),
+          .weight_lr_power = h("weight_lr_power", 2),
+          .r = h("r", 0)};
+}
+
+inline thalweg::role role_of(const std::string& kind) {
+  if (kind == "embedding") return thalweg::role::embedding;
+  if (kind == "head") return thalweg::role::head;
+  if (kind == "matrix" || kind == "vector") return thalweg::role::hidden;
+  throw std::runtime_error("kind '" + kind + "' is not replayed");
+}
+
 /// The largest error of each run, relative to the largest distance that any parameter travelled.
 struct errors {
   double fused64 = 0, unfused64 = 0, fused32 = 0, unfused32 = 0;
@@ -53,7 +68,7 @@ double largest_error(const json& c, const Chain& chain, const thalweg::options& 
     const auto& p = c.at("parameters")[i];
     parameters.push_back({.name = p.at("name"),
                           .shape = p.at("shape").get<std::vector<std::size_t>>(),
-                          .role = p.at("kind") == "embedding" ? thalweg::role::embedding : thalweg::role::hidden,
+                          .role = role_of(p.at("kind")),
                           .data = values[i].data()});
     if (values[i].size() != thalweg::element_count(parameters.back().shape))
       throw std::runtime_error("initial values of " + parameters.back().name + " do not fill its shape");

@@ -5,16 +5,6 @@ namespace replay {
 
 using namespace thalweg;
 
-namespace {
-thalweg::options options_of(hyperparameters& h) {
-  return {.lr = h("lr"),
-          .weight_decay = h("weight_decay", 0),
-          .warmup_steps = static_cast<long>(h("warmup_steps", 0)),
-          .weight_lr_power = h("weight_lr_power", 2),
-          .r = h("r", 0)};
-}
-}  // namespace
-
 replayers schedule_free() {
   return {
       {"schedule_free_sgd",

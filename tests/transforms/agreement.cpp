@@ -17,8 +17,8 @@ vector start(const training::parameter& p) {
 history gradients(const setting& s, const training::parameter& p) {
   history g;
   for (long t = 1; t <= s.steps; ++t) {
-    g.emplace_back();
-    for (std::size_t i = 0; i < p.size(); ++i) g.back().push_back(s.gradient_scale * training::gradient(t, p.first + i));
+    auto& now = g.emplace_back();
+    for (std::size_t i = 0; i < p.size(); ++i) now.push_back(s.gradient_scale * training::gradient(t, p.first + i));
   }
   return g;
 }

@@ -143,7 +143,8 @@ TEST_CASE("by hand: amuse_beta") {
   // For equal weights S = (T₀-1)/(t-1), at every t.
   static_assert([=] {
     for (long t = 4; t < 50; ++t)
-      if (!near(beta({.beta1 = 0.25, .rho = 1}, equal_weights(t, 3), third), 1 - 0.75 * 2 / static_cast<double>(t - 1)))
+      if (const double s = 2 / static_cast<double>(t - 1);
+          !near(beta({.beta1 = 0.25, .rho = 1}, equal_weights(t, 3), third), 1 - s * 0.75))
         return false;
     return true;
   }());
@@ -151,7 +152,8 @@ TEST_CASE("by hand: amuse_beta") {
   static_assert(near(beta({.beta1 = 0.5, .rho = 1},
                           {.step = 3, .lr = 2, .warmup_steps = 2, .average_weight = 4.0 / 9}, 0.8), 0.9));
   // A learning rate raised later would make S > 1: it is held at 1.
-  static_assert(beta({.beta1 = 0.5, .rho = 1}, {.step = 3, .lr = 90, .warmup_steps = 2, .average_weight = 0.999}, 0.8) == 0.5);
+  static_assert(beta({.beta1 = 0.5, .rho = 1},
+                     {.step = 3, .lr = 90, .warmup_steps = 2, .average_weight = 0.999}, 0.8) == 0.5);
 }
 
 TEST_CASE("by hand: schedules") {

@@ -129,7 +129,7 @@ struct newton_schulz {
   std::vector<coefficients> steps;
   double scale = 1;
   double epsilon = 1e-7;
-  bool rescale = false;  ///< almost-orthogonal-layer scaling of the short side's vectors, in place of the norm's
+  bool rescale = false;  ///< the short side's vectors (almost orthogonal layer), not the whole by its norm
 
   // a·b, or a·bᵀ; all row-major
   static vector product(const vector& a, std::size_t rows, std::size_t inner, const vector& b, std::size_t cols,
@@ -154,16 +154,18 @@ struct newton_schulz {
       std::swap(wide.rows, wide.cols);
       return transposed(wide(transposed(u, rows, cols)), cols, rows);
     }
-    double squares = 0;
-    for (const double x : u) squares += x * x;
-    vector x = (1 / (std::sqrt(squares) + epsilon)) * u;
+    vector x = u;
     if (rescale) {
       const vector a = product(x, rows, cols, x, rows, true);
       for (std::size_t i = 0; i < rows; ++i) {
         double sum = 0;
         for (std::size_t j = 0; j < rows; ++j) sum += std::abs(a[i * rows + j]);
-        for (std::size_t j = 0; j < cols; ++j) x[i * cols + j] /= std::sqrt(sum);
+        for (std::size_t j = 0; j < cols; ++j) x[i * cols + j] /= std::sqrt(sum) + epsilon;
       }
+    } else {
+      double squares = 0;
+      for (const double v : u) squares += v * v;
+      x = (1 / (std::sqrt(squares) + epsilon)) * u;
     }
     for (const auto& q : steps) {
       const vector a = product(x, rows, cols, x, rows, true);
@@ -185,7 +187,7 @@ using rate = std::function<double(long)>;
 
 inline rate warmed_up(thalweg::options o) {
   return [=](long t) {
-    return o.warmup_steps > 0 ? o.lr * std::min(1.0, static_cast<double>(t) / static_cast<double>(o.warmup_steps)) : o.lr;
+    return t < o.warmup_steps ? o.lr * static_cast<double>(t) / static_cast<double>(o.warmup_steps) : o.lr;
   };
 }
 

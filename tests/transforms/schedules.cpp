@@ -24,8 +24,9 @@ void follows(const subject& chain, const oracle::rate& lr) {
   auto s = oracle::dozen();
   s.options.warmup_steps = 0;
   const auto& p = s.parameters.front();
-  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), oracle::gradient(), s.options.weight_decay,
-                                 [&](long t) { return s.options.lr * lr(t); });
+  const oracle::rate scheduled = [&](long t) { return s.options.lr * lr(t); };
+  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), oracle::gradient(),
+                                 s.options.weight_decay, scheduled);
   oracle::agrees(chain, s, {{y}, {y}});
 }
 

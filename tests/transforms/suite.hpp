@@ -37,6 +37,10 @@ struct edge {
 
 namespace detail {
 
+template <class... Links>
+void follow(const thalweg::chained<Links...>&, const thalweg::parameter_info&, way&);
+template <class... Branches>
+void follow(const thalweg::routed<Branches...>&, const thalweg::parameter_info&, way&);
 template <class Leaf>
 void follow(const Leaf&, const thalweg::parameter_info&, way& w) {
   w.arrays += thalweg::states_of<Leaf>::arrays;
@@ -61,6 +65,10 @@ void follow(const thalweg::routed<Branches...>& r, const thalweg::parameter_info
 }
 
 // f(transform) for each transform of a chain, to be changed.
+template <class... Links, class F>
+void for_each_leaf(thalweg::chained<Links...>&, const F&);
+template <class... Branches, class F>
+void for_each_leaf(thalweg::routed<Branches...>&, const F&);
 template <class Leaf, class F>
 void for_each_leaf(Leaf& leaf, const F& f) {
   f(leaf);
@@ -109,6 +117,8 @@ void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool ou
                          x, build<float>(chain)});
       }
       place = usual;
+    } else if constexpr (thalweg::has_fields<value>) {
+      add_edges(chain, where, place, outside, edges);
     } else if constexpr (requires { place.index(); }) {
       std::visit([&](auto& choice) {
         if constexpr (thalweg::has_fields<std::remove_reference_t<decltype(choice)>>)

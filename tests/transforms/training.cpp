@@ -79,7 +79,7 @@ outcome<T> train(const builder<T>& build, const setting& s) {
       const auto values = gradients[k].values();
       for (std::size_t i = 0; i < values.size(); ++i)
         values[i] = static_cast<T>(s.gradient_scale * gradient(t, s.parameters[k].first + i));
-      if (k == 0 && t == 2 && s.nan_at) values[*s.nan_at] = std::numeric_limits<T>::quiet_NaN();
+      if (k == 0 && t == 2 && s.spike) values[s.spike->at] = static_cast<T>(s.spike->value);
       given.emplace_back(values.begin(), values.end());
     }
     if (s.set_lr) optimizer->lr(s.set_lr(t));

@@ -63,13 +63,18 @@ struct parameter {
 double initial(std::size_t index);
 double gradient(long step, std::size_t index);
 
+struct spike {
+  std::size_t at;
+  double value;
+};
+
 struct setting {
   std::vector<parameter> parameters;
   thalweg::options options{.lr = 0.1, .weight_decay = 0.05, .warmup_steps = 3};
   long steps = 6;
   double gradient_scale = 1;
   std::size_t offset = 0;                      ///< of every array from a register's boundary, in elements
-  std::optional<std::size_t> nan_at{};         ///< in the second gradient of the first parameter
+  std::optional<training::spike> spike{};              ///< in the second gradient of the first parameter
   bool evaluates = false;                      ///< looks at x after every step
   std::function<double(long step)> set_lr{};  ///< by hand, before every step
 };

@@ -8,7 +8,15 @@
 //   model-wise     constexpr auto reduce(const context&) const -> kernel(element<T>) -> T, summed over all parameters;
 //                  constexpr auto at(const context&, double sum) const noexcept -> kernel, as element-wise
 //
-// and, where it has any, `using states = state<…>`, `static constexpr auto fields`, `void check(parameter_info) const`.
+// and, where it has any,
+//
+//   using states = state<…>              what it remembers
+//   static constexpr auto fields         its hyper-parameters' names and ranges
+//   void check(parameter_info) const     refuses a parameter, at binding
+//   context pass_on(context) const       what is downstream of an element-wise transform (decay_weights spends λ)
+//   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
+//   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream
+//   std::string_view name                where it is not the type's
 #pragma once
 
 #include <cstddef>

@@ -13,7 +13,7 @@ struct nothing {};
 template <class Reduce = nothing>
 struct barrier_at {
   context seen;
-  Reduce reduce{};
+  Reduce reduce;
 };
 
 // What `at` returned, without the new scalars, which replace the old ones.
@@ -53,7 +53,7 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
   } else if constexpr (modelwise<transform>) {
     return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
   } else {
-    return barrier_at<>{c};
+    return barrier_at<>{c, {}};
   }
 }
 
@@ -195,9 +195,7 @@ void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<
 template <class Chain, class T, bool Fused>
 void optimizer<Chain, T, Fused>::allocate_states() {
   auto& store = *store_;
-  constexpr std::size_t line = detail::alignment / sizeof(T);
-  const auto padded = [](std::size_t n) { return (n + line - 1) / line * line; };
-  for (const auto& p : store.parameters) store.state_elements += padded(p.size) * p.state_names.size();
+  for (const auto& p : store.parameters) store.state_elements += detail::padded<T>(p.size) * p.state_names.size();
   store.states = detail::allocate<T>(store.state_elements);
   T* free = store.states.get();
   for (auto& p : store.parameters)
@@ -206,7 +204,7 @@ void optimizer<Chain, T, Fused>::allocate_states() {
         if constexpr (Slot::kind == slot_kind::array) {
           for (std::size_t i = 0; i < p.size; ++i) free[i] = Slot::initial(transform, p.data[i]);
           p.states.push_back(free);
-          free += padded(p.size);
+          free += detail::padded<T>(p.size);
         }
       });
     });
@@ -226,8 +224,6 @@ void optimizer<Chain, T, Fused>::share_out() {
   });
 
   // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
-  constexpr std::size_t line = detail::alignment / sizeof(T);
-  const auto padded = [](std::size_t n) { return (n + line - 1) / line * line; };
   std::vector<std::size_t> own(parameters.size(), 0);
   std::size_t shared = 0, waiting = 0, scratch = 0;
   plan::for_each_path([&](auto index) {
@@ -238,11 +234,11 @@ void optimizer<Chain, T, Fused>::share_out() {
       return false;
     }();
     for (const std::size_t i : members_[index]) {
-      if (waits) waiting += own[i] = padded(parameters[i].size);
-      else if (path::template crosses_memory<Fused>()) shared = std::max(shared, padded(parameters[i].size));
+      if (waits) waiting += own[i] = detail::padded<T>(parameters[i].size);
+      else if (path::template crosses_memory<Fused>()) shared = std::max(shared, detail::padded<T>(parameters[i].size));
       path::for_each_transform(leaves_, [&](const auto& t) {
         if constexpr (requires { t.scratch(parameters[i].info); })
-          scratch = std::max(scratch, padded(t.scratch(parameters[i].info)));
+          scratch = std::max(scratch, detail::padded<T>(t.scratch(parameters[i].info)));
       });
     }
   });

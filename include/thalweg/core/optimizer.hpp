@@ -99,6 +99,9 @@ public:
     if (out.size() != p.size)
       throw error("averaged", "Expected room for the ", p.size, " elements of '", p.info.name, "'. Received ",
                   out.size(), ".");
+    if (const auto* hit = overlapped(out.data(), out.size()))
+      throw error("averaged", "Expected memory of its own for x of '", p.info.name,
+                  "'. Received some that overlaps the parameter '", hit->info.name, "'.");
     check_averages("averaged", p.path);
     if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
     else average_into(i, out.data());
@@ -133,12 +136,17 @@ private:
     if (g.size() != p.size)
       throw error("step", "Expected a gradient of ", p.size, " elements for '", p.info.name, "' with shape ",
                   p.info.shape, ". Received ", g.size(), ".");
-    const auto begin = reinterpret_cast<std::uintptr_t>(g.data());
-    const auto above = std::ranges::upper_bound(by_end_, begin, {}, &extent::end);
-    if (above != by_end_.end() && above->begin < begin + g.size_bytes())
+    if (const auto* hit = overlapped(g.data(), g.size()))
       throw error("step", "Expected a gradient in memory of its own for '", p.info.name,
-                  "'. Received one that overlaps the parameter '", store_->parameters[above->parameter].info.name, "'.");
+                  "'. Received one that overlaps the parameter '", hit->info.name, "'.");
     gradients_[i] = g.data();
+  }
+  /// The parameter that n numbers at `data` reach into, if there is one.
+  [[nodiscard]] const detail::bound_parameter<T>* overlapped(const T* data, std::size_t n) const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(data);
+    const auto above = std::ranges::upper_bound(by_end_, begin, {}, &extent::end);
+    const bool hit = above != by_end_.end() && above->begin < begin + n * sizeof(T);
+    return hit ? &store_->parameters[above->parameter] : nullptr;
   }
   void take_step(std::size_t gradient_count);
 

@@ -1,6 +1,6 @@
 // Named state: what a transform remembers between steps, declared as a type.
 //
-//     using states = state<zeros<"momentum">, copy_of_parameter<"z">, scalar<"beta">>;
+//     using states = state<zeros<"momentum">, copy_of_param<"z">, scalar<"beta">>;
 #pragma once
 
 #include <algorithm>

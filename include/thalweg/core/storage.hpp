@@ -16,6 +16,13 @@ namespace thalweg::detail {
 
 constexpr std::size_t alignment = 64;  // a cache line and the widest register
 
+/// n numbers and the rest of their last cache line.
+template <class T>
+constexpr std::size_t padded(std::size_t n) {
+  constexpr std::size_t line = alignment / sizeof(T);
+  return (n + line - 1) / line * line;
+}
+
 struct aligned_delete {
   void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(alignment)); }
 };

@@ -7,7 +7,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
+
+#include <thalweg/core/error.hpp>
 
 namespace thalweg {
 
@@ -37,6 +40,31 @@ struct parameter {
   T* data = nullptr;
   storage_order order = storage_order::row_major;
 };
+
+/// A span or vector as a parameter; without a shape it is a vector. Throws where the values do not fill the shape.
+///
+///     std::vector<float> w(128 * 784), b(128);
+///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, {128, 784}), as_parameter("b", b)}, {.lr = 0.02});
+template <class T>
+parameter<T> as_parameter(std::string name, std::span<T> values, std::vector<std::size_t> shape, role r = role::hidden) {
+  if (element_count(shape) != values.size())
+    throw error("as_parameter", "Expected the ", element_count(shape), " elements of shape ", shape, " for '", name,
+                "'. Received ", values.size(), ".");
+  return {std::move(name), std::move(shape), r, values.data()};
+}
+template <class T>
+parameter<T> as_parameter(std::string name, std::vector<T>& values, std::vector<std::size_t> shape,
+                          role r = role::hidden) {
+  return as_parameter(std::move(name), std::span<T>(values), std::move(shape), r);
+}
+template <class T>
+parameter<T> as_parameter(std::string name, std::span<T> values, role r = role::hidden) {
+  return as_parameter(std::move(name), values, {values.size()}, r);
+}
+template <class T>
+parameter<T> as_parameter(std::string name, std::vector<T>& values, role r = role::hidden) {
+  return as_parameter(std::move(name), std::span<T>(values), r);
+}
 
 /// What routes and checks see of a parameter: everything but its memory.
 struct parameter_info {

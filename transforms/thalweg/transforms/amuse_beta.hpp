@@ -9,12 +9,13 @@ namespace thalweg {
 /// β_t = 1 - S^ρ·(1-β₁)  with  S = c_t·(1-c_T₀) / (c_T₀·(1-c_t)),
 /// which for equal weights is (T₀-1)/(t-1). c is the average's weight.
 ///
-/// | field | default | range    | source                                  |
-/// |-------|---------|----------|-----------------------------------------|
-/// | beta1 | 0.6     | (0, 1]   | AMUSE, arXiv 2605.22432, Llama 124M     |
-/// | rho   | 0.8     | [0, inf) | the same; 0 keeps β₁, larger is sooner  |
+/// | field | default | source                                  |
+/// |-------|---------|-----------------------------------------|
+/// | beta1 | 0.6     | AMUSE, arXiv 2605.22432, Llama 124M     |
+/// | rho   | 0.8     | the same; 0 keeps β₁, larger is sooner  |
 ///
-/// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs a warm-up; S is held at 1 where a
+/// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs a warm-up,
+/// of more than one step to be of use (T₀ = 1 makes β 1 from the second step on); S is held at 1 where a
 /// learning rate that was raised later would carry it above. State: the scalar `warmup_average_weight`, c_T₀.
 ///
 ///     auto c = orthogonalize_update{} | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{};

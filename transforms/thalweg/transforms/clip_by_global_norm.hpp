@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// update u·min(1, max_norm/‖u‖), with the norm over every parameter that passes here
 ///
-/// | field    | default | range     | source                          |
-/// |----------|---------|-----------|---------------------------------|
-/// | max_norm | 1       | (0, inf)  | Pascanu et al., arXiv 1211.5063 |
+/// | field    | default | source                          |
+/// |----------|---------|---------------------------------|
+/// | max_norm | 1       | Pascanu et al., arXiv 1211.5063 |
 ///
 /// Model-wise: in a route's branch the norm is that branch's. A NaN anywhere makes every update NaN, an infinity NaN
 /// where it stands and 0 elsewhere: nothing is hidden.

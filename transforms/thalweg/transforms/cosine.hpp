@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// lr ← lr·(final + (1-final)·(1 + cos(π·p))/2),  p = min(1, (t-1)/steps)
 ///
-/// | field | default | range    | source                                         |
-/// |-------|---------|----------|------------------------------------------------|
-/// | steps | 1       | [1, inf) | the budget of the whole training               |
-/// | final | 0       | [0, 1]   | Loshchilov & Hutter, arXiv 1608.03983          |
+/// | field | default | source                                         |
+/// |-------|---------|------------------------------------------------|
+/// | steps | 1       | the budget of the whole training               |
+/// | final | 0       | Loshchilov & Hutter, arXiv 1608.03983          |
 ///
 ///     auto c = cosine{.steps = 10000} | scale_by_adam{};
 struct cosine {

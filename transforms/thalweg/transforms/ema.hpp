@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// m ← (1-β)·u + β·m, update m
 ///
-/// | field | default | range  | source                                   |
-/// |-------|---------|--------|------------------------------------------|
-/// | beta  | 0.9     | [0, 1) | Adam's first moment, arXiv 1412.6980     |
+/// | field | default | source                                   |
+/// |-------|---------|------------------------------------------|
+/// | beta  | 0.9     | Adam's first moment, arXiv 1412.6980     |
 ///
 /// No bias correction: the first updates are (1-β) times as long as the gradient. State: `momentum`, from zero.
 ///

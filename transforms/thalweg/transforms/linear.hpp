@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// lr ← lr·(1 - (1-final)·p),  p = min(1, (t-1)/steps)
 ///
-/// | field | default | range    |
-/// |-------|---------|----------|
-/// | steps | 1       | [1, inf) |
-/// | final | 0       | [0, 1]   |
+/// | field | default |
+/// |-------|---------|
+/// | steps | 1       |
+/// | final | 0       |
 ///
 ///     auto c = linear{.steps = 10000, .final = 0.1} | scale_by_adam{};
 struct linear {

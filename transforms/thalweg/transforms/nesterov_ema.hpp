@@ -21,10 +21,10 @@ constexpr std::string_view to_text(look_ahead_rule rule) {
 
 /// m ← (1-β)·u + β·m, update (1-β)·u + β·m; with `.look_ahead = add_ema`, update u + m
 ///
-/// | field      | default     | range  | source                                           |
-/// |------------|-------------|--------|--------------------------------------------------|
-/// | beta       | 0.95        | [0, 1) | Muon (Jordan 2024), AMUSE (arXiv 2605.22432)     |
-/// | look_ahead | interpolate |        | the same; `add_ema` replays HeavyBall            |
+/// | field      | default     | source                                           |
+/// |------------|-------------|--------------------------------------------------|
+/// | beta       | 0.95        | Muon (Jordan 2024), AMUSE (arXiv 2605.22432)     |
+/// | look_ahead | interpolate | the same; `add_ema` replays HeavyBall            |
 ///
 /// State: `momentum`, from zero.
 ///

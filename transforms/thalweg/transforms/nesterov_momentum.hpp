@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// m ← β·m + u, update u + β·m
 ///
-/// | field | default | range  | source                                                           |
-/// |-------|---------|--------|------------------------------------------------------------------|
-/// | beta  | 0.9     | [0, 1) | Sutskever et al. 2013; torch.optim.SGD(momentum=β, nesterov=True) |
+/// | field | default | source                                                           |
+/// |-------|---------|------------------------------------------------------------------|
+/// | beta  | 0.9     | Sutskever et al. 2013; torch.optim.SGD(momentum=β, nesterov=True) |
 ///
 /// State: `momentum`, from zero.
 ///

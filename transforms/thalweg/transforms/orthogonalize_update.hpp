@@ -23,6 +23,7 @@ struct coefficient_set {
   std::array<quintic, 5> steps;
   std::size_t count;
   bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
+  static constexpr auto fields = std::tuple{field{"count", &coefficient_set::count, from(1).to(5)}};
 
   [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
 };
@@ -103,7 +104,7 @@ inline constexpr auto bfloat16 = precision::bfloat16;
 constexpr std::string_view to_text(precision p) { return p == float32 ? "float32" : "bfloat16"; }
 
 namespace detail {
-/// The iteration itself, in place, on a row-major matrix that is scaled at the end.
+/// The iteration itself, in place, on a matrix that lies in memory as `order` says; it is scaled at the end.
 struct newton_schulz {
   const coefficient_set& coefficients;
   long steps;
@@ -111,10 +112,10 @@ struct newton_schulz {
   thalweg::precision precision;
 
   [[nodiscard]] std::size_t scratch(std::size_t rows, std::size_t cols) const;  // numbers
-  void operator()(float* matrix, std::size_t rows, std::size_t cols, double scale,
-                  std::span<float> scratch) const noexcept;
-  void operator()(double* matrix, std::size_t rows, std::size_t cols, double scale,
-                  std::span<double> scratch) const noexcept;
+  void operator()(float* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                  double scale, std::span<float> scratch) const noexcept;
+  void operator()(double* matrix, std::size_t rows, std::size_t cols, storage_order order,
+                  double scale, std::span<double> scratch) const noexcept;
 };
 }  // namespace detail
 
@@ -130,13 +131,13 @@ struct newton_schulz {
 /// element NaN. Norms beyond 1e150 (double only) are out of range. Double parameters are computed in double,
 /// whatever `precision` says.
 ///
-/// | field        | default    | range    | source                                           |
-/// |--------------|------------|----------|--------------------------------------------------|
-/// | scale        | spectral{} |          | Muon (Jordan 2024); AMUSE uses match_rms{0.2}    |
-/// | coefficients | jordan     |          | Muon                                             |
-/// | steps        | 5          | [1, 100] | Muon                                             |
-/// | epsilon      | 1e-7       | (0, 1)   | Muon                                             |
-/// | precision    | float32    |          | Muon computes in bfloat16                        |
+/// | field        | default    | source                                           |
+/// |--------------|------------|--------------------------------------------------|
+/// | scale        | spectral{} | Muon (Jordan 2024); AMUSE uses match_rms{0.2}    |
+/// | coefficients | jordan     | Muon                                             |
+/// | steps        | 5          | Muon                                             |
+/// | epsilon      | 1e-7       | Muon                                             |
+/// | precision    | float32    | Muon computes in bfloat16                        |
 ///
 /// Throws at binding where a parameter has fewer than two dimensions.
 ///
@@ -166,9 +167,7 @@ struct orthogonalize_update {
   template <class T>
   void apply(const context&, tensor<T> update, std::span<T> scratch) const noexcept {
     const std::size_t rows = update.rows(), cols = update.cols();
-    const bool columns_first = update.order == storage_order::column_major;  // in memory it is the transposed matrix
-    iteration()(update.data, columns_first ? cols : rows, columns_first ? rows : cols, factor(scale, rows, cols),
-                scratch);
+    iteration()(update.data, rows, cols, update.order, factor(scale, rows, cols), scratch);
   }
 
  private:

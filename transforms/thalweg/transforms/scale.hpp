@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// update by·u
 ///
-/// | field | default | range     |
-/// |-------|---------|-----------|
-/// | by    | 1       | finite    |
+/// | field | default |
+/// |-------|---------|
+/// | by    | 1       |
 ///
 ///     auto ascent = scale{.by = -1} | apply_update{};
 struct scale {

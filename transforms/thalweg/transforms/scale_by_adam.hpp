@@ -8,11 +8,11 @@ namespace thalweg {
 /// m ← β₁·m + (1-β₁)·u,  v ← β₂·v + (1-β₂)·u²,  update m̂ / (√v̂ + ε)
 /// with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
 ///
-/// | field   | default | range  | source                            |
-/// |---------|---------|--------|-----------------------------------|
-/// | beta1   | 0.9     | [0, 1) | Kingma & Ba, arXiv 1412.6980      |
-/// | beta2   | 0.999   | [0, 1) | the same                          |
-/// | epsilon | 1e-8    | >= 0   | the same                          |
+/// | field   | default | source                            |
+/// |---------|---------|-----------------------------------|
+/// | beta1   | 0.9     | Kingma & Ba, arXiv 1412.6980      |
+/// | beta2   | 0.999   | the same                          |
+/// | epsilon | 1e-8    | the same                          |
 ///
 /// State: `first_moment`, `second_moment`, from zero.
 ///

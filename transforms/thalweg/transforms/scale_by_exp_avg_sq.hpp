@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// v ← β₂·v + (1-β₂)·u²,  update u / (√(v/(1-β₂ᵗ)) + ε)
 ///
-/// | field   | default | range  | source                                     |
-/// |---------|---------|--------|--------------------------------------------|
-/// | beta2   | 0.999   | [0, 1) | AMUSE's second branch, arXiv 2605.22432    |
-/// | epsilon | 1e-10   | [0, 1) | the same                                   |
+/// | field   | default | source                                     |
+/// |---------|---------|--------------------------------------------|
+/// | beta2   | 0.999   | AMUSE's second branch, arXiv 2605.22432    |
+/// | epsilon | 1e-10   | the same                                   |
 ///
 /// State: `second_moment`, from zero.
 ///

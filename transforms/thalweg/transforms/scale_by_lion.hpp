@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// update sign(β₁·m + (1-β₁)·u),  m ← β₂·m + (1-β₂)·u
 ///
-/// | field | default | range  | source                         |
-/// |-------|---------|--------|--------------------------------|
-/// | beta1 | 0.9     | [0, 1) | Chen et al., arXiv 2302.06675  |
-/// | beta2 | 0.99    | [0, 1) | the same                       |
+/// | field | default | source                         |
+/// |-------|---------|--------------------------------|
+/// | beta1 | 0.9     | Chen et al., arXiv 2302.06675  |
+/// | beta2 | 0.99    | the same                       |
 ///
 /// State: `momentum`, from zero.
 ///

@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// v ← β·v + (1-β)·u²,  update u / (√v + ε)
 ///
-/// | field   | default | range  | source                                       |
-/// |---------|---------|--------|----------------------------------------------|
-/// | beta    | 0.99    | [0, 1) | torch.optim.RMSprop's alpha; Hinton used 0.9 |
-/// | epsilon | 1e-8    | [0, 1) | torch.optim.RMSprop                          |
+/// | field   | default | source                                       |
+/// |---------|---------|----------------------------------------------|
+/// | beta    | 0.99    | torch.optim.RMSprop's alpha; Hinton used 0.9 |
+/// | epsilon | 1e-8    | torch.optim.RMSprop                          |
 ///
 /// State: `second_moment`, from zero.
 ///

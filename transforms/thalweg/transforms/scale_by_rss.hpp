@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// s ← s + u²,  update u / (√s + ε)
 ///
-/// | field   | default | range    | source                                                     |
-/// |---------|---------|----------|------------------------------------------------------------|
-/// | initial | 0       | [0, inf) | torch.optim.Adagrad; TensorFlow and optax start at 0.1     |
-/// | epsilon | 1e-10   | [0, 1)   | torch.optim.Adagrad; Duchi et al., JMLR 12 (2011)          |
+/// | field   | default | source                                                     |
+/// |---------|---------|------------------------------------------------------------|
+/// | initial | 0       | torch.optim.Adagrad; TensorFlow and optax start at 0.1     |
+/// | epsilon | 1e-10   | torch.optim.Adagrad; Duchi et al., JMLR 12 (2011)          |
 ///
 /// State: `sum_of_squares`, from `initial`.
 ///

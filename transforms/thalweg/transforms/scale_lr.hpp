@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// lr ← by·lr, for what is downstream. In a route's branch it acts on that branch alone, also in what follows the route.
 ///
-/// | field | default | range    |
-/// |-------|---------|----------|
-/// | by    | 1       | [0, inf) |
+/// | field | default |
+/// |-------|---------|
+/// | by    | 1       |
 ///
 ///     auto c = route(when(hidden_matrix, scale_by_sign{}), otherwise(scale_lr{.by = 0.5} | scale_by_adam{}));
 struct scale_lr {

@@ -19,10 +19,10 @@ constexpr std::string_view to_text(decay_point point) { return point == decay_po
 /// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
 /// c is the context's `average_weight`; β the context's, where something upstream sets it, else the field.
 ///
-/// | field | default        | range  | source                                              |
-/// |-------|----------------|--------|-----------------------------------------------------|
-/// | beta  | 0.9            | [0, 1] | Defazio et al., arXiv 2405.15682                    |
-/// | decay | decay_point::z |        | AMUSE, arXiv 2605.22432                             |
+/// | field | default        | source                                              |
+/// |-------|----------------|-----------------------------------------------------|
+/// | beta  | 0.9            | Defazio et al., arXiv 2405.15682                    |
+/// | decay | decay_point::z | AMUSE, arXiv 2605.22432                             |
 ///
 /// With β = 0 y is z and x is lost: evaluating there, or raising β later, throws.
 /// State: `z`, from the parameter; the scalar `beta`.
@@ -31,7 +31,8 @@ constexpr std::string_view to_text(decay_point point) { return point == decay_po
 struct update_by_schedule_free {
   double beta = 0.9;
   decay_point decay = decay_point::z;
-  static constexpr auto fields = std::tuple{field{"beta", &update_by_schedule_free::beta, from(0).to(1)},
+  static constexpr range betas = from(0).to(1);
+  static constexpr auto fields = std::tuple{field{"beta", &update_by_schedule_free::beta, betas},
                                             field{"decay", &update_by_schedule_free::decay}};
 
   using states = state<copy_of_param<"z">, scalar<"beta", &update_by_schedule_free::beta>>;
@@ -39,7 +40,7 @@ struct update_by_schedule_free {
 
   constexpr auto at(const context& c, double built_with) const {
     const double ahead = c.beta.value_or(beta);
-    check_in_range("update_by_schedule_free", "beta", ahead, from(0).to(1));
+    check_in_range("update_by_schedule_free", "beta", ahead, betas);
     if (c.step > 1 && built_with == 0 && ahead > 0)
       throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
                   ahead, " after 0, by which the average was lost.");

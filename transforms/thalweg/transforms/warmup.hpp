@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// lr ← lr·min(1, t/steps); steps becomes the context's warmup_steps (T₀) for what is downstream
 ///
-/// | field | default | range    |
-/// |-------|---------|----------|
-/// | steps | 1       | [1, inf) |
+/// | field | default |
+/// |-------|---------|
+/// | steps | 1       |
 ///
 /// The optimizer's own `{.warmup_steps = …}` does the same for the whole chain; both multiply.
 ///

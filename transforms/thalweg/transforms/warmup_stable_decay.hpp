@@ -7,12 +7,12 @@ namespace thalweg {
 
 /// lr ← lr·min(1, t/warmup_steps)·(final + (1-final)·min(1, (steps+1-t)/decay_steps)), and lr·final after `steps`
 ///
-/// | field        | default | range    | source                                          |
-/// |--------------|---------|----------|-------------------------------------------------|
-/// | warmup_steps | 1       | [1, inf) | MiniCPM (Hu et al.), arXiv 2404.06395           |
-/// | steps        | 1       | [1, inf) | the budget of the whole training                |
-/// | decay_steps  | 1       | [1, inf) | the same; there, a tenth of `steps`             |
-/// | final        | 0       | [0, 1]   |                                                 |
+/// | field        | default | source                                          |
+/// |--------------|---------|-------------------------------------------------|
+/// | warmup_steps | 1       | MiniCPM (Hu et al.), arXiv 2404.06395           |
+/// | steps        | 1       | the budget of the whole training                |
+/// | decay_steps  | 1       | the same; there, a tenth of `steps`             |
+/// | final        | 0       |                                                 |
 ///
 ///     auto c = warmup_stable_decay{.warmup_steps = 100, .steps = 10000, .decay_steps = 1000} | scale_by_adam{};
 struct warmup_stable_decay {

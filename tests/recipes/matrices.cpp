@@ -1,0 +1,114 @@
+// The recipes that treat hidden matrices by Muon: each parameter beside the oracle of the branch it belongs to.
+#include <cmath>
+#include <sstream>
+
+#include <doctest/doctest.h>
+#include <thalweg/thalweg.hpp>
+
+#include "../transforms/agreement.hpp"
+
+using namespace thalweg;
+using oracle::in_turn;
+using oracle::newton_schulz;
+using training::setting;
+using training::subject;
+using training::suite;
+
+namespace {
+
+setting model() {
+  auto s = oracle::dozen();
+  s.parameters = {{.name = "wide", .shape = {6, 9}},
+                  {.name = "bias", .shape = {9}, .first = 54},
+                  {.name = "filter", .shape = {19, 2, 2, 1}, .first = 63},
+                  {.name = "embedding", .shape = {10, 3}, .role = role::embedding, .first = 139},
+                  {.name = "head", .shape = {5, 6}, .role = role::head, .first = 169}};
+  return s;
+}
+
+bool is_matrix(const training::parameter& p) { return p.name == "wide" || p.name == "filter"; }
+
+double spectral_scale(double rows, double cols) { return std::sqrt(std::max(1.0, rows / cols)); }
+
+oracle::update muon_of(const training::parameter& p, double momentum, double (*scale)(double, double)) {
+  const std::size_t rows = p.shape.front(), cols = p.size() / rows;
+  return in_turn(oracle::nesterov_ema(momentum),
+                 oracle::orthogonalized({.rows = rows, .cols = cols, .steps = oracle::muon_steps,
+                                         .scale = scale(static_cast<double>(rows), static_cast<double>(cols))}));
+}
+
+oracle::rate times(double by, oracle::rate lr) {
+  return [=](long t) { return by * lr(t); };
+}
+
+// Every parameter's y and x, averaged with β_t; λ at z.
+void averages(const subject& chain, double momentum, double (*scale)(double, double), const oracle::update& auxiliary,
+              double auxiliary_lr, const oracle::interpolation& beta) {
+  const auto s = model();
+  oracle::outcome expected;
+  for (const auto& p : s.parameters) {
+    const auto at = oracle::schedule_free(
+        oracle::start(p), oracle::gradients(s, p), is_matrix(p) ? muon_of(p, momentum, scale) : auxiliary, s.options,
+        times(is_matrix(p) ? 1 : auxiliary_lr, oracle::warmed_up(s.options)), beta, decay_point::z);
+    expected.y.push_back(at.y);
+    expected.x.push_back(at.x);
+  }
+  oracle::agrees(chain, s, expected, 1e-3, 1e-11);
+}
+
+// Which chain describe() says that a parameter takes.
+bool takes(const subject& chain, const std::string& parameter, const std::string& transforms) {
+  std::istringstream lines(training::train(chain.in_float, model()).table);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(parameter + " ")) return line.find("  " + transforms + "  ") != line.npos;
+  return false;
+}
+
+}  // namespace
+
+TEST_CASE("recipe: muon") {
+  const subject s = recipes::muon();
+  suite(s);
+  for (const char* p : {"wide", "filter"}) CHECK(takes(s, p, "nesterov_ema | orthogonalize_update | apply_update"));
+  for (const char* p : {"bias", "embedding", "head"}) CHECK(takes(s, p, "scale_lr | scale_by_adam | apply_update"));
+
+  const auto trains = [](const subject& chain, double momentum, const oracle::update& auxiliary, double by) {
+    const auto m = model();
+    oracle::history y;
+    for (const auto& p : m.parameters) {
+      const auto u = is_matrix(p) ? muon_of(p, momentum, spectral_scale) : auxiliary;
+      const auto lr = times(is_matrix(p) ? 1 : by, oracle::warmed_up(m.options));
+      y.push_back(oracle::descend(oracle::start(p), oracle::gradients(m, p), u, m.options.weight_decay, lr));
+    }
+    oracle::agrees(chain, m, {y, y}, 1e-3, 1e-11);
+  };
+  trains(s, 0.95, oracle::adam(0.9, 0.95, 1e-10), 0.015);
+  trains(recipes::muon({.momentum = 0.8, .auxiliary_lr = 0.3, .beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1}), 0.8,
+         oracle::adam(0.5, 0.8, 0.1), 0.3);
+}
+
+TEST_CASE("recipe: sf_muon") {
+  const subject s = recipes::sf_muon();
+  suite(s);
+  for (const char* p : {"wide", "filter"})
+    CHECK(takes(s, p, "nesterov_ema | orthogonalize_update | update_by_schedule_free"));
+  averages(s, 0.95, spectral_scale, oracle::second_moment(0.999, 1e-10), 1, oracle::constant(0.9));
+  averages(recipes::sf_muon({.momentum = 0.8, .beta = 0.5, .auxiliary_lr = 0.3, .beta2 = 0.8, .epsilon = 0.1}), 0.8,
+           spectral_scale, oracle::second_moment(0.8, 0.1), 0.3, oracle::constant(0.5));
+}
+
+TEST_CASE("recipe: amuse") {
+  const subject s = recipes::amuse();
+  CHECK(s.outside.size() > 20);  // the suite reaches the hyper-parameters within a route
+  suite(s);
+  for (const char* p : {"wide", "filter"})
+    CHECK(takes(s, p, "nesterov_ema | orthogonalize_update | amuse_beta | update_by_schedule_free"));
+  for (const char* p : {"bias", "embedding", "head"})
+    CHECK(takes(s, p, "scale_lr | scale_by_exp_avg_sq | amuse_beta | update_by_schedule_free"));
+
+  averages(s, 0.95, [](double rows, double cols) { return 0.2 * std::sqrt(std::max(rows, cols)); },
+           oracle::second_moment(0.999, 1e-10), 1, oracle::amuse(0.6, 0.8, 3));
+  averages(recipes::amuse({.momentum = 0.8, .beta1 = 0.4, .rho = 0.5, .scale = spectral{}, .auxiliary_lr = 0.3,
+                           .beta2 = 0.8, .epsilon = 0.1}),
+           0.8, spectral_scale, oracle::second_moment(0.8, 0.1), 0.3, oracle::amuse(0.4, 0.5, 3));
+}

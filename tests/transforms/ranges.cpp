@@ -1,0 +1,50 @@
+// The ranges of all hyper-parameters, written down a second time: the suite refuses what lies outside of them, but
+// cannot know whether they are the right ones.
+#include <string>
+
+#include <doctest/doctest.h>
+#include <thalweg/thalweg.hpp>
+
+using namespace thalweg;
+
+namespace {
+
+template <has_fields Owner>
+std::string ranges(const Owner& owner) {
+  std::string text;
+  std::apply([&](const auto&... f) {
+    const auto add = [&](const auto& field) {
+      text += (text.empty() ? "" : ", ") + std::string(field.name);
+      if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(owner.*field.place)>>)
+        text += " " + to_text(field.allowed);
+    };
+    (add(f), ...);
+  }, Owner::fields);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("every hyper-parameter has the range that its header states") {
+  CHECK(ranges(amuse_beta{}) == "beta1 (0, 1], rho [0, inf)");
+  CHECK(ranges(clip_by_global_norm{}) == "max_norm (0, inf)");
+  CHECK(ranges(coefficient_set(jordan)) == "count [1, 5]");
+  CHECK(ranges(cosine{}) == "steps [1, inf), final [0, 1]");
+  CHECK(ranges(ema{}) == "beta [0, 1)");
+  CHECK(ranges(heavyball_momentum{}) == "beta [0, 1)");
+  CHECK(ranges(linear{}) == "steps [1, inf), final [0, 1]");
+  CHECK(ranges(match_rms{}) == "rms (0, inf)");
+  CHECK(ranges(nesterov_ema{}) == "beta [0, 1), look_ahead");
+  CHECK(ranges(nesterov_momentum{}) == "beta [0, 1)");
+  CHECK(ranges(orthogonalize_update{}) == "scale, coefficients, steps [1, 100], epsilon (0, 1), precision");
+  CHECK(ranges(scale{}) == "by (-inf, inf)");
+  CHECK(ranges(scale_by_adam{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [0, 1)");
+  CHECK(ranges(scale_by_exp_avg_sq{}) == "beta2 [0, 1), epsilon [0, 1)");
+  CHECK(ranges(scale_by_lion{}) == "beta1 [0, 1), beta2 [0, 1)");
+  CHECK(ranges(scale_by_rms{}) == "beta [0, 1), epsilon [0, 1)");
+  CHECK(ranges(scale_by_rss{}) == "initial [0, inf), epsilon [0, 1)");
+  CHECK(ranges(scale_lr{}) == "by [0, inf)");
+  CHECK(ranges(update_by_schedule_free{}) == "beta [0, 1], decay");
+  CHECK(ranges(warmup{}) == "steps [1, inf)");
+  CHECK(ranges(warmup_stable_decay{}) == "warmup_steps [1, inf), steps [1, inf), decay_steps [1, inf), final [0, 1]");
+}
