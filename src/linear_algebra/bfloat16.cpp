@@ -20,27 +20,24 @@ constexpr size multiplied = F == form::rounded ? 1 : 2;  // planes of a factor
 template <form F>
 constexpr size planes = multiplied<F> + 1;
 template <form F>
-constexpr size block = planes<F> * plane;
-template <form F>
 constexpr size right_block = multiplied<F> * plane;
 
-template <form F>
-bits* at(const blocks& x, size i, size j) {
-  return x.data + (i * in_blocks(x.cols) + j) * block<F>;
-}
+// The largest parts of a block; the others follow at multiples of `apart(x)`.
+inline bits* at(const blocks& x, size i, size j) { return x.data + (i * in_blocks(x.cols) + j) * plane; }
+constexpr size apart(const blocks& x) { return in_blocks(x.rows) * in_blocks(x.cols) * plane; }
 
 // ---- a block's rows ---------------------------------------------------------------------------------
 
 struct row {
   __m512 left, right;
 };
-inline row operator+(row a, row b) { return {_mm512_add_ps(a.left, b.left), _mm512_add_ps(a.right, b.right)}; }
-inline row operator-(row a, row b) { return {_mm512_sub_ps(a.left, b.left), _mm512_sub_ps(a.right, b.right)}; }
-inline row operator*(float f, row a) {
+[[gnu::always_inline]] inline row operator+(row a, row b) { return {_mm512_add_ps(a.left, b.left), _mm512_add_ps(a.right, b.right)}; }
+[[gnu::always_inline]] inline row operator-(row a, row b) { return {_mm512_sub_ps(a.left, b.left), _mm512_sub_ps(a.right, b.right)}; }
+[[gnu::always_inline]] inline row operator*(float f, row a) {
   return {_mm512_mul_ps(_mm512_set1_ps(f), a.left), _mm512_mul_ps(_mm512_set1_ps(f), a.right)};
 }
 // f·a + b
-inline row fused(float f, row a, row b) {
+[[gnu::always_inline]] inline row fused(float f, row a, row b) {
   return {_mm512_fmadd_ps(_mm512_set1_ps(f), a.left, b.left), _mm512_fmadd_ps(_mm512_set1_ps(f), a.right, b.right)};
 }
 inline row absolute(row a) { return {_mm512_abs_ps(a.left), _mm512_abs_ps(a.right)}; }
@@ -48,27 +45,27 @@ inline __m512 add_squares(row a, __m512 sum) {
   return _mm512_fmadd_ps(a.left, a.left, _mm512_fmadd_ps(a.right, a.right, sum));
 }
 
-inline row widened(__m512i x) {
+[[gnu::always_inline]] inline row widened(__m512i x) {
   const auto one = [](__m256i y) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(y), 16)); };
   return {one(_mm512_castsi512_si256(x)), one(_mm512_extracti64x4_epi64(x, 1))};
 }
-inline __m512i rounded(row x) { return (__m512i)_mm512_cvtne2ps_pbh(x.right, x.left); }
+[[gnu::always_inline]] inline __m512i rounded(row x) { return (__m512i)_mm512_cvtne2ps_pbh(x.right, x.left); }
 
-template <form F>
-row read(const bits* from) {
+template <size Planes>
+[[gnu::always_inline]] inline row read(const bits* from, size apart) {
   row sum = widened(_mm512_load_si512(from));
-  for (size k = 1; k < planes<F>; ++k) sum = sum + widened(_mm512_load_si512(from + k * plane));
+  for (size k = 1; k < Planes; ++k) sum = sum + widened(_mm512_load_si512(from + k * apart));
   return sum;
 }
-template <form F>
-void write(bits* to, row x) {
-  for (size k = 0; k < planes<F>; ++k) {
+template <size Planes>
+[[gnu::always_inline]] inline void write(bits* to, size apart, row x) {
+  for (size k = 0; k < Planes; ++k) {
     const __m512i part = rounded(x);
-    _mm512_store_si512(to + k * plane, part);
-    if (k + 1 < planes<F>) x = x - widened(part);
+    _mm512_store_si512(to + k * apart, part);
+    if (k + 1 < Planes) x = x - widened(part);
   }
 }
-inline row read(const float* from) { return {_mm512_load_ps(from), _mm512_load_ps(from + lanes)}; }
+[[gnu::always_inline]] inline row read(const float* from) { return {_mm512_load_ps(from), _mm512_load_ps(from + lanes)}; }
 
 // As many of 16 numbers as there are, and zeros.
 inline __mmask16 first(size count) { return static_cast<__mmask16>(count >= lanes ? 0xffffu : (1u << count) - 1); }
@@ -82,7 +79,7 @@ inline void write(float* to, row x, size count) {
 }
 
 // 16 × 16 words transposed: in turn, each bit of the row's number changes places with that of the lane's.
-inline void transpose(__m512i (&rows)[lanes]) {
+[[gnu::always_inline]] inline void transpose(__m512i (&rows)[lanes]) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   for (unsigned bit = 1; bit < lanes; bit *= 2) {
     const __mmask16 odd = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(static_cast<int>(bit)));
@@ -152,7 +149,7 @@ struct by_tiles {
   static void end() { _tile_release(); }
 
   template <form F>
-  static void multiply(const bits* a, const bits* b, size steps, bool fresh, float* sums) {
+  static void multiply(const bits* a, [[maybe_unused]] size apart, const bits* b, size steps, bool fresh, float* sums) {
     constexpr size bytes = 64, sum_bytes = side * sizeof(float);
     if (fresh) {
       _tile_zero(0);
@@ -165,7 +162,7 @@ struct by_tiles {
       _tile_loadd(2, sums + lanes * side, sum_bytes);
       _tile_loadd(3, sums + lanes * side + lanes, sum_bytes);
     }
-    for (size k = 0; k < steps; ++k, a += block<F>, b += right_block<F>) {
+    for (size k = 0; k < steps; ++k, a += plane, b += right_block<F>) {
       _tile_loadd(4, a, bytes);
       _tile_loadd(6, b, bytes);
       _tile_loadd(7, b + tile, bytes);
@@ -181,10 +178,10 @@ struct by_tiles {
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
         _tile_dpbf16ps(3, 5, 7);
-        _tile_loadd(4, a + plane, bytes);
+        _tile_loadd(4, a + apart, bytes);
         _tile_loadd(6, b, bytes);
         _tile_loadd(7, b + tile, bytes);
-        _tile_loadd(5, a + plane + tile, bytes);
+        _tile_loadd(5, a + apart + tile, bytes);
         _tile_dpbf16ps(0, 4, 6);
         _tile_dpbf16ps(1, 4, 7);
         _tile_dpbf16ps(2, 5, 6);
@@ -203,7 +200,7 @@ struct by_dots {
   static void end() {}
 
   template <form F>
-  static void multiply(const bits* a, const bits* b, size steps, bool fresh, float* sums) {
+  static void multiply(const bits* a, [[maybe_unused]] size apart, const bits* b, size steps, bool fresh, float* sums) {
     constexpr size rows = 8;  // at a time: their sums fill half of the registers
     for (size i = 0; i < side; i += rows) {
       __m512 left[rows], right[rows];
@@ -226,11 +223,11 @@ struct by_dots {
         }
       };
       for (size k = 0; k < steps; ++k) {
-        const bits *const from_a = a + k * block<F>, *const from_b = b + k * right_block<F>;
+        const bits *const from_a = a + k * plane, *const from_b = b + k * right_block<F>;
         add(from_a, from_b);
         if constexpr (F == form::whole) {
           add(from_a, from_b + plane);
-          add(from_a + plane, from_b);
+          add(from_a + apart, from_b);
         }
       }
       for (size r = 0; r < rows; ++r) {
@@ -243,20 +240,29 @@ struct by_dots {
 
 // ---- matrices times matrices ------------------------------------------------------------------------
 
-constexpr size strip = 8;  // columns of blocks whose right factor is packed together
-// Blocks of the inner dimension between two visits of the sums: a row of the left factor's stays in L1.
-template <form F>
-constexpr size deepest = 24 / multiplied<F>;
+// How a product is cut: `strip` columns of blocks whose right factor is packed together, and `depth` blocks of the inner
+// dimension between two visits of the sums. With few rows all sums stay in L2, and the factors are read once.
+struct cut {
+  size strip, depth;
+  bool in_parts;  // the inner dimension: the sums of a strip are kept
+};
+cut cut_of(size planes, size rows, size steps, size cols) {
+  constexpr size short_enough = 48, few = 24, shallow = 8, deep = 24, narrow = 8;
+  if (steps * planes <= short_enough) return {least(narrow, cols), steps, false};
+  const bool keeps_all = rows <= few && cols <= few;
+  const size longest = (keeps_all ? shallow : deep) / planes, parts = (steps + longest - 1) / longest;
+  return {keeps_all ? cols : least(narrow, cols), (steps + parts - 1) / parts, true};
+}
+size sums_of(const cut& c, size rows) { return (c.in_parts ? rows * c.strip : 1) * plane; }
 
-// a, of `rows` × `steps` blocks, times a right factor of `cols` columns of blocks, of which pack(k, j, to) brings a block;
-// finish(i, j, sums) takes the product block by block, the lower ones alone where `lower`.
+// a times a right factor of `cols` columns of blocks, of which pack(k, j, to) brings a block; finish(i, j, sums) takes the
+// product block by block, the lower ones alone where `lower`.
 template <class Unit, form F, class Pack, class Finish>
-void multiply(const bits* a, size rows, size steps, size cols, bool lower, void* workspace, const Pack& pack,
-              const Finish& finish) {
-  const size parts_of_steps = (steps + deepest<F> - 1) / deepest<F>;
-  const size depth = (steps + parts_of_steps - 1) / parts_of_steps;
+void multiply(const blocks& a, size cols, bool lower, void* workspace, const Pack& pack, const Finish& finish) {
+  const size rows = in_blocks(a.rows), steps = in_blocks(a.cols);
+  const auto [strip, depth, in_parts] = cut_of(multiplied<F>, rows, steps, cols);
   auto* const sums = static_cast<float*>(workspace);
-  auto* const right = reinterpret_cast<bits*>(sums + (parts_of_steps > 1 ? rows * strip : 1) * plane);
+  auto* const right = reinterpret_cast<bits*>(sums + sums_of({strip, depth, in_parts}, rows));
   Unit::begin();
   for (size left = 0; left < cols; left += strip) {
     const size end = least(left + strip, cols);
@@ -266,9 +272,8 @@ void multiply(const bits* a, size rows, size steps, size cols, bool lower, void*
         for (size l = 0; l < count; ++l) pack(k + l, j, right + ((j - left) * depth + l) * right_block<F>);
       for (size i = lower ? left : 0; i < rows; ++i)
         for (size j = left; j < (lower ? least(i + 1, end) : end); ++j) {
-          float* const sum = parts_of_steps > 1 ? sums + (i * strip + j - left) * plane : sums;
-          Unit::template multiply<F>(a + (i * steps + k) * block<F>, right + (j - left) * depth * right_block<F>, count,
-                                     k == 0, sum);
+          float* const sum = in_parts ? sums + (i * strip + j - left) * plane : sums;
+          Unit::template multiply<F>(at(a, i, k), apart(a), right + (j - left) * depth * right_block<F>, count, k == 0, sum);
           if (k + count == steps) finish(i, j, sum);
         }
     }
@@ -276,9 +281,10 @@ void multiply(const bits* a, size rows, size steps, size cols, bool lower, void*
   Unit::end();
 }
 
-template <size Planes, void (*One)(const bits*, bits*)>
-void each_plane(const bits* from, bits* to) {
-  for (size k = 0; k < Planes; ++k) One(from + k * plane, to + k * plane);
+// Block (i, j) of a factor in the form that `One` gives it.
+template <form F, void (*One)(const bits*, bits*)>
+void pack_block(const blocks& x, size i, size j, bits* to) {
+  for (size k = 0; k < multiplied<F>; ++k) One(at(x, i, j) + k * apart(x), to + k * plane);
 }
 
 // f.template operator()<Unit, Parts>()
@@ -292,14 +298,15 @@ auto choose(const arithmetic& how, const F& f) {
 
 // ---- symmetric matrices -----------------------------------------------------------------------------
 
-// The block's transposed one takes its place on the other side.
+// The block's transposed one takes its place on the other side, where only factors are read.
 template <form F>
 void mirror(const blocks& x, size i, size j) {
-  if (i != j) each_plane<planes<F>, mirror>(at<F>(x, i, j), at<F>(x, j, i));
+  if (i == j) return;
+  for (size k = 0; k < multiplied<F>; ++k) mirror(at(x, i, j) + k * apart(x), at(x, j, i) + k * apart(x));
 }
 
 // Without the shift on the diagonal of as many rows as there are.
-inline row without(float shift, row x, size r) {
+[[gnu::always_inline]] inline row without(float shift, row x, size r) {
   const __m512 by = _mm512_set1_ps(shift);
   const auto lane = static_cast<__mmask16>(1u << r % lanes);
   if (r < lanes) x.left = _mm512_mask_sub_ps(x.left, lane, x.left, by);
@@ -307,18 +314,19 @@ inline row without(float shift, row x, size r) {
   return x;
 }
 
-template <form F>
-float number(const bits* from) {
+template <size Planes>
+float on_diagonal(const blocks& x, size i) {
+  const bits* const from = at(x, i / side, i / side) + i % side * (side + 1);
   float sum = 0;
-  for (size k = 0; k < planes<F>; ++k)
-    sum += _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(static_cast<int>(from[k * plane]) << 16)));
+  for (size k = 0; k < Planes; ++k)
+    sum += _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(static_cast<int>(from[k * apart(x)]) << 16)));
   return sum;
 }
 template <form F>
 double trace(const blocks& x) {
   double sum = 0;
   for (size i = 0; i < x.rows; ++i)
-    sum += static_cast<double>(number<F>(at<F>(x, i / side, i / side) + i % side * (side + 1)));
+    sum += static_cast<double>(on_diagonal<planes<F>>(x, i));
   return sum;
 }
 
@@ -328,7 +336,7 @@ double trace_of_product(const blocks& a, const blocks& b) {
   double sum = 0;
   for (size i = 0; i < in_blocks(a.rows); ++i)
     for (size j = 0; j <= i; ++j) {
-      const bits *const from_a = at<F>(a, i, j), *const from_b = at<F>(b, i, j);
+      const bits *const from_a = at(a, i, j), *const from_b = at(b, i, j);
       __m512 even = _mm512_setzero_ps(), odd = even;
       for (size r = 0; r < side; r += 2) {
         const auto load = [](const bits* from) { return (__m512bh)_mm512_load_si512(from); };
@@ -349,7 +357,7 @@ void load_transposed(const float* from, float root, const blocks& x, size i, siz
   alignas(64) bits order[side];
   for (size k = 0; k < side; ++k) order[k] = static_cast<bits>(k / 2 + k % 2 * lanes);
   const __m512i interleaved = _mm512_load_si512(order);
-  bits* const to = at<F>(x, i, j);
+  bits* const to = at(x, i, j);
   for (size half = 0; half < 2; ++half) {
     const size above = i * side + half * lanes, count = x.rows > above ? x.rows - above : 0;
     __m512i parts[planes<F>][lanes];
@@ -368,7 +376,7 @@ void load_transposed(const float* from, float root, const blocks& x, size i, siz
     }
     for (size k = 0; k < planes<F>; ++k) {
       transpose(parts[k]);
-      for (size r = 0; r < lanes; ++r) _mm512_store_si512(to + k * plane + half * tile + r * side, parts[k][r]);
+      for (size r = 0; r < lanes; ++r) _mm512_store_si512(to + k * apart(x) + half * tile + r * side, parts[k][r]);
     }
   }
 }
@@ -394,16 +402,23 @@ inline void store(const float* from, const blocks& x, size i, size j, place to) 
 }  // namespace
 
 size bytes(form f, size rows, size cols) {
-  return in_blocks(rows) * in_blocks(cols) * sizeof(bits) *
-         (f == form::rounded ? block<form::rounded> : block<form::whole>);
+  return in_blocks(rows) * in_blocks(cols) * plane * sizeof(bits) *
+         (f == form::rounded ? planes<form::rounded> : planes<form::whole>);
 }
 
 size workspace_bytes(form f, size rows, size cols) {
-  const size deep = f == form::rounded ? deepest<form::rounded> : deepest<form::whole>;
-  const size longest = in_blocks(cols);
-  return (longest > deep ? in_blocks(rows) * strip : 1) * plane * sizeof(float) +
-         strip * least(deep, longest) * sizeof(bits) *
-             (f == form::rounded ? right_block<form::rounded> : right_block<form::whole>);
+  const size multiplied_planes = f == form::rounded ? multiplied<form::rounded> : multiplied<form::whole>;
+  const size m = in_blocks(rows), n = in_blocks(cols);
+  size most = 0;
+  const auto consider = [&](size steps, size right_cols) {
+    const cut c = cut_of(multiplied_planes, m, steps, right_cols);
+    const size needed = sums_of(c, m) * sizeof(float) + c.strip * c.depth * multiplied_planes * plane * sizeof(bits);
+    if (needed > most) most = needed;
+  };
+  consider(n, m);
+  consider(m, n);
+  consider(m, m);
+  return most;
 }
 
 void load(const arithmetic& how, place from, float root, blocks x) {
@@ -414,12 +429,12 @@ void load(const arithmetic& how, place from, float root, blocks x) {
           load_transposed<F>(from.data, root, x, i, j);
           continue;
         }
-        bits* const to = at<F>(x, i, j);
+        bits* const to = at(x, i, j);
         for (size r = 0; r < side; ++r) {
           const size k = i * side + r;
           row numbers{_mm512_setzero_ps(), _mm512_setzero_ps()};
           if (k < x.rows) numbers = read(from.data + k * x.cols + j * side, x.cols - j * side);
-          write<F>(to + r * side, root * (root * numbers));
+          write<planes<F>>(to + r * side, apart(x), root * (root * numbers));
         }
       }
   });
@@ -429,15 +444,15 @@ double gram(const arithmetic& how, blocks x, double squares, blocks out) {
   const double mean = squares / static_cast<double>(x.rows);
   const auto shift = static_cast<float>(mean);
   choose(how, [&]<class Unit, form F>() {
-    const auto pack_block = [&](size k, size j, bits* to) { each_plane<multiplied<F>, pack_transposed>(at<F>(x, j, k), to); };
-    multiply<Unit, F>(x.data, in_blocks(x.rows), in_blocks(x.cols), in_blocks(x.rows), true, how.workspace, pack_block,
+    const auto pack_columns = [&](size k, size j, bits* to) { pack_block<F, pack_transposed>(x, j, k, to); };
+    multiply<Unit, F>(x, in_blocks(x.rows), true, how.workspace, pack_columns,
                       [&](size i, size j, const float* sums) {
-                        bits* const to = at<F>(out, i, j);
+                        bits* const to = at(out, i, j);
                         const size diagonal = i == j ? least(side, x.rows - i * side) : 0;
                         for (size r = 0; r < side; ++r) {
                           row sum = read(sums + r * side);
                           if (r < diagonal) sum = without(shift, sum, r);
-                          write<F>(to + r * side, sum);
+                          write<planes<F>>(to + r * side, apart(out), sum);
                         }
                         mirror<F>(out, i, j);
                       });
@@ -451,17 +466,16 @@ double symmetric_product(const arithmetic& how, float alpha, blocks a, blocks b,
     const double sum_of_diagonal = static_cast<double>(alpha) * trace_of_product<F>(a, b) +
                                    static_cast<double>(beta) * trace<F>(c) + static_cast<double>(gamma) * trace<F>(d);
     const auto shift = static_cast<float>(sum_of_diagonal / static_cast<double>(a.rows));
-    const size n = in_blocks(a.rows);
-    const auto pack_block = [&](size k, size j, bits* to) { each_plane<multiplied<F>, pack_transposed>(at<F>(b, j, k), to); };
-    multiply<Unit, F>(a.data, n, n, n, true, how.workspace, pack_block, [&](size i, size j, const float* sums) {
-      bits* const to = at<F>(out, i, j);
-      const bits *const from_c = at<F>(c, i, j), *const from_d = at<F>(d, i, j);
+    const auto pack_columns = [&](size k, size j, bits* to) { pack_block<F, pack_transposed>(b, j, k, to); };
+    multiply<Unit, F>(a, in_blocks(a.rows), true, how.workspace, pack_columns, [&](size i, size j, const float* sums) {
+      bits* const to = at(out, i, j);
+      const bits *const from_c = at(c, i, j), *const from_d = at(d, i, j);
       const size diagonal = i == j ? least(side, a.rows - i * side) : 0;
       for (size r = 0; r < side; ++r) {
-        row sum = fused(beta, read<F>(from_c + r * side), alpha * read(sums + r * side));
-        if (gamma != 0) sum = fused(gamma, read<F>(from_d + r * side), sum);
+        row sum = fused(beta, read<planes<F>>(from_c + r * side, apart(c)), alpha * read(sums + r * side));
+        if (gamma != 0) sum = fused(gamma, read<planes<F>>(from_d + r * side, apart(d)), sum);
         if (r < diagonal) sum = without(shift, sum, r);
-        write<F>(to + r * side, sum);
+        write<planes<F>>(to + r * side, apart(out), sum);
       }
       mirror<F>(out, i, j);
     });
@@ -475,12 +489,11 @@ namespace {
 template <class Unit, form F, class Then, class Done>
 void multiply_rows(const arithmetic& how, const blocks& q, float shift, const blocks& x, const Then& then,
                    const Done& done) {
-  const auto pack_block = [&](size k, size j, bits* to) { each_plane<multiplied<F>, pack>(at<F>(x, k, j), to); };
-  multiply<Unit, F>(q.data, in_blocks(x.rows), in_blocks(x.rows), in_blocks(x.cols), false, how.workspace, pack_block,
-                    [&](size i, size j, const float* sums) {
-                      bits* const from = at<F>(x, i, j);
+  const auto pack_rows = [&](size k, size j, bits* to) { pack_block<F, pack>(x, k, j, to); };
+  multiply<Unit, F>(q, in_blocks(x.cols), false, how.workspace, pack_rows, [&](size i, size j, const float* sums) {
+                      bits* const from = at(x, i, j);
                       for (size r = 0; r < side; ++r)
-                        then(from + r * side, r, fused(shift, read<F>(from + r * side), read(sums + r * side)));
+                        then(from + r * side, r, fused(shift, read<planes<F>>(from + r * side, apart(x)), read(sums + r * side)));
                       done(i, j);
                     });
 }
@@ -495,7 +508,7 @@ double apply(const arithmetic& how, blocks q, float shift, blocks x) {
         how, q, shift, x,
         [&](bits* to, size, row numbers) {
           sum = add_squares(numbers, sum);
-          write<F>(to, numbers);
+          write<planes<F>>(to, apart(x), numbers);
         },
         [&](size, size) {
           squares += static_cast<double>(_mm512_reduce_add_ps(sum));
@@ -526,21 +539,21 @@ double rescale_rows(const arithmetic& how, blocks gram, float shift, double epsi
       const size within = i % side * side;
       __m512 sums = _mm512_setzero_ps();
       for (size j = 0; j < in_blocks(gram.cols); ++j) {
-        const row numbers = absolute(read<F>(at<F>(gram, i / side, j) + within));
+        const row numbers = absolute(read<multiplied<F>>(at(gram, i / side, j) + within, apart(gram)));
         sums = _mm512_add_ps(sums, _mm512_add_ps(numbers.left, numbers.right));
       }
-      const float on_diagonal = number<F>(at<F>(gram, i / side, i / side) + i % side * (side + 1));
+      const float diagonal = on_diagonal<multiplied<F>>(gram, i);
       const double sum = static_cast<double>(_mm512_reduce_add_ps(sums)) -
-                         static_cast<double>(__builtin_fabsf(on_diagonal)) +
-                         static_cast<double>(__builtin_fabsf(on_diagonal + shift));
+                         static_cast<double>(__builtin_fabsf(diagonal)) +
+                         static_cast<double>(__builtin_fabsf(diagonal + shift));
       const double exact = 1 / (_mm_cvtsd_f64(_mm_sqrt_pd(_mm_set_sd(sum))) + epsilon);
       const float factor = exact < static_cast<double>(__FLT_MAX__) ? static_cast<float>(exact) : __FLT_MAX__;
       __m512 row_squares = _mm512_setzero_ps();
       for (size j = 0; j < in_blocks(x.cols); ++j) {
-        bits* const at_row = at<F>(x, i / side, j) + within;
-        const row numbers = factor * read<F>(at_row);
+        bits* const at_row = at(x, i / side, j) + within;
+        const row numbers = factor * read<planes<F>>(at_row, apart(x));
         row_squares = add_squares(numbers, row_squares);
-        write<F>(at_row, numbers);
+        write<planes<F>>(at_row, apart(x), numbers);
       }
       squares += static_cast<double>(_mm512_reduce_add_ps(row_squares));
     }
