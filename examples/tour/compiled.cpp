@@ -19,7 +19,7 @@ int main() {
   for (const char* name : {"adamw", "amuse"}) {
     std::vector<float> w{1, -2, 3}, gradient(3);
     auto opt = by_name(name, {as_parameter("w", w)});
-    for (int step = 0; step < 500; ++step) {
+    for (int step = 0; step < 1500; ++step) {
       for (std::size_t i = 0; i < w.size(); ++i) gradient[i] = w[i] - 0.5f;
       opt.step({gradient});
     }
