@@ -14,7 +14,10 @@
 
 #include <benchmark/benchmark.h>
 
+#include <thalweg/compiled.hpp>
 #include <thalweg/thalweg.hpp>
+
+#include "peers/torch.hpp"
 
 using namespace thalweg;
 
@@ -176,6 +179,51 @@ void loop(benchmark::State& state, void (*update)(float*, const float*, float*, 
   state.counters["ns"] = median(times) * 1e9 / static_cast<double>(n * repeats);
 }
 
+/// On one thread: beside our pool's, OpenMP's waiting threads would take the cores from each other.
+void torch_loop(benchmark::State& state) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{1} << 17) / n);
+  arrays own(2, n, 192);
+  const options o{.lr = 1e-3, .weight_decay = 0.01, .parallel = sequential()};
+  const auto peer = torch_adamw::on(own.at[1], own.at[0], n, o.lr, o.weight_decay);
+  auto opt = optimizer(recipes::adamw(), std::vector{as_parameter("w", std::span(own.at[1], n))}, o);
+  for (int i = 0; i < 5; ++i) peer->step(), opt.step({{own.at[0], n}});
+  std::vector<float> theirs(n);
+  peer->read(theirs.data());
+  for (std::size_t i = 0; i < n; ++i)
+    if (!(std::abs(theirs[i] - own.at[1][i]) <= 1e-5f)) return state.SkipWithError("libtorch's AdamW and ours differ");
+  std::vector<double> times, ours;
+  for (auto _ : state) {
+    times.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) peer->step(); }));
+    ours.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) opt.step({{own.at[0], n}}); }));
+    state.SetIterationTime(times.back());
+  }
+  state.counters["GB/s"] = 28.0 * static_cast<double>(n * repeats) / median(times) * 1e-9;
+  state.counters["ours_over_it"] = median(ours) / median(times);
+  state.counters["ns"] = median(times) * 1e9 / static_cast<double>(n * repeats);
+}
+
+/// The compiled recipe beside the header-only one, which has this unit's flags.
+void compiled_adamw(benchmark::State& state) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{1} << 19) / n);
+  arrays a(2, n, 192), b(2, n, 192);
+  const options o{.lr = 1e-3, .weight_decay = 0.01, .parallel = sequential()};
+  auto opt = compiled::optimizer(recipes::adamw(), std::vector{as_parameter("w", std::span(a.at[1], n))}, o);
+  auto here = optimizer(recipes::adamw(), std::vector{as_parameter("w", std::span(b.at[1], n))}, o);
+  std::vector<double> times, ours;
+  for (auto _ : state) {
+    times.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) opt.step({{a.at[0], n}}); }));
+    ours.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) here.step({{b.at[0], n}}); }));
+    state.SetIterationTime(times.back());
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    if (!(std::abs(a.at[1][i] - b.at[1][i]) <= 1e-4f)) return state.SkipWithError("compiled and header-only differ");
+  state.counters["GB/s"] = 28.0 * static_cast<double>(n * repeats) / median(times) * 1e-9;
+  state.counters["header_only_over_it"] = median(ours) / median(times);
+  state.counters["ns"] = median(times) * 1e9 / static_cast<double>(n * repeats);
+}
+
 /// What a parameter costs besides its elements: many tensors against one of as many elements.
 template <class Chain>
 void many_small(benchmark::State& state, const Chain& chain, const parallel_for& parallel) {
@@ -184,7 +232,7 @@ void many_small(benchmark::State& state, const Chain& chain, const parallel_for&
   std::vector<parameter<float>> parameters;
   std::vector<std::span<const float>> gradients;
   for (std::size_t k = 0; k < count; ++k) {
-    parameters.push_back({.name = "p" + std::to_string(k), .shape = {size}, .data = many.at[2 * k]});
+    parameters.push_back({.name = in_words("p", k), .shape = {size}, .data = many.at[2 * k]});
     gradients.emplace_back(many.at[2 * k + 1], size);
   }
   const options o{.lr = 1e-3, .weight_decay = 0.01, .warmup_steps = 2, .parallel = parallel};
@@ -233,6 +281,16 @@ int main(int count, char** arguments) {
   };
   peer("by hand", adamw_by_hand);
   peer("plain loop", adamw_plain_loop);
+  benchmark::RegisterBenchmark("adamw, compiled/one thread", compiled_adamw)
+      ->Arg(1 << 10)->Arg(1 << 16)->Arg(1 << 20)->Arg(1 << 25)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
+  const float none[] = {0};
+  if (torch_adamw::on(none, none, 1, 0, 0))
+    benchmark::RegisterBenchmark("peer: adamw, libtorch/one thread", torch_loop)
+        ->Arg(1 << 10)->Arg(1 << 16)->Arg(1 << 20)->Arg(1 << 25)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
+  else benchmark::AddCustomContext("libtorch", "not installed (Debian: libtorch-dev)");
+  benchmark::AddCustomContext("linear algebra", linear_algebra::backend());
+  benchmark::AddCustomContext("header-only chains compiled for", xsimd::default_arch::name());
+  benchmark::AddCustomContext("compiled recipes run on", std::string(compiled::instruction_sets().front()));
   benchmark::Initialize(&count, arguments);
   benchmark::RunSpecifiedBenchmarks();
 }

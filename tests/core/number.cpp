@@ -132,6 +132,20 @@ TEST_CASE("sqrt is the correctly rounded one at run time") {
   }
 }
 
+TEST_CASE("sqrt of a register is the correctly rounded one, whatever computes it") {
+  constexpr std::size_t width = xsimd::batch<float>::size;
+  std::size_t wrong = 0;
+  const auto check = [&](std::uint32_t first, std::uint32_t stride) {
+    float x[width], root[width];
+    for (std::size_t i = 0; i < width; ++i) x[i] = std::bit_cast<float>(static_cast<std::uint32_t>(first + i * stride));
+    sqrt(lanes<float>(xsimd::batch<float>::load_unaligned(x))).value().store_unaligned(root);
+    for (std::size_t i = 0; i < width; ++i) wrong += !same(root[i], thalweg::sqrt(x[i]));
+  };
+  for (std::uint64_t b = 0; b < 1ull << 32; b += 8191 * width) check(static_cast<std::uint32_t>(b), 8191);
+  for (std::uint32_t b = 0x3F800000; b < 0x40800000; b += 13 * width) check(b, 13);  // [1, 4): all that roots differ in
+  CHECK(wrong == 0);
+}
+
 // ---- in constant expressions ----------------------------------------------------------------------
 
 namespace {

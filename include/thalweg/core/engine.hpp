@@ -79,17 +79,19 @@ auto prepare(const Leaves& leaves, context c, double* scalars) {
   }(std::make_index_sequence<Plan::positions>());
 }
 
-/// The elements [begin, end) of a parameter on their way through a stage, and over the tensor-wise barrier that ends it.
-template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared>
-void run_stage(const Leaves& leaves, const Prepared& prepared, const double* measured, const bound_parameter<T>& p,
-               const T* gradient, T* update, std::span<T> scratch, std::size_t begin, std::size_t end) {
-  constexpr auto cuts = Plan::template stages<Fused>;
-  constexpr stage s = cuts.list[Stage];
-  constexpr bool ends = s.end == Plan::positions;
-  constexpr bool from_gradient = !Plan::changed_before(s.begin);
-  constexpr kind barrier = Plan::kinds[ends ? s.end - 1 : s.end];
+/// A stage's pass over memory.
+template <class Plan, bool Fused, std::size_t Stage>
+struct stage_pass {
+  static constexpr stage place = Plan::template stages<Fused>.list[Stage];
+  static constexpr bool ends = place.end == Plan::positions;
+  static constexpr kind barrier = Plan::kinds[ends ? place.end - 1 : place.end];
+  static constexpr traffic moves{
+      .from_gradient = !Plan::changed_before(place.begin), .writes_update = !ends, .writes_parameter = ends};
+  static constexpr bool exists = Plan::has_kernels(place) || (moves.from_gradient && barrier == kind::tensorwise);
 
-  if constexpr (Plan::has_kernels(s) || (from_gradient && barrier == kind::tensorwise)) {
+  /// Its kernels, in the order of the path.
+  template <class Leaves, class Prepared>
+  static auto kernels(const Leaves& leaves, const Prepared& prepared, const double* measured) {
     const auto kernel_at = [&]<std::size_t Position>() {
       if constexpr (Plan::kinds[Position] == kind::elementwise) {
         return std::tuple{std::get<Position>(prepared)};
@@ -101,15 +103,25 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
         return std::tuple{};
       }
     };
-    const auto kernels = [&]<std::size_t... I>(std::index_sequence<I...>) {
-      return std::tuple_cat(kernel_at.template operator()<s.begin + I>()...);
-    }(std::make_index_sequence<s.end - s.begin>());
-    constexpr traffic t{.from_gradient = from_gradient, .writes_update = !ends, .writes_parameter = ends};
-    const arrays<T> a{gradient, update, p.data, p.states.data() + Plan::sum(Plan::arrays, s.begin), begin};
-    using V = std::conditional_t<Fused, lanes<T>, number<T>>;
-    std::apply([&](const auto&... k) { run_pass<V, t>(end - begin, a, k...); }, kernels);
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::tuple_cat(kernel_at.template operator()<place.begin + I>()...);
+    }(std::make_index_sequence<place.end - place.begin>());
   }
-  if constexpr (!ends && barrier == kind::tensorwise) {
+};
+
+/// The elements [begin, end) of a parameter on their way through a stage, and over the tensor-wise barrier that ends it.
+template <class Plan, std::size_t Stage, class Passes, class T, class Leaves, class Prepared>
+void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepared, const double* measured,
+               const bound_parameter<T>& p, const T* gradient, T* update, std::span<T> scratch, std::size_t begin,
+               std::size_t end) {
+  using pass = stage_pass<Plan, Passes::fused, Stage>;
+  constexpr stage s = pass::place;
+  if constexpr (pass::exists) {
+    const arrays<T> a{gradient, update, p.data, p.states.data() + Plan::sum(Plan::arrays, s.begin), begin};
+    std::apply([&](const auto&... k) { passes.template run<pass::moves>(end - begin, a, k...); },
+               pass::kernels(leaves, prepared, measured));
+  }
+  if constexpr (!pass::ends && pass::barrier == kind::tensorwise) {
     using transform = typename Plan::template transform_at<s.end>;
     static_assert(tensorwise_of<transform, T>,
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
@@ -136,9 +148,10 @@ std::string leaf_text(const Leaf& leaf) {
 
 // ---- binding --------------------------------------------------------------------------------------
 
-template <class Chain, class T, bool Fused>
-optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters)
-    : leaves_(std::tuple_cat(detail::leaves(chain), std::tuple<apply_update>())), options_(o) {
+template <class Chain, class T, class Passes>
+optimizer<Chain, T, Passes>::optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters,
+                                       Passes passes)
+    : passes_(passes), leaves_(std::tuple_cat(detail::leaves(chain), std::tuple<apply_update>())), options_(o) {
   check_fields("optimizer", options_);
   plan::for_each_leaf([&](auto l) {
     const auto& leaf = std::get<l>(leaves_);
@@ -160,8 +173,8 @@ optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std:
   share_out();
 }
 
-template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<T>>& parameters) {
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::bind(const Chain& chain, std::vector<parameter<T>>& parameters) {
   std::vector<parameter_info> infos;
   std::vector<const void*> data;
   for (auto& p : parameters) {
@@ -192,8 +205,8 @@ void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<
   std::ranges::sort(by_end_, {}, &extent::end);
 }
 
-template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::allocate_states() {
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::allocate_states() {
   auto& store = *store_;
   for (const auto& p : store.parameters) store.state_elements += detail::padded<T>(p.size) * p.state_names.size();
   store.states = detail::allocate<T>(store.state_elements);
@@ -210,8 +223,8 @@ void optimizer<Chain, T, Fused>::allocate_states() {
     });
 }
 
-template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::share_out() {
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::share_out() {
   const auto& parameters = store_->parameters;
   std::vector<const parameter_info*> infos;
   for (const auto& p : parameters) infos.push_back(&p.info);
@@ -235,7 +248,7 @@ void optimizer<Chain, T, Fused>::share_out() {
     }();
     for (const std::size_t i : members_[index]) {
       if (waits) waiting += own[i] = detail::padded<T>(parameters[i].size);
-      else if (path::template crosses_memory<Fused>()) shared = std::max(shared, detail::padded<T>(parameters[i].size));
+      else if (path::template crosses_memory<Passes::fused>()) shared = std::max(shared, detail::padded<T>(parameters[i].size));
       path::for_each_transform(leaves_, [&](const auto& t) {
         if constexpr (requires { t.scratch(parameters[i].info); })
           scratch = std::max(scratch, detail::padded<T>(t.scratch(parameters[i].info)));
@@ -268,9 +281,9 @@ void optimizer<Chain, T, Fused>::share_out() {
 
 // ---- stepping -------------------------------------------------------------------------------------
 
-template <class Chain, class T, bool Fused>
+template <class Chain, class T, class Passes>
 template <std::size_t Path>
-auto optimizer<Chain, T, Fused>::prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars,
+auto optimizer<Chain, T, Passes>::prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars,
                                          double& weight_sum) const {
   using path = typename plan::template path_at<Path>;
   const long step = steps_ + 1;
@@ -286,8 +299,8 @@ auto optimizer<Chain, T, Fused>::prepare(std::tuple_element_t<Path, typename pla
   return detail::prepare<path>(leaves_, c, scalars.data());
 }
 
-template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count) {
   auto& store = *store_;
   if (store.at_evaluation_point)
     throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
@@ -323,8 +336,8 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
             const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
             T* const update = waiting_[i] ? waiting_[i] : w.update;
             [&]<std::size_t... S>(std::index_sequence<S...>) {
-              (detail::run_stage<path, Fused, part.first + S>(leaves_, *std::get<index>(prepared), measured.data(), p,
-                                                              gradients_[i], update, w.scratch, begin, end), ...);
+              (detail::run_stage<path, part.first + S>(passes_, leaves_, *std::get<index>(prepared), measured.data(), p,
+                                                       gradients_[i], update, w.scratch, begin, end), ...);
             }(std::make_index_sequence<part.last - part.first>());
             if constexpr (part.reduction < path::positions) {
               const auto& kernel = std::get<part.reduction>(*std::get<index>(prepared)).reduce;
@@ -371,17 +384,23 @@ struct average_kernel {  // x as an update, so that an ordinary pass computes it
   }
 };
 
+inline constexpr traffic average_traffic{
+    .from_gradient = true, .writes_update = true, .writes_parameter = false, .writes_states = false};
+
+/// Throws where there is none.
 template <class Plan, class Leaves, std::size_t N>
 auto average_of(const Leaves& leaves, const std::array<double, N>& scalars) {
   constexpr std::size_t last = Plan::positions - 1;
-  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+  const auto average = [&]<std::size_t... I>(std::index_sequence<I...>) {
     return std::get<Plan::leaf[last]>(leaves).average(scalars[Plan::sum(Plan::scalars, last) + I]...);
   }(std::make_index_sequence<Plan::scalars[last]>());
+  using kernel = average_kernel<std::remove_const_t<decltype(average)>>;
+  return bound_kernel<Plan::arrays[last], kernel>{kernel{average}};
 }
 }  // namespace detail
 
-template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::check_averages(std::string_view where, std::optional<std::size_t> only_path) const {
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::check_averages(std::string_view where, std::optional<std::size_t> only_path) const {
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;
     if constexpr (averaging<typename path::template transform_at<path::positions - 1>>)
@@ -395,8 +414,8 @@ void optimizer<Chain, T, Fused>::check_averages(std::string_view where, std::opt
   });
 }
 
-template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::average_into(std::size_t i, T* out) const {
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::average_into(std::size_t i, T* out) const {
   const auto& p = store_->parameters[i];
   if (!p.averaged) {
     if (out != p.data) std::copy_n(p.data, p.size, out);
@@ -407,21 +426,18 @@ void optimizer<Chain, T, Fused>::average_into(std::size_t i, T* out) const {
     constexpr std::size_t last = path::positions - 1;
     if constexpr (averaging<typename path::template transform_at<last>>)
       if (p.path == index) {
-        auto average = detail::average_of<path>(leaves_, std::get<index>(scalars_));
-        const detail::bound_kernel<path::arrays[last], detail::average_kernel<decltype(average)>> kernel{{average}};
-        constexpr detail::traffic t{
-            .from_gradient = true, .writes_update = true, .writes_parameter = false, .writes_states = false};
         const detail::arrays<T> a{p.data, out, p.data, p.states.data() + path::sum(path::arrays, last)};
-        detail::run_pass<std::conditional_t<Fused, lanes<T>, number<T>>, t>(p.size, a, kernel);
+        passes_.template run<detail::average_traffic>(
+            p.size, a, detail::average_of<path>(leaves_, std::get<index>(scalars_)));
       }
   });
 }
 
-template <class Chain, class T, bool Fused>
-std::string optimizer<Chain, T, Fused>::describe() const {
+template <class Chain, class T, class Passes>
+std::string optimizer<Chain, T, Passes>::describe() const {
   detail::description d;
   d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", options_,
-                      Fused ? "" : ", unfused");
+                      passes_.text.empty() ? "" : ", ", passes_.text);
   std::array<std::string, plan::path_count> names;
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;

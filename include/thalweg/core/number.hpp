@@ -11,6 +11,8 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
+#include <thalweg/core/square_root.hpp>
+
 namespace thalweg {
 
 // ---- scalars: hyper-parameters and static_assert --------------------------------------------------
@@ -155,7 +157,7 @@ public:
   }
   friend constexpr number sqrt(number a) {
     if constexpr (std::is_arithmetic_v<Register>) return {thalweg::sqrt(a.value_)};
-    else return {Register(xsimd::sqrt(a.value_))};
+    else return {detail::square_root(a.value_)};
   }
   friend constexpr number abs(number a) {
     if constexpr (std::is_arithmetic_v<Register>) return {thalweg::abs(a.value_)};

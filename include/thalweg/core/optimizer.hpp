@@ -22,7 +22,8 @@
 #include <thalweg/core/binding.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
-#include <thalweg/core/parallel.hpp>
+#include <thalweg/core/gradients.hpp>
+#include <thalweg/core/options.hpp>
 #include <thalweg/core/pass.hpp>
 #include <thalweg/core/plan.hpp>
 #include <thalweg/core/storage.hpp>
@@ -31,36 +32,19 @@
 
 namespace thalweg {
 
-/// What is the optimizer's and not a transform's.
-struct options {
-  double lr = 1e-3;
-  double weight_decay = 0;      ///< λ, decoupled
-  long warmup_steps = 0;        ///< T₀: lr_t = lr · min(1, t/T₀)
-  double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682)
-  double r = 0;
-  parallel_for parallel = threads();  ///< whose threads a step runs on
-
-  static constexpr auto fields = std::tuple{
-      field{"lr", &options::lr, non_negative},
-      field{"weight_decay", &options::weight_decay, non_negative},
-      field{"warmup_steps", &options::warmup_steps, from(0)},
-      field{"weight_lr_power", &options::weight_lr_power, non_negative},
-      field{"r", &options::r, non_negative}};
-};
-
 /// Binds a chain to parameters. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
 ///
 /// It may be moved, not copied; distinct optimizers may run on distinct threads.
-template <class Chain, class T, bool Fused = true>
+template <class Chain, class T, class Passes = detail::fused_passes>
 class optimizer {
-  using plan = detail::plan<Chain, Fused>;
+  using plan = detail::plan<Chain, Passes::fused>;
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
 
 public:
   /// `given`: a chain, one transform, or `unfused(chain)`.
   template <class Given>
-  optimizer(Given given, std::vector<parameter<T>> parameters, options o)
-      : optimizer(o, detail::bindable<Given>::links(std::move(given)), parameters) {}
+  optimizer(Given given, std::vector<parameter<T>> parameters, options o, Passes passes = {})
+      : optimizer(o, detail::bindable<Given>::links(std::move(given)), parameters, passes) {}
 
   optimizer(optimizer&&) noexcept = default;
   optimizer& operator=(optimizer&&) noexcept = default;
@@ -71,9 +55,7 @@ public:
   /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
   template <std::ranges::input_range Gradients>
   void step(const Gradients& gradients) {
-    static_assert(std::is_reference_v<std::ranges::range_reference_t<const Gradients&>> ||
-                      std::ranges::borrowed_range<std::ranges::range_value_t<const Gradients&>>,
-                  "thalweg: step(gradients) reads the gradients in place; this range makes them as it goes");
+    detail::check_read_in_place<Gradients>();
     std::size_t i = 0;
     for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
     take_step(i);
@@ -123,7 +105,7 @@ public:
   [[nodiscard]] std::string describe() const;
 
 private:
-  optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters);
+  optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters, Passes passes);
 
   void bind(const Chain& chain, std::vector<parameter<T>>& parameters);
   void allocate_states();
@@ -157,6 +139,7 @@ private:
   void check_averages(std::string_view where, std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
 
+  [[no_unique_address]] Passes passes_;
   typename plan::leaves_type leaves_;
   options options_;
   long steps_ = 0;
@@ -188,7 +171,8 @@ private:
 
 template <class Given, class T>
 optimizer(Given, std::vector<parameter<T>>, options)
-    -> optimizer<decltype(detail::bindable<Given>::links(std::declval<Given>())), T, detail::bindable<Given>::fused>;
+    -> optimizer<decltype(detail::bindable<Given>::links(std::declval<Given>())), T,
+                 typename detail::bindable<Given>::passes>;
 
 }  // namespace thalweg
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -70,7 +71,7 @@ template <std::size_t First, class V, std::size_t N, class Bound, class... Behin
 
 // `n` is a multiple of the register's width. All loads come before all stores: arrays that start at the same offset
 // modulo 4 KiB then cost nothing.
-template <class V, traffic Traffic, class T, class... Bound>
+template <class Passes, class V, traffic Traffic, class T, class... Bound>
 [[gnu::flatten, gnu::noinline]] void run_whole_registers(std::size_t n, arrays<T> a, Bound... bound) {
   using registers = register_of<V>;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
@@ -90,13 +91,14 @@ template <class V, traffic Traffic, class T, class... Bound>
 }
 
 /// Runs kernels over n elements. The rest that fills no register is computed in one as well, by way of a small copy:
-/// an element's result does not depend on where in its array it stands.
-template <class V, traffic Traffic, class T, class... Bound>
+/// an element's result does not depend on where in its array it stands. `Passes`, below, keeps apart for the linker what
+/// is compiled with different flags.
+template <class Passes, class V, traffic Traffic, class T, class... Bound>
 void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   constexpr std::size_t width = register_of<V>::width;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
   const std::size_t rest = n % width, whole = a.begin + n - rest;  // where the rest begins
-  if (n > rest) run_whole_registers<V, Traffic, T, Bound...>(n - rest, a, bound...);
+  if (n > rest) run_whole_registers<Passes, V, Traffic, T, Bound...>(n - rest, a, bound...);
   if (rest) {
     T copies[count + 3][width] = {};
     T* states[count + 1];
@@ -105,13 +107,24 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
     std::copy_n(a.gradient + whole, rest, gradient);
     std::copy_n(a.parameter + whole, rest, parameter);
     if constexpr (!Traffic.from_gradient) std::copy_n(a.update + whole, rest, update);
-    run_whole_registers<V, Traffic, T, Bound...>(width, arrays<T>{gradient, update, parameter, states}, bound...);
+    run_whole_registers<Passes, V, Traffic, T, Bound...>(width, arrays<T>{gradient, update, parameter, states}, bound...);
     if constexpr (Traffic.writes_states)
       for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + whole);
     if constexpr (Traffic.writes_parameter) std::copy_n(parameter, rest, a.parameter + whole);
     if constexpr (Traffic.writes_update) std::copy_n(update, rest, a.update + whole);
   }
 }
+
+/// How a chain's passes are run: whether kernels share them, and in what registers. Here, fused, in the widest for which
+/// the user compiles.
+struct fused_passes {
+  static constexpr bool fused = true;
+  static constexpr std::string_view text = "";  ///< for describe()
+  template <traffic Traffic, class T, class... Bound>
+  void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {
+    run_pass<fused_passes, lanes<T>, Traffic>(n, a, bound...);
+  }
+};
 
 /// Σ kernel(element) in double, in an order that depends on n alone.
 template <class T, class Kernel>

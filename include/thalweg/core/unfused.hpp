@@ -3,6 +3,10 @@
 //     auto slow = optimizer(unfused(recipes::amuse()), parameters, {.lr = 0.02});
 #pragma once
 
+#include <string_view>
+#include <utility>
+
+#include <thalweg/core/pass.hpp>
 #include <thalweg/core/route.hpp>
 
 namespace thalweg {
@@ -19,14 +23,23 @@ constexpr auto unfused(Ts... ts) {
 }
 
 namespace detail {
+struct unfused_passes {
+  static constexpr bool fused = false;
+  static constexpr std::string_view text = "unfused";
+  template <traffic Traffic, class T, class... Bound>
+  void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {
+    run_pass<unfused_passes, number<T>, Traffic>(n, a, bound...);
+  }
+};
+
 template <class T>
 struct bindable {  // what an optimizer can be made from: a chain, or one transform
-  static constexpr bool fused = true;
+  using passes = fused_passes;
   static constexpr auto links(T t) { return chain(std::move(t)); }
 };
 template <class Chain>
 struct bindable<unfused_chain<Chain>> {
-  static constexpr bool fused = false;
+  using passes = unfused_passes;
   static constexpr auto links(unfused_chain<Chain> t) { return std::move(t.chain); }
 };
 }  // namespace detail

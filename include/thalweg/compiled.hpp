@@ -1,0 +1,117 @@
+// Recipes that the library holds compiled, for several instruction sets: their speed does not depend on the flags of
+// whoever includes this, and nothing but a recipe's few numbers is compiled there.
+#pragma once
+
+#include <cstddef>
+#include <initializer_list>
+#include <memory>
+#include <ranges>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/gradients.hpp>
+#include <thalweg/core/options.hpp>
+#include <thalweg/core/tensor.hpp>
+#include <thalweg/recipes/adagrad.hpp>
+#include <thalweg/recipes/adam.hpp>
+#include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/lion.hpp>
+#include <thalweg/recipes/muon.hpp>
+#include <thalweg/recipes/rmsprop.hpp>
+#include <thalweg/recipes/sf_adamw.hpp>
+#include <thalweg/recipes/sf_muon.hpp>
+#include <thalweg/recipes/sf_sgd.hpp>
+#include <thalweg/recipes/sgd.hpp>
+
+namespace thalweg::compiled {
+
+/// One of them; which one may be chosen at run time.
+///
+///     compiled::recipe chosen = recipes::adamw();
+///     if (name == "amuse") chosen = recipes::amuse({.rho = 0.5});
+using recipe = std::variant<
+    decltype(recipes::adagrad()), decltype(recipes::adam()), decltype(recipes::adamw()), decltype(recipes::amuse()),
+    decltype(recipes::lion()), decltype(recipes::muon()), decltype(recipes::rmsprop()), decltype(recipes::sf_adamw()),
+    decltype(recipes::sf_muon()), decltype(recipes::sf_sgd()), decltype(recipes::sgd())>;
+
+/// The instruction sets for which the library holds the recipes and which this machine has, the best first.
+std::span<const std::string_view> instruction_sets();
+
+namespace detail {
+template <class Chain, class Recipe>
+inline constexpr bool is_one_of = false;
+template <class Chain, class... Chains>
+inline constexpr bool is_one_of<Chain, std::variant<Chains...>> = (std::is_same_v<Chain, Chains> || ...);
+
+template <class T>
+class engine {
+public:
+  virtual ~engine() = default;
+  virtual void step(std::span<const std::span<const T>> gradients) = 0;
+  virtual evaluation_guard<T> evaluation_point() = 0;
+  virtual void averaged(std::size_t i, std::span<T> out) const = 0;
+  virtual long steps() const = 0;
+  virtual double lr() const = 0;
+  virtual void lr(double lr) = 0;
+  virtual std::string describe() const = 0;
+};
+
+/// For `instruction_sets()[set]`.
+template <class T>
+std::unique_ptr<engine<T>> bind(const recipe& chosen, std::vector<parameter<T>> parameters, const options& o,
+                                std::size_t set);
+}  // namespace detail
+
+/// As `thalweg::optimizer`, its type the same for every recipe. The best instruction set that the machine has is chosen
+/// here; `describe()` says which. Results equal those of the header-only chain within rounding. Throws what that throws.
+/// To compare them, another of `instruction_sets()` may be named by its index, `set`.
+///
+///     auto opt = compiled::optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100});
+///     for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
+template <class T>
+class optimizer {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
+  std::unique_ptr<detail::engine<T>> engine_;
+  std::vector<std::span<const T>> gradients_;
+
+public:
+  template <class Recipe>
+  optimizer(const Recipe& chosen, std::vector<parameter<T>> parameters, const options& o, std::size_t set = 0) {
+    static_assert(std::is_same_v<Recipe, recipe> || detail::is_one_of<Recipe, recipe>,
+                  "thalweg: only recipes are compiled in the library; give a chain of your own to "
+                  "thalweg::optimizer(chain, parameters, options), which compiles it here");
+    gradients_.reserve(parameters.size());
+    engine_ = detail::bind<T>(chosen, std::move(parameters), o, set);
+  }
+
+  /// As `thalweg::optimizer::step`.
+  template <std::ranges::input_range Gradients>
+  void step(const Gradients& gradients) {
+    thalweg::detail::check_read_in_place<Gradients>();
+    gradients_.clear();
+    for (const auto& g : gradients) gradients_.emplace_back(g);
+    engine_->step(gradients_);
+  }
+  void step(std::initializer_list<std::span<const T>> gradients) { engine_->step({gradients.begin(), gradients.size()}); }
+
+  [[nodiscard]] evaluation_guard<T> evaluation_point() { return engine_->evaluation_point(); }
+  void averaged(std::size_t i, std::span<T> out) const { engine_->averaged(i, out); }
+  [[nodiscard]] long steps() const { return engine_->steps(); }
+  [[nodiscard]] double lr() const { return engine_->lr(); }
+  void lr(double lr) { engine_->lr(lr); }
+  [[nodiscard]] std::string describe() const { return engine_->describe(); }
+};
+
+template <class Recipe, class T>
+optimizer(Recipe, std::vector<parameter<T>>, options) -> optimizer<T>;
+template <class Recipe, class T>
+optimizer(Recipe, std::vector<parameter<T>>, options, std::size_t) -> optimizer<T>;
+
+}  // namespace thalweg::compiled

@@ -1,0 +1,28 @@
+// What the user says to an optimizer besides its chain and its parameters.
+#pragma once
+
+#include <tuple>
+
+#include <thalweg/core/field.hpp>
+#include <thalweg/core/parallel.hpp>
+
+namespace thalweg {
+
+/// What is the optimizer's and not a transform's.
+struct options {
+  double lr = 1e-3;
+  double weight_decay = 0;      ///< λ, decoupled
+  long warmup_steps = 0;        ///< T₀: lr_t = lr · min(1, t/T₀)
+  double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682)
+  double r = 0;
+  parallel_for parallel = threads();  ///< whose threads a step runs on
+
+  static constexpr auto fields = std::tuple{
+      field{"lr", &options::lr, non_negative},
+      field{"weight_decay", &options::weight_decay, non_negative},
+      field{"warmup_steps", &options::warmup_steps, from(0)},
+      field{"weight_lr_power", &options::weight_lr_power, non_negative},
+      field{"r", &options::r, non_negative}};
+};
+
+}  // namespace thalweg

@@ -1,0 +1,79 @@
+// Every pass over memory of every recipe, for the one instruction set for which this file is compiled. Nothing else may
+// leave it: an inline function of another's, compiled here, could be the copy that the linker keeps for all.
+#include "passes.hpp"
+
+#include <tuple>
+#include <utility>
+#include <variant>
+
+#include <thalweg/compiled.hpp>
+#include <thalweg/core/engine.hpp>
+
+namespace thalweg::compiled {
+
+template <class Arch, thalweg::detail::traffic Traffic, class T, class... Bound>
+[[gnu::flatten]] void pass(std::size_t n, const thalweg::detail::arrays<T>& a, const Bound&... bound) {
+  thalweg::detail::run_pass<dispatched_passes, number<xsimd::batch<T, Arch>>, Traffic>(n, a, bound...);
+}
+
+namespace {
+
+using namespace thalweg::detail;
+
+template <class Arch, traffic Traffic, class T, class... Bound>
+constexpr auto with_kernels(std::type_identity<std::tuple<Bound...>>) {
+  return &pass<Arch, Traffic, T, Bound...>;
+}
+
+/// The passes of one path, by their addresses.
+template <class Arch, class T, class Plan, class Path>
+struct passes_of_path {
+  using leaves = typename Plan::leaves_type;
+  using prepared = decltype(prepare<Path>(std::declval<const leaves&>(), context(), nullptr));
+  using scalars = std::array<double, Path::scalar_count>;
+  static constexpr std::size_t last = Path::positions - 1;
+
+  template <std::size_t Stage>
+  static constexpr auto of_stage() {
+    using p = stage_pass<Path, true, Stage>;
+    if constexpr (p::exists) {
+      using kernels = decltype(p::kernels(std::declval<const leaves&>(), std::declval<const prepared&>(), nullptr));
+      return std::tuple{with_kernels<Arch, p::moves, T>(std::type_identity<kernels>())};
+    } else {
+      return std::tuple{};
+    }
+  }
+  static constexpr auto of_average() {
+    if constexpr (averaging<typename Path::template transform_at<last>>) {
+      using kernel = decltype(average_of<Path>(std::declval<const leaves&>(), std::declval<const scalars&>()));
+      return std::tuple{with_kernels<Arch, average_traffic, T>(std::type_identity<std::tuple<kernel>>())};
+    } else {
+      return std::tuple{};
+    }
+  }
+  static constexpr auto all() {
+    return []<std::size_t... Stage>(std::index_sequence<Stage...>) {
+      return std::tuple_cat(of_stage<Stage>()..., of_average());
+    }(std::make_index_sequence<Path::template stages<true>.count>());
+  }
+};
+
+template <class Arch, class T, class Chain>
+constexpr auto passes_of_chain() {
+  using plan = thalweg::detail::plan<Chain, true>;
+  return []<std::size_t... P>(std::index_sequence<P...>) {
+    return std::tuple_cat(passes_of_path<Arch, T, plan, typename plan::template path_at<P>>::all()...);
+  }(std::make_index_sequence<plan::path_count>());
+}
+
+template <class Arch, class T, class... Chains>
+constexpr auto passes_of(std::type_identity<std::variant<Chains...>>) {
+  return std::tuple_cat(passes_of_chain<Arch, T, Chains>()...);
+}
+
+// What has its address taken is compiled.
+[[gnu::used]] constexpr auto in_float = passes_of<xsimd::default_arch, float>(std::type_identity<recipe>());
+[[gnu::used]] constexpr auto in_double = passes_of<xsimd::default_arch, double>(std::type_identity<recipe>());
+
+}  // namespace
+}  // namespace thalweg::compiled

@@ -1,0 +1,208 @@
+// Every compiled recipe beside the same chain header-only, for each instruction set that this machine has.
+#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
+
+#include <string>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "../core/model.hpp"
+
+using namespace thalweg;
+using test::model;
+
+namespace {
+
+const options settings{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3};
+
+/// Every length around the registers' width, one that is cut among threads, and what each route asks for.
+std::vector<test::layer> layers() {
+  auto all = test::small_layers();
+  all.push_back({"filters", {6, 2, 3, 3}});
+  all.push_back({"long", {70001}});
+  for (std::size_t n = 1; n < 40; ++n) all.push_back({in_words("length ", n), {n}});
+  return all;
+}
+
+/// Parameters after some steps, x, and x by `averaged`.
+template <class T, class Optimizer>
+auto trained(model<T>& m, Optimizer opt) {
+  std::vector<typename model<T>::arrays> seen;
+  m.train(opt, 1, 4);
+  opt.lr(0.01);
+  m.train(opt, 5, 6);
+  CHECK(opt.steps() == 6);
+  CHECK(opt.lr() == 0.01);
+  seen.push_back(m.values);
+  auto x = m.values;
+  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, x[i]);
+  seen.push_back(x);
+  {
+    const auto at_x = opt.evaluation_point();
+    seen.push_back(m.values);
+  }
+  CHECK(test::same_bits(m.values, seen[0]));
+  return seen;
+}
+
+template <class T, class Recipe>
+void check(const Recipe& recipe) {
+  model<T> alone(layers());
+  const auto expected = trained(alone, optimizer(recipe, alone.parameters(), settings));
+  const auto sets = compiled::instruction_sets();
+  REQUIRE(!sets.empty());
+  for (std::size_t set = 0; set < sets.size(); ++set) {
+    CAPTURE(sets[set]);
+    model<T> m(layers());
+    const auto seen = trained(m, compiled::optimizer(recipe, m.parameters(), settings, set));
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      CHECK(test::distance(seen[i], expected[i]) < (std::is_same_v<T, float> ? 2e-6 : 2e-14));
+      if (sets[set] == xsimd::default_arch::name()) CHECK(test::same_bits(seen[i], expected[i]));
+    }
+  }
+}
+
+template <class Recipe>
+void check(const char* name, const Recipe& recipe) {
+  CAPTURE(name);
+  check<float>(recipe);
+  check<double>(recipe);
+}
+
+/// What `f` throws.
+template <class F>
+std::string refusal(F f) {
+  try {
+    f();
+  } catch (const error& e) {
+    return e.what();
+  }
+  return "nothing";
+}
+
+/// What both say when `f(make, model)` goes wrong, where `make(recipe, parameters, options)` is one of the two.
+template <class F>
+void check_refused(F f) {
+  model<float> a(test::small_layers()), b(test::small_layers());
+  const std::string said = refusal([&] {
+    f([](const auto& recipe, auto parameters, const options& o) { return optimizer(recipe, parameters, o); }, a);
+  });
+  CHECK(said.starts_with("["));
+  CHECK(said == refusal([&] {
+    f([](const auto& recipe, auto parameters, const options& o) { return compiled::optimizer(recipe, parameters, o); }, b);
+  }));
+  CHECK(test::same_bits(a.values, b.values));
+}
+
+}  // namespace
+
+TEST_CASE("compiled recipes without an average equal the header-only chains") {
+  check("sgd", recipes::sgd());
+  check("adam", recipes::adam());
+  check("adamw", recipes::adamw({.beta1 = 0.8, .beta2 = 0.9}));
+  check("lion", recipes::lion());
+  check("rmsprop", recipes::rmsprop());
+  check("adagrad", recipes::adagrad());
+  check("muon", recipes::muon());
+}
+
+TEST_CASE("compiled recipes that average equal the header-only chains") {
+  check("sf_sgd", recipes::sf_sgd());
+  check("sf_adamw", recipes::sf_adamw());
+  check("sf_muon", recipes::sf_muon());
+  check("amuse", recipes::amuse({.rho = 0.5}));
+}
+
+TEST_CASE("a compiled recipe describes itself like the chain, and says for what it is compiled") {
+  model<float> m(test::small_layers());
+  const auto sets = compiled::instruction_sets();
+  for (std::size_t set = 0; set < sets.size(); ++set) {
+    const auto opt = compiled::optimizer(recipes::amuse(), m.parameters(), settings, set);
+    const std::string table = opt.describe();
+    const auto end = table.find('\n');
+    CHECK(table.substr(0, end).ends_with(in_words(", compiled for ", sets[set])));
+    const std::string plain = optimizer(recipes::amuse(), m.parameters(), settings).describe();
+    CHECK(table.substr(end) == plain.substr(plain.find('\n')));
+  }
+  const auto best = compiled::optimizer(recipes::amuse(), m.parameters(), settings).describe();
+  CHECK(best.find(in_words("compiled for ", sets[0], "\n")) != std::string::npos);
+}
+
+TEST_CASE("a recipe chosen at run time") {
+  compiled::recipe chosen = recipes::adamw();
+  chosen = recipes::lion({.beta1 = 0.5});
+  model<double> a(test::small_layers()), b(test::small_layers());
+  auto by_name = compiled::optimizer(chosen, a.parameters(), settings);
+  auto itself = compiled::optimizer(recipes::lion({.beta1 = 0.5}), b.parameters(), settings);
+  static_assert(std::is_same_v<decltype(by_name), decltype(itself)>);
+  a.train(by_name, 1, 3);
+  b.train(itself, 1, 3);
+  CHECK(test::same_bits(a.values, b.values));
+}
+
+TEST_CASE("compiled recipes are the same for any number of threads, and may be moved") {
+  model<float> a(layers()), b(layers());
+  options alone = settings, three = settings;
+  alone.parallel = sequential();
+  three.parallel = threads(3);
+  const auto expected = trained(a, compiled::optimizer(recipes::amuse(), a.parameters(), alone));
+  auto first = compiled::optimizer(recipes::amuse(), b.parameters(), three);
+  auto opt = std::move(first);
+  const auto seen = trained(b, std::move(opt));
+  for (std::size_t i = 0; i < seen.size(); ++i) CHECK(test::same_bits(seen[i], expected[i]));
+}
+
+TEST_CASE("compiled recipes refuse what the header-only chains refuse, in the same words") {
+  check_refused([](auto make, auto& m) { make(recipes::adamw(), m.parameters(), {.lr = -1}); });
+  check_refused([](auto make, auto& m) { make(recipes::adamw({.beta1 = 1}), m.parameters(), settings); });
+  check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), {.lr = 0.1}); });  // no warm-up
+  check_refused([](auto make, auto&) { make(recipes::sgd(), std::vector<parameter<float>>{}, settings); });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::muon(), m.parameters(), settings);
+    m.gradients.pop_back();
+    opt.step(m.gradients);
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::muon(), m.parameters(), settings);
+    m.gradients.resize(40, {1});
+    opt.step(m.gradients);
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::muon(), m.parameters(), settings);
+    m.gradients[1].push_back(0);
+    opt.step(m.gradients);
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::muon(), m.parameters(), settings);
+    opt.step({std::span<const float>(m.gradients[0].data(), 35), {}});
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::muon(), m.parameters(), settings);
+    opt.step(m.values);
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::amuse(), m.parameters(), settings);
+    const auto at_x = opt.evaluation_point();
+    opt.step(m.gradients);
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::amuse(), m.parameters(), settings);
+    const auto at_x = opt.evaluation_point();
+    const auto again = opt.evaluation_point();
+  });
+  check_refused([](auto make, auto& m) {
+    auto opt = make(recipes::sf_sgd({.beta = 0}), m.parameters(), settings);
+    const auto at_x = opt.evaluation_point();
+  });
+  check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), settings).averaged(99, {}); });
+  check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), settings).averaged(0, {}); });
+  check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), settings).lr(-1); });
+
+  model<float> m(test::small_layers());
+  CHECK(refusal([&] { compiled::optimizer(recipes::sgd(), m.parameters(), settings, 99); }) ==
+        in_words("[optimizer] Expected an instruction set below ", compiled::instruction_sets().size(),
+                 ". Received 99."));
+}
