@@ -9,7 +9,7 @@ namespace detail {
 
 struct nothing {};
 
-/// A barrier's position, prepared: the context there, and how a model-wise transform reduces.
+/// A barrier's position, prepared: the context there, and how a transform that reduces does.
 template <class Reduce = nothing>
 struct barrier_at {
   context seen;
@@ -50,7 +50,7 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
     auto kernel = call_at<Plan::scalars[Position]>(t, c, own);
     if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
     return bound_kernel<Plan::arrays[Position], decltype(kernel)>{kernel};
-  } else if constexpr (modelwise<transform>) {
+  } else if constexpr (reducing<transform>) {
     return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
   } else {
     return barrier_at<>{c, {}};
@@ -79,9 +79,19 @@ auto prepare(const Leaves& leaves, context c, double* scalars) {
   }(std::make_index_sequence<Plan::positions>());
 }
 
-/// The elements [begin, end) of a parameter on their way through a stage, and over the tensor-wise barrier that ends it.
-template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared>
-void run_stage(const Leaves& leaves, const Prepared& prepared, const double* measured, const bound_parameter<T>& p,
+/// What the transform at a position sums up over the elements [begin, end) of a parameter.
+template <class Plan, std::size_t Position, class T, class Prepared>
+auto reduce_at(const Prepared& prepared, const bound_parameter<T>& p, const T* gradient, const T* update,
+               std::size_t begin, std::size_t end) {
+  const T* const reduced = Plan::changed_before(Position) ? update : gradient;
+  return run_reduction<sums_of<typename Plan::template transform_at<Position>>>(
+      end - begin, reduced + begin, gradient + begin, p.data + begin, std::get<Position>(prepared).reduce);
+}
+
+/// The elements [begin, end) of a parameter on their way through a stage, and over the parameter's own barrier that
+/// ends it. `measured`: the sums at each leaf.
+template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared, class Measured>
+void run_stage(const Leaves& leaves, const Prepared& prepared, Measured& measured, const bound_parameter<T>& p,
                const T* gradient, T* update, std::span<T> scratch, std::size_t begin, std::size_t end) {
   constexpr auto cuts = Plan::template stages<Fused>;
   constexpr stage s = cuts.list[Stage];
@@ -93,9 +103,10 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
     const auto kernel_at = [&]<std::size_t Position>() {
       if constexpr (Plan::kinds[Position] == kind::elementwise) {
         return std::tuple{std::get<Position>(prepared)};
-      } else if constexpr (Plan::kinds[Position] == kind::modelwise) {
-        const auto kernel = std::get<Plan::leaf[Position]>(leaves).at(std::get<Position>(prepared).seen,
-                                                                      measured[Plan::leaf[Position]]);
+      } else if constexpr (reduces(Plan::kinds[Position])) {
+        constexpr std::size_t sums = sums_of<typename Plan::template transform_at<Position>>;
+        const auto kernel = at_sums(std::make_index_sequence<sums>(), std::get<Plan::leaf[Position]>(leaves),
+                                    std::get<Position>(prepared).seen, std::get<Plan::leaf[Position]>(measured));
         return std::tuple{bound_kernel<Plan::arrays[Position], std::remove_const_t<decltype(kernel)>>{kernel}};
       } else {
         return std::tuple{};
@@ -113,9 +124,17 @@ void run_stage(const Leaves& leaves, const Prepared& prepared, const double* mea
     using transform = typename Plan::template transform_at<s.end>;
     static_assert(tensorwise_of<transform, T>,
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
-    const auto view = [&](T* data) { return tensor<T>{data, p.info.shape, p.info.order, p.info.name}; };
-    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen,
-               view(update), scratch, [&](std::size_t j) { return view(p.states[Plan::sum(Plan::arrays, s.end) + j]); });
+    const auto view = [&](auto* data) {
+      return tensor<std::remove_pointer_t<decltype(data)>>{data, p.info.shape, p.info.order, p.info.name};
+    };
+    const whole<T> given{view(update), view(gradient), view(static_cast<const T*>(p.data))};
+    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen, given,
+               scratch, [&](std::size_t j) {
+                 const std::size_t state = Plan::sum(Plan::arrays, s.end) + j;
+                 return tensor<T>{p.states[state], p.state_shapes[state], p.info.order, p.info.name};
+               });
+  } else if constexpr (!ends && barrier == kind::parameterwise) {
+    std::get<Plan::leaf[s.end]>(measured) = reduce_at<Plan, s.end>(prepared, p, gradient, update, begin, end);
   }
 }
 
@@ -123,7 +142,12 @@ template <class Leaf, class T>
 constexpr bool may_throw() {
   if constexpr (contextual<Leaf> || elementwise<Leaf> || !tensorwise_of<Leaf, T>) return false;
   else return !noexcept(call_apply(array_indices<Leaf>(), std::declval<const Leaf&>(), std::declval<const context&>(),
-                                   std::declval<tensor<T>>(), std::span<T>(), some_state<T>()));
+                                   std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
+}
+
+template <std::size_t N>
+void add_to(std::array<double, N>& total, const std::array<double, N>& part) {
+  for (std::size_t k = 0; k < N; ++k) total[k] += part[k];
 }
 
 template <class Leaf>
@@ -181,7 +205,7 @@ void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<
         if constexpr (requires { t.check(p.info); }) t.check(p.info);
       });
       path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
-        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name);
+        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name, Slot::shape(p.info));
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });
@@ -195,16 +219,19 @@ void optimizer<Chain, T, Fused>::bind(const Chain& chain, std::vector<parameter<
 template <class Chain, class T, bool Fused>
 void optimizer<Chain, T, Fused>::allocate_states() {
   auto& store = *store_;
-  for (const auto& p : store.parameters) store.state_elements += detail::padded<T>(p.size) * p.state_names.size();
+  for (const auto& p : store.parameters)
+    for (const auto& shape : p.state_shapes) store.state_elements += detail::padded<T>(element_count(shape));
   store.states = detail::allocate<T>(store.state_elements);
   T* free = store.states.get();
   for (auto& p : store.parameters)
     plan::on_path(p.path, [&](auto index) {
       plan::template path_at<index>::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
         if constexpr (Slot::kind == slot_kind::array) {
-          for (std::size_t i = 0; i < p.size; ++i) free[i] = Slot::initial(transform, p.data[i]);
+          const std::size_t size = element_count(p.state_shapes[p.states.size()]);
+          for (std::size_t i = 0; i < size; ++i)
+            free[i] = Slot::initial(transform, Slot::of_its_shape ? p.data[i] : T(0));
           p.states.push_back(free);
-          free += detail::padded<T>(p.size);
+          free += detail::padded<T>(size);
         }
       });
     });
@@ -306,13 +333,13 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
     return std::make_tuple(prepare_path.template operator()<P>()...);
   }(std::make_index_sequence<plan::path_count>());
 
-  std::array<double, plan::leaf_count + 1> measured{};
+  measures measured{};
   const auto run_phase = [&](auto phase) {
     const auto& tasks = tasks_[phase];
     const auto run_task = [&](std::size_t number, std::size_t worker_number) {
       const detail::task& t = tasks[number];
       const worker& w = workers_[worker_number];
-      double sum = 0;
+      measures seen = measured;
       plan::on_path(t.path, [&](auto index) {
         using path = typename plan::template path_at<index>;
         constexpr auto part = plan::template part_of<index, phase>;
@@ -323,20 +350,20 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
             const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
             T* const update = waiting_[i] ? waiting_[i] : w.update;
             [&]<std::size_t... S>(std::index_sequence<S...>) {
-              (detail::run_stage<path, Fused, part.first + S>(leaves_, *std::get<index>(prepared), measured.data(), p,
+              (detail::run_stage<path, Fused, part.first + S>(leaves_, *std::get<index>(prepared), seen, p,
                                                               gradients_[i], update, w.scratch, begin, end), ...);
             }(std::make_index_sequence<part.last - part.first>());
-            if constexpr (part.reduction < path::positions) {
-              const auto& kernel = std::get<part.reduction>(*std::get<index>(prepared)).reduce;
-              const T* const reduced = path::changed_before(part.reduction) ? update : gradients_[i];
-              sum += detail::run_reduction(end - begin, reduced + begin, gradients_[i] + begin, p.data + begin, kernel);
-            }
+            if constexpr (part.reduction < path::positions)
+              detail::add_to(std::get<path::leaf[part.reduction]>(seen),
+                             detail::reduce_at<path, part.reduction>(*std::get<index>(prepared), p, gradients_[i],
+                                                                     update, begin, end));
           }
       });
-      partial_sums_[number] = sum;
+      partial_sums_[number] = seen;
     };
     detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
-    for (std::size_t i = 0; i < tasks.size(); ++i) measured[plan::phases[phase]] += partial_sums_[i];
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      detail::add_to(std::get<plan::phases[phase]>(measured), std::get<plan::phases[phase]>(partial_sums_[i]));
   };
   if (rollback_.empty()) {
     plan::for_each_phase(run_phase);
@@ -438,8 +465,10 @@ std::string optimizer<Chain, T, Fused>::describe() const {
     if (!members_[index].empty()) d.paths.push_back(std::move(entry));
   });
   for (const auto& p : store_->parameters) {
+    std::size_t state_elements = 0;
+    for (const auto& shape : p.state_shapes) state_elements += element_count(shape);
     d.rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), names[p.path],
-                      p.state_names, p.size * p.states.size() * sizeof(T)});
+                      p.state_names, state_elements * sizeof(T)});
     d.parameter_bytes += p.size * sizeof(T);
     d.state_bytes += d.rows.back().bytes;
   }

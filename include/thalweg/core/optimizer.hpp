@@ -174,7 +174,8 @@ private:
 
   // The work of a step: the tasks up to each model-wise barrier, and to the end.
   std::array<std::vector<detail::task>, plan::phases.size()> tasks_;
-  std::vector<double> partial_sums_;  ///< one a task
+  using measures = typename plan::sums_type;
+  std::vector<measures> partial_sums_;  ///< one a task
   struct worker {
     T* update;             ///< where an update crosses its barriers
     std::span<T> scratch;  ///< of tensor-wise transforms

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <thalweg/core/apply_update.hpp>
@@ -133,6 +134,17 @@ struct plan {
   template <class... Paths>
   static auto scalars_of(std::tuple<Paths...>*) -> std::tuple<std::array<double, Paths::scalar_count>...>;
   using scalars_type = decltype(scalars_of(static_cast<paths*>(nullptr)));
+
+  template <class... Leaves>
+  static auto sums_of_leaves(std::tuple<Leaves...>*) {
+    const auto sums = []<class Leaf>(std::type_identity<Leaf>) {
+      if constexpr (reducing<Leaf>) return std::array<double, sums_of<Leaf>>{};
+      else return std::array<double, 0>{};
+    };
+    return std::tuple{sums(std::type_identity<Leaves>())...};
+  }
+  /// What the leaves that reduce have measured.
+  using sums_type = decltype(sums_of_leaves(static_cast<leaves_type*>(nullptr)));
 
   template <class F>
   static constexpr void for_each_path(F f) {

@@ -74,6 +74,8 @@ struct parameter_info {
   storage_order order = storage_order::row_major;
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
+  [[nodiscard]] std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }
+  [[nodiscard]] std::size_t cols() const { return size() / rows(); }
 };
 
 /// One parameter's update, as a tensor-wise transform sees it. N-D filters read as (first, rest) matrices.
@@ -89,6 +91,14 @@ struct tensor {
   [[nodiscard]] constexpr std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }
   [[nodiscard]] constexpr std::size_t cols() const { return element_count(shape.subspan(shape.empty() ? 0 : 1)); }
   [[nodiscard]] constexpr std::span<T> values() const { return {data, size()}; }
+};
+
+/// All that is known of one parameter in mid-chain: what an `element` is to a kernel.
+template <class T>
+struct whole {
+  tensor<T> update;            ///< to be changed in place
+  tensor<const T> gradient;    ///< as the user gave it
+  tensor<const T> parameter;   ///< as the user holds it
 };
 
 }  // namespace thalweg
