@@ -15,9 +15,15 @@
 //   using states = state<…>              what it remembers
 //   static constexpr auto fields         its hyper-parameters' names and ranges
 //   void check(parameter_info) const     refuses a parameter, at binding
+//   void check(const context&) const     of a tensor-wise transform: refuses a step, before it
 //   context pass_on(context) const       what is downstream of an element-wise transform (decay_weights spends λ)
 //   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
-//   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream
+//   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream; or
+//   using reads = loss_of_step           every step must be given the loss
+//   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all
+//   bool opens(long call) const, auto absorb() const
+//                                        of an element-wise transform at the head: whether this call of `step` goes on
+//                                        to what is downstream, and the kernel for those that do not
 //   std::string_view name                where it is not the type's
 #pragma once
 
@@ -167,6 +173,10 @@ constexpr auto at_sums(std::index_sequence<I...>, const Transform& t, const cont
 }
 
 template <class Transform>
+using sums_kernel = decltype(at_sums(std::make_index_sequence<sums_of<Transform>>(), std::declval<const Transform&>(),
+                                     std::declval<const context&>(), {}));
+
+template <class Transform>
 concept reducing = requires(const Transform& t, const context& c) {
   t.reduce(c)(std::declval<element<number<double>>>());
 } && sums_of<Transform> > 0 && requires(const Transform& t, const context& c, std::array<double, sums_of<Transform>> sums) {
@@ -206,6 +216,8 @@ template <class Transform>
 constexpr bool writes() {
   if constexpr (elementwise<Transform>)
     return is_write<kernel_value<at_value<Transform>, states_of<Transform>::arrays>>;
+  else if constexpr (reducing<Transform>)
+    return is_write<kernel_value<sums_kernel<Transform>, states_of<Transform>::arrays>>;
   else return false;
 }
 }  // namespace detail
@@ -221,6 +233,22 @@ concept averaging = terminal<Transform> && requires { &Transform::average; };
 /// Hands something to a transform downstream (`using feeds = interpolation_beta;`), which names it as well
 /// (`using reads = interpolation_beta;`).
 struct interpolation_beta {};
+
+/// What the user gives with a step: `step(gradients, {.loss = loss})`.
+struct loss_of_step {};
+
+/// May stop a step before anything is written: `when_finite`.
+template <class Transform>
+concept stopping = modelwise<Transform> && requires(const Transform& t) {
+  { t.proceeds(0.0) } -> std::same_as<bool>;
+};
+
+/// Lets some calls of `step` pass and swallows the others: `accumulate`.
+template <class Transform>
+concept gate = elementwise<Transform> && requires(const Transform& t) {
+  { t.opens(1L) } -> std::same_as<bool>;
+  requires detail::kernel_of<decltype(t.absorb()), states_of<Transform>::arrays>;
+};
 
 /// The compile-time door of every chain: says which type is no transform, and what it lacks.
 template <class T>

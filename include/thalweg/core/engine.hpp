@@ -53,6 +53,7 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
   } else if constexpr (reducing<transform>) {
     return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
   } else {
+    if constexpr (requires { t.check(c); }) t.check(c);
     return barrier_at<>{c, {}};
   }
 }
@@ -80,9 +81,9 @@ auto prepare(const Leaves& leaves, context c, double* scalars) {
 }
 
 /// What the transform at a position sums up over the elements [begin, end) of a parameter.
-template <class Plan, std::size_t Position, class T, class Prepared>
-auto reduce_at(const Prepared& prepared, const bound_parameter<T>& p, const T* gradient, const T* update,
-               std::size_t begin, std::size_t end) {
+template <class Plan, std::size_t Position, class T, class Prepared, class Parameter>
+auto reduce_at(const Prepared& prepared, const Parameter& p, const T* gradient, const T* update, std::size_t begin,
+               std::size_t end) {
   const T* const reduced = Plan::changed_before(Position) ? update : gradient;
   return run_reduction<sums_of<typename Plan::template transform_at<Position>>>(
       end - begin, reduced + begin, gradient + begin, p.data + begin, std::get<Position>(prepared).reduce);
@@ -90,8 +91,8 @@ auto reduce_at(const Prepared& prepared, const bound_parameter<T>& p, const T* g
 
 /// The elements [begin, end) of a parameter on their way through a stage, and over the parameter's own barrier that
 /// ends it. `measured`: the sums at each leaf.
-template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared, class Measured>
-void run_stage(const Leaves& leaves, const Prepared& prepared, Measured& measured, const bound_parameter<T>& p,
+template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared, class Measured, class Parameter>
+void run_stage(const Leaves& leaves, const Prepared& prepared, Measured& measured, const Parameter& p,
                const T* gradient, T* update, std::span<T> scratch, std::size_t begin, std::size_t end) {
   constexpr auto cuts = Plan::template stages<Fused>;
   constexpr stage s = cuts.list[Stage];
@@ -178,7 +179,7 @@ optimizer<Chain, T, Fused>::optimizer(const options& o, const Chain& chain, std:
     if (members_[p].empty()) return;
     auto scalars = std::get<p>(scalars_);
     double weight_sum = 0;
-    prepare<p>(scalars, weight_sum);
+    prepare<p>(scalars, weight_sum, {.loss = 1});
   });
   allocate_states();
   share_out();
@@ -298,14 +299,15 @@ void optimizer<Chain, T, Fused>::share_out() {
 template <class Chain, class T, bool Fused>
 template <std::size_t Path>
 auto optimizer<Chain, T, Fused>::prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars,
-                                         double& weight_sum) const {
+                                         double& weight_sum, const step_inputs& inputs) const {
   using path = typename plan::template path_at<Path>;
   const long step = steps_ + 1;
   const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
   context c{.step = step,
             .lr = options_.lr * warm,
             .weight_decay = options_.weight_decay,
-            .warmup_steps = options_.warmup_steps};
+            .warmup_steps = options_.warmup_steps,
+            .loss = inputs.loss};
   const double weight =
       weight_of_step(step, detail::last_lr<path>(leaves_, c, scalars), options_.weight_lr_power, options_.r);
   weight_sum += weight;
@@ -314,7 +316,7 @@ auto optimizer<Chain, T, Fused>::prepare(std::tuple_element_t<Path, typename pla
 }
 
 template <class Chain, class T, bool Fused>
-void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
+step_report optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count, const step_inputs& inputs) {
   auto& store = *store_;
   if (store.at_evaluation_point)
     throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
@@ -322,12 +324,20 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
     throw error("step", "Expected ", store.parameters.size(), " gradients, one a parameter. Received ", gradient_count,
                 ".");
 
+  plan::for_each_path([&](auto index) {
+    if (members_[index].empty() || inputs.loss) return;
+    plan::template path_at<index>::for_each_transform(leaves_, [&]<class Leaf>(const Leaf& leaf) {
+      if constexpr (requires { requires std::is_same_v<typename Leaf::reads, loss_of_step>; })
+        throw error(name_of(leaf), "Expected the step's loss: step(gradients, {.loss = ...}). Received none.");
+    });
+  });
+
   auto scalars = scalars_;
   auto weight_sums = weight_sums_;
   const auto prepared = [&]<std::size_t... P>(std::index_sequence<P...>) {
     const auto prepare_path = [&]<std::size_t Path>() {  // one that no parameter takes has no say
-      std::optional<decltype(prepare<Path>(std::get<Path>(scalars), weight_sums[Path]))> kernels;
-      if (!members_[Path].empty()) kernels.emplace(prepare<Path>(std::get<Path>(scalars), weight_sums[Path]));
+      std::optional<decltype(prepare<Path>(std::get<Path>(scalars), weight_sums[Path], inputs))> kernels;
+      if (!members_[Path].empty()) kernels.emplace(prepare<Path>(std::get<Path>(scalars), weight_sums[Path], inputs));
       return kernels;
     };
     return std::make_tuple(prepare_path.template operator()<P>()...);
@@ -365,13 +375,43 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
     for (std::size_t i = 0; i < tasks.size(); ++i)
       detail::add_to(std::get<plan::phases[phase]>(measured), std::get<plan::phases[phase]>(partial_sums_[i]));
   };
+  constexpr bool may_stop = plan::stopping_leaf < plan::leaf_count;
+  if constexpr (may_stop) {  // nothing is written before
+    static_assert(plan::phases[0] == plan::stopping_leaf);
+    run_phase(std::integral_constant<std::size_t, 0>());
+    const auto& leaf = std::get<plan::stopping_leaf>(leaves_);
+    if (!leaf.proceeds(std::get<plan::stopping_leaf>(measured)[0])) {
+      step_report report{.taken = false};
+      for (std::size_t i = 0; i < store.parameters.size() && report.parameter.empty(); ++i)
+        plan::on_path(store.parameters[i].path, [&](auto index) {
+          using path = typename plan::template path_at<index>;
+          const auto& p = store.parameters[i];
+          const auto sums = detail::reduce_at<path, path::position_of(plan::stopping_leaf)>(
+              *std::get<index>(prepared), p, gradients_[i], gradients_[i], 0, p.size);
+          if (!leaf.proceeds(sums[0])) report.parameter = p.info.name;
+        });
+      return report;
+    }
+  }
+  if constexpr (plan::gate_leaf < plan::leaf_count) {
+    if (!std::get<plan::gate_leaf>(leaves_).opens(calls_ + 1)) {
+      absorb();
+      ++calls_;
+      return {.taken = false};
+    }
+  }
+  const auto run_phases = [&] {
+    plan::for_each_phase([&](auto phase) {
+      if constexpr (!may_stop || phase > 0) run_phase(phase);
+    });
+  };
   if (rollback_.empty()) {
-    plan::for_each_phase(run_phase);
+    run_phases();
   } else {  // a function of the user's may throw in mid-step
     T* copy = std::copy_n(store.states.get(), store.state_elements, rollback_.data());
     for (const auto& p : store.parameters) copy = std::copy_n(p.data, p.size, copy);
     try {
-      plan::for_each_phase(run_phase);
+      run_phases();
     } catch (...) {
       const T* saved = rollback_.data();
       std::copy_n(saved, store.state_elements, store.states.get());
@@ -384,6 +424,35 @@ void optimizer<Chain, T, Fused>::take_step(std::size_t gradient_count) {
   scalars_ = scalars;
   weight_sums_ = weight_sums;
   ++steps_;
+  ++calls_;
+  return {};
+}
+
+// A step that the gate swallows: its own states take the gradients in, and nothing else happens.
+template <class Chain, class T, bool Fused>
+void optimizer<Chain, T, Fused>::absorb() {
+  if constexpr (plan::gate_leaf < plan::leaf_count) {
+    const auto& tasks = tasks_.back();
+    const auto run_task = [&](std::size_t task_number, std::size_t) {
+      const detail::task& t = tasks[task_number];
+      plan::on_path(t.path, [&](auto index) {
+        using path = typename plan::template path_at<index>;
+        constexpr std::size_t position = path::position_of(plan::gate_leaf);
+        const auto kernel = std::get<plan::gate_leaf>(leaves_).absorb();
+        const detail::bound_kernel<path::arrays[position], std::remove_const_t<decltype(kernel)>> bound{kernel};
+        constexpr detail::traffic traffic{.from_gradient = true, .writes_update = false, .writes_parameter = false};
+        for (std::size_t member = t.first; member < t.last; ++member) {
+          const std::size_t i = members_[index][member];
+          const auto& p = store_->parameters[i];
+          const detail::arrays<T> a{gradients_[i], nullptr, p.data, p.states.data() + path::sum(path::arrays, position),
+                                    t.begin};
+          detail::run_pass<std::conditional_t<Fused, lanes<T>, number<T>>, traffic>(
+              (t.end ? t.end : p.size) - t.begin, a, bound);
+        }
+      });
+    };
+    detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
+  }
 }
 
 // ---- evaluating -----------------------------------------------------------------------------------

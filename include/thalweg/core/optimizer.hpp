@@ -48,6 +48,17 @@ struct options {
       field{"r", &options::r, non_negative}};
 };
 
+/// What a step may be given besides the gradients.
+struct step_inputs {
+  std::optional<double> loss{};  ///< for the transforms that read it
+};
+
+/// What became of a step.
+struct step_report {
+  bool taken = true;              ///< the parameters have moved; not so while `accumulate` gathers
+  std::string_view parameter{};   ///< for whose sake `when_finite` skipped the step, else empty
+};
+
 /// Binds a chain to parameters. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
 ///
 /// It may be moved, not copied; distinct optimizers may run on distinct threads.
@@ -69,19 +80,21 @@ public:
   /// before anything is written; where a tensor-wise function of the user's throws, parameters and state are put back.
   ///
   /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
+  ///
+  ///     const auto report = opt.step(gradients, {.loss = loss});
   template <std::ranges::input_range Gradients>
-  void step(const Gradients& gradients) {
+  step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     static_assert(std::is_reference_v<std::ranges::range_reference_t<const Gradients&>> ||
                       std::ranges::borrowed_range<std::ranges::range_value_t<const Gradients&>>,
                   "thalweg: step(gradients) reads the gradients in place; this range makes them as it goes");
     std::size_t i = 0;
     for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
-    take_step(i);
+    return take_step(i, inputs);
   }
-  void step(std::initializer_list<std::span<const T>> gradients) {
+  step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
     std::size_t i = 0;
     for (const auto& g : gradients) take_gradient(i++, g);
-    take_step(i);
+    return take_step(i, inputs);
   }
 
   /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
@@ -148,11 +161,13 @@ private:
     const bool hit = above != by_end_.end() && above->begin < begin + n * sizeof(T);
     return hit ? &store_->parameters[above->parameter] : nullptr;
   }
-  void take_step(std::size_t gradient_count);
+  step_report take_step(std::size_t gradient_count, const step_inputs& inputs);
+  void absorb();
 
   /// What a path's transforms make of the next step; replaces the scalars and adds the step's weight to its sum.
   template <std::size_t Path>
-  auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum) const;
+  auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum,
+               const step_inputs& inputs) const;
 
   void check_averages(std::string_view where, std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
@@ -160,6 +175,7 @@ private:
   typename plan::leaves_type leaves_;
   options options_;
   long steps_ = 0;
+  long calls_ = 0;  ///< of `step`, where a gate swallows some
   std::array<double, plan::path_count> weight_sums_{};
   typename plan::scalars_type scalars_{};  ///< one array a path
   std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();

@@ -17,7 +17,7 @@ constexpr std::string_view to_text(adopt_start s) { return s == adopt_start::pub
 
 /// update m ← β₁·m + (1-β₁)·clip(u / max(√v, ε), ±(t-1)^¼),  then v ← β₂·v + (1-β₂)·u²
 ///
-/// The first step only begins v, as u², and moves nothing.
+/// The first step only begins v, as u², and moves nothing: there is no decay either.
 ///
 /// | field   | default   | source                                                               |
 /// |---------|-----------|----------------------------------------------------------------------|
@@ -55,6 +55,11 @@ struct scale_by_adopt {
       first = lerp(held, first, keep1);
       return next(T(moves) * first, first, lerp(e.update * e.update, second, keep2));
     };
+  }
+
+  constexpr context pass_on(context c) const {
+    if (c.step == 1) c.weight_decay = 0;
+    return c;
   }
 };
 
