@@ -15,20 +15,36 @@
 #include <vector>
 
 #include <thalweg/core/evaluation.hpp>
-#include <thalweg/core/gradients.hpp>
 #include <thalweg/core/options.hpp>
+#include <thalweg/core/step.hpp>
 #include <thalweg/core/tensor.hpp>
+#include <thalweg/recipes/adafactor.hpp>
 #include <thalweg/recipes/adagrad.hpp>
 #include <thalweg/recipes/adam.hpp>
+#include <thalweg/recipes/adamuon.hpp>
 #include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/adan.hpp>
+#include <thalweg/recipes/ademamix.hpp>
+#include <thalweg/recipes/adopt.hpp>
+#include <thalweg/recipes/amsgrad.hpp>
 #include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/cautious_adamw.hpp>
+#include <thalweg/recipes/lamb.hpp>
+#include <thalweg/recipes/laprop.hpp>
+#include <thalweg/recipes/lars.hpp>
 #include <thalweg/recipes/lion.hpp>
+#include <thalweg/recipes/mars_adamw.hpp>
 #include <thalweg/recipes/muon.hpp>
+#include <thalweg/recipes/nadam.hpp>
+#include <thalweg/recipes/normuon.hpp>
+#include <thalweg/recipes/radam.hpp>
 #include <thalweg/recipes/rmsprop.hpp>
 #include <thalweg/recipes/sf_adamw.hpp>
 #include <thalweg/recipes/sf_muon.hpp>
+#include <thalweg/recipes/sf_radam.hpp>
 #include <thalweg/recipes/sf_sgd.hpp>
 #include <thalweg/recipes/sgd.hpp>
+#include <thalweg/recipes/signum.hpp>
 
 namespace thalweg::compiled {
 
@@ -37,9 +53,14 @@ namespace thalweg::compiled {
 ///     compiled::recipe chosen = recipes::adamw();
 ///     if (name == "amuse") chosen = recipes::amuse({.rho = 0.5});
 using recipe = std::variant<
-    decltype(recipes::adagrad()), decltype(recipes::adam()), decltype(recipes::adamw()), decltype(recipes::amuse()),
-    decltype(recipes::lion()), decltype(recipes::muon()), decltype(recipes::rmsprop()), decltype(recipes::sf_adamw()),
-    decltype(recipes::sf_muon()), decltype(recipes::sf_sgd()), decltype(recipes::sgd())>;
+    decltype(recipes::adafactor()), decltype(recipes::adagrad()), decltype(recipes::adam()),
+    decltype(recipes::adamuon()), decltype(recipes::adamw()), decltype(recipes::adan()), decltype(recipes::ademamix()),
+    decltype(recipes::adopt()), decltype(recipes::amsgrad()), decltype(recipes::amuse()),
+    decltype(recipes::cautious_adamw()), decltype(recipes::lamb()), decltype(recipes::laprop()),
+    decltype(recipes::lars()), decltype(recipes::lion()), decltype(recipes::mars_adamw()), decltype(recipes::muon()),
+    decltype(recipes::nadam()), decltype(recipes::normuon()), decltype(recipes::radam()), decltype(recipes::rmsprop()),
+    decltype(recipes::sf_adamw()), decltype(recipes::sf_muon()), decltype(recipes::sf_radam()),
+    decltype(recipes::sf_sgd()), decltype(recipes::sgd()), decltype(recipes::signum())>;
 
 /// The instruction sets for which the library holds the recipes and which this machine has, the best first.
 std::span<const std::string_view> instruction_sets();
@@ -54,7 +75,7 @@ template <class T>
 class engine {
 public:
   virtual ~engine() = default;
-  virtual void step(std::span<const std::span<const T>> gradients) = 0;
+  virtual step_report step(std::span<const std::span<const T>> gradients, const step_inputs& inputs) = 0;
   virtual evaluation_guard<T> evaluation_point() = 0;
   virtual void averaged(std::size_t i, std::span<T> out) const = 0;
   virtual long steps() const = 0;
@@ -93,13 +114,15 @@ public:
 
   /// As `thalweg::optimizer::step`.
   template <std::ranges::input_range Gradients>
-  void step(const Gradients& gradients) {
+  step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     thalweg::detail::check_read_in_place<Gradients>();
     gradients_.clear();
     for (const auto& g : gradients) gradients_.emplace_back(g);
-    engine_->step(gradients_);
+    return engine_->step(gradients_, inputs);
   }
-  void step(std::initializer_list<std::span<const T>> gradients) { engine_->step({gradients.begin(), gradients.size()}); }
+  step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
+    return engine_->step({gradients.begin(), gradients.size()}, inputs);
+  }
 
   [[nodiscard]] evaluation_guard<T> evaluation_point() { return engine_->evaluation_point(); }
   void averaged(std::size_t i, std::span<T> out) const { engine_->averaged(i, out); }

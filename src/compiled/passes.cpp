@@ -37,7 +37,8 @@ struct passes_of_path {
   static constexpr auto of_stage() {
     using p = stage_pass<Path, true, Stage>;
     if constexpr (p::exists) {
-      using kernels = decltype(p::kernels(std::declval<const leaves&>(), std::declval<const prepared&>(), nullptr));
+      using kernels = decltype(p::kernels(std::declval<const leaves&>(), std::declval<const prepared&>(),
+                                        std::declval<const typename Plan::sums_type&>()));
       return std::tuple{with_kernels<Arch, p::moves, T>(std::type_identity<kernels>())};
     } else {
       return std::tuple{};

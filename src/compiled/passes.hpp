@@ -30,4 +30,7 @@ struct dispatched_passes {
   }
 };
 
+/// Of `instruction_sets()[set]`.
+dispatched_passes passes_for(std::size_t set);
+
 }  // namespace thalweg::compiled

@@ -22,9 +22,9 @@
 
 namespace training {
 
-/// How a chain treats one parameter.
+/// How a chain treats one parameter. `tensorwise`: an element's way depends on its parameter's others.
 struct way {
-  std::size_t arrays = 0;  ///< of state
+  std::size_t state = 0;  ///< numbers of it
   bool averaged = false, tensorwise = false, modelwise = false;
 };
 
@@ -42,8 +42,13 @@ void follow(const thalweg::chained<Links...>&, const thalweg::parameter_info&, w
 template <class... Branches>
 void follow(const thalweg::routed<Branches...>&, const thalweg::parameter_info&, way&);
 template <class Leaf>
-void follow(const Leaf&, const thalweg::parameter_info&, way& w) {
-  w.arrays += thalweg::states_of<Leaf>::arrays;
+void follow(const Leaf&, const thalweg::parameter_info& p, way& w) {
+  [&]<class... Slots>(thalweg::state<Slots...>) {
+    const auto add = [&]<class Slot>(Slot) {
+      if constexpr (Slot::kind == thalweg::slot_kind::array) w.state += thalweg::element_count(Slot::shape(p));
+    };
+    (add(Slots()), ...);
+  }(thalweg::states_of<Leaf>());
   w.averaged = w.averaged || thalweg::averaging<Leaf>;
   w.modelwise = w.modelwise || thalweg::modelwise<Leaf>;
   w.tensorwise = w.tensorwise ||

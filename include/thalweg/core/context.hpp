@@ -18,6 +18,8 @@ struct context {
   long warmup_steps = 0;         ///< T₀
   std::optional<double> beta{};  ///< Schedule-Free's interpolation, where something upstream sets it
 
+  std::optional<double> loss{};  ///< where the step was given it
+
   double average_weight = 1;     ///< c_t, from the lr in which the route ends, schedules downstream included
 };
 

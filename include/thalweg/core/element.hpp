@@ -1,6 +1,7 @@
 // What goes into a kernel and what comes out of it.
 #pragma once
 
+#include <array>
 #include <tuple>
 
 namespace thalweg {
@@ -37,6 +38,12 @@ constexpr next_t<Value, States...> next(Value value, States... states) {
 template <class Value, class... States>
 constexpr write_t<Value, States...> write(Value parameter, States... states) {
   return {parameter, {states...}};
+}
+
+/// The result of a reduction's kernel that wants more than one sum; `at` then takes as many.
+template <class Value, class... Values>
+constexpr std::array<Value, 1 + sizeof...(Values)> sums(Value value, Values... values) {
+  return {value, Value(values)...};
 }
 
 }  // namespace thalweg

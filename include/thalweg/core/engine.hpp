@@ -9,7 +9,7 @@ namespace detail {
 
 struct nothing {};
 
-/// A barrier's position, prepared: the context there, and how a model-wise transform reduces.
+/// A barrier's position, prepared: the context there, and how a transform that reduces does.
 template <class Reduce = nothing>
 struct barrier_at {
   context seen;
@@ -50,9 +50,10 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
     auto kernel = call_at<Plan::scalars[Position]>(t, c, own);
     if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
     return bound_kernel<Plan::arrays[Position], decltype(kernel)>{kernel};
-  } else if constexpr (modelwise<transform>) {
+  } else if constexpr (reducing<transform>) {
     return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
   } else {
+    if constexpr (requires { t.check(c); }) t.check(c);
     return barrier_at<>{c, {}};
   }
 }
@@ -79,6 +80,15 @@ auto prepare(const Leaves& leaves, context c, double* scalars) {
   }(std::make_index_sequence<Plan::positions>());
 }
 
+/// What the transform at a position sums up over the elements [begin, end) of a parameter.
+template <class Plan, std::size_t Position, class T, class Prepared, class Parameter>
+auto reduce_at(const Prepared& prepared, const Parameter& p, const T* gradient, const T* update, std::size_t begin,
+               std::size_t end) {
+  const T* const reduced = Plan::changed_before(Position) ? update : gradient;
+  return run_reduction<sums_of<typename Plan::template transform_at<Position>>>(
+      end - begin, reduced + begin, gradient + begin, p.data + begin, std::get<Position>(prepared).reduce);
+}
+
 /// A stage's pass over memory.
 template <class Plan, bool Fused, std::size_t Stage>
 struct stage_pass {
@@ -90,14 +100,15 @@ struct stage_pass {
   static constexpr bool exists = Plan::has_kernels(place) || (moves.from_gradient && barrier == kind::tensorwise);
 
   /// Its kernels, in the order of the path.
-  template <class Leaves, class Prepared>
-  static auto kernels(const Leaves& leaves, const Prepared& prepared, const double* measured) {
+  template <class Leaves, class Prepared, class Measured>
+  static auto kernels(const Leaves& leaves, const Prepared& prepared, const Measured& measured) {
     const auto kernel_at = [&]<std::size_t Position>() {
       if constexpr (Plan::kinds[Position] == kind::elementwise) {
         return std::tuple{std::get<Position>(prepared)};
-      } else if constexpr (Plan::kinds[Position] == kind::modelwise) {
-        const auto kernel = std::get<Plan::leaf[Position]>(leaves).at(std::get<Position>(prepared).seen,
-                                                                      measured[Plan::leaf[Position]]);
+      } else if constexpr (reduces(Plan::kinds[Position])) {
+        constexpr std::size_t sums = sums_of<typename Plan::template transform_at<Position>>;
+        const auto kernel = at_sums(std::make_index_sequence<sums>(), std::get<Plan::leaf[Position]>(leaves),
+                                    std::get<Position>(prepared).seen, std::get<Plan::leaf[Position]>(measured));
         return std::tuple{bound_kernel<Plan::arrays[Position], std::remove_const_t<decltype(kernel)>>{kernel}};
       } else {
         return std::tuple{};
@@ -109,9 +120,10 @@ struct stage_pass {
   }
 };
 
-/// The elements [begin, end) of a parameter on their way through a stage, and over the tensor-wise barrier that ends it.
-template <class Plan, std::size_t Stage, class Passes, class T, class Leaves, class Prepared>
-void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepared, const double* measured,
+/// The elements [begin, end) of a parameter on their way through a stage, and over the parameter's own barrier that
+/// ends it. `measured`: the sums at each leaf.
+template <class Plan, std::size_t Stage, class Passes, class T, class Leaves, class Prepared, class Measured>
+void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepared, Measured& measured,
                const bound_parameter<T>& p, const T* gradient, T* update, std::span<T> scratch, std::size_t begin,
                std::size_t end) {
   using pass = stage_pass<Plan, Passes::fused, Stage>;
@@ -125,9 +137,17 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
     using transform = typename Plan::template transform_at<s.end>;
     static_assert(tensorwise_of<transform, T>,
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
-    const auto view = [&](T* data) { return tensor<T>{data, p.info.shape, p.info.order, p.info.name}; };
-    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen,
-               view(update), scratch, [&](std::size_t j) { return view(p.states[Plan::sum(Plan::arrays, s.end) + j]); });
+    const auto view = [&](auto* data) {
+      return tensor<std::remove_pointer_t<decltype(data)>>{data, p.info.shape, p.info.order, p.info.name};
+    };
+    const whole<T> given{view(update), view(gradient), view(static_cast<const T*>(p.data))};
+    call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen, given,
+               scratch, [&](std::size_t j) {
+                 const std::size_t state = Plan::sum(Plan::arrays, s.end) + j;
+                 return tensor<T>{p.states[state], p.state_shapes[state], p.info.order, p.info.name};
+               });
+  } else if constexpr (!pass::ends && pass::barrier == kind::parameterwise) {
+    std::get<Plan::leaf[s.end]>(measured) = reduce_at<Plan, s.end>(prepared, p, gradient, update, begin, end);
   }
 }
 
@@ -135,7 +155,12 @@ template <class Leaf, class T>
 constexpr bool may_throw() {
   if constexpr (contextual<Leaf> || elementwise<Leaf> || !tensorwise_of<Leaf, T>) return false;
   else return !noexcept(call_apply(array_indices<Leaf>(), std::declval<const Leaf&>(), std::declval<const context&>(),
-                                   std::declval<tensor<T>>(), std::span<T>(), some_state<T>()));
+                                   std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
+}
+
+template <std::size_t N>
+void add_to(std::array<double, N>& total, const std::array<double, N>& part) {
+  for (std::size_t k = 0; k < N; ++k) total[k] += part[k];
 }
 
 template <class Leaf>
@@ -167,7 +192,7 @@ optimizer<Chain, T, Passes>::optimizer(const options& o, const Chain& chain, std
     if (members_[p].empty()) return;
     auto scalars = std::get<p>(scalars_);
     double weight_sum = 0;
-    prepare<p>(scalars, weight_sum);
+    prepare<p>(scalars, weight_sum, {.loss = 1});
   });
   allocate_states();
   share_out();
@@ -194,7 +219,7 @@ void optimizer<Chain, T, Passes>::bind(const Chain& chain, std::vector<parameter
         if constexpr (requires { t.check(p.info); }) t.check(p.info);
       });
       path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
-        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name);
+        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name, Slot::shape(p.info));
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });
@@ -208,16 +233,19 @@ void optimizer<Chain, T, Passes>::bind(const Chain& chain, std::vector<parameter
 template <class Chain, class T, class Passes>
 void optimizer<Chain, T, Passes>::allocate_states() {
   auto& store = *store_;
-  for (const auto& p : store.parameters) store.state_elements += detail::padded<T>(p.size) * p.state_names.size();
+  for (const auto& p : store.parameters)
+    for (const auto& shape : p.state_shapes) store.state_elements += detail::padded<T>(element_count(shape));
   store.states = detail::allocate<T>(store.state_elements);
   T* free = store.states.get();
   for (auto& p : store.parameters)
     plan::on_path(p.path, [&](auto index) {
       plan::template path_at<index>::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
         if constexpr (Slot::kind == slot_kind::array) {
-          for (std::size_t i = 0; i < p.size; ++i) free[i] = Slot::initial(transform, p.data[i]);
+          const std::size_t size = element_count(p.state_shapes[p.states.size()]);
+          for (std::size_t i = 0; i < size; ++i)
+            free[i] = Slot::initial(transform, Slot::of_its_shape ? p.data[i] : T(0));
           p.states.push_back(free);
-          free += detail::padded<T>(p.size);
+          free += detail::padded<T>(size);
         }
       });
     });
@@ -284,14 +312,15 @@ void optimizer<Chain, T, Passes>::share_out() {
 template <class Chain, class T, class Passes>
 template <std::size_t Path>
 auto optimizer<Chain, T, Passes>::prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars,
-                                         double& weight_sum) const {
+                                         double& weight_sum, const step_inputs& inputs) const {
   using path = typename plan::template path_at<Path>;
   const long step = steps_ + 1;
   const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
   context c{.step = step,
             .lr = options_.lr * warm,
             .weight_decay = options_.weight_decay,
-            .warmup_steps = options_.warmup_steps};
+            .warmup_steps = options_.warmup_steps,
+            .loss = inputs.loss};
   const double weight =
       weight_of_step(step, detail::last_lr<path>(leaves_, c, scalars), options_.weight_lr_power, options_.r);
   weight_sum += weight;
@@ -300,7 +329,7 @@ auto optimizer<Chain, T, Passes>::prepare(std::tuple_element_t<Path, typename pl
 }
 
 template <class Chain, class T, class Passes>
-void optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count) {
+step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, const step_inputs& inputs) {
   auto& store = *store_;
   if (store.at_evaluation_point)
     throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
@@ -308,24 +337,32 @@ void optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count) {
     throw error("step", "Expected ", store.parameters.size(), " gradients, one a parameter. Received ", gradient_count,
                 ".");
 
+  plan::for_each_path([&](auto index) {
+    if (members_[index].empty() || inputs.loss) return;
+    plan::template path_at<index>::for_each_transform(leaves_, [&]<class Leaf>(const Leaf& leaf) {
+      if constexpr (requires { requires std::is_same_v<typename Leaf::reads, loss_of_step>; })
+        throw error(name_of(leaf), "Expected the step's loss: step(gradients, {.loss = ...}). Received none.");
+    });
+  });
+
   auto scalars = scalars_;
   auto weight_sums = weight_sums_;
   const auto prepared = [&]<std::size_t... P>(std::index_sequence<P...>) {
     const auto prepare_path = [&]<std::size_t Path>() {  // one that no parameter takes has no say
-      std::optional<decltype(prepare<Path>(std::get<Path>(scalars), weight_sums[Path]))> kernels;
-      if (!members_[Path].empty()) kernels.emplace(prepare<Path>(std::get<Path>(scalars), weight_sums[Path]));
+      std::optional<decltype(prepare<Path>(std::get<Path>(scalars), weight_sums[Path], inputs))> kernels;
+      if (!members_[Path].empty()) kernels.emplace(prepare<Path>(std::get<Path>(scalars), weight_sums[Path], inputs));
       return kernels;
     };
     return std::make_tuple(prepare_path.template operator()<P>()...);
   }(std::make_index_sequence<plan::path_count>());
 
-  std::array<double, plan::leaf_count + 1> measured{};
+  measures measured{};
   const auto run_phase = [&](auto phase) {
     const auto& tasks = tasks_[phase];
     const auto run_task = [&](std::size_t number, std::size_t worker_number) {
       const detail::task& t = tasks[number];
       const worker& w = workers_[worker_number];
-      double sum = 0;
+      measures seen = measured;
       plan::on_path(t.path, [&](auto index) {
         using path = typename plan::template path_at<index>;
         constexpr auto part = plan::template part_of<index, phase>;
@@ -336,28 +373,58 @@ void optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count) {
             const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
             T* const update = waiting_[i] ? waiting_[i] : w.update;
             [&]<std::size_t... S>(std::index_sequence<S...>) {
-              (detail::run_stage<path, part.first + S>(passes_, leaves_, *std::get<index>(prepared), measured.data(), p,
+              (detail::run_stage<path, part.first + S>(passes_, leaves_, *std::get<index>(prepared), seen, p,
                                                        gradients_[i], update, w.scratch, begin, end), ...);
             }(std::make_index_sequence<part.last - part.first>());
-            if constexpr (part.reduction < path::positions) {
-              const auto& kernel = std::get<part.reduction>(*std::get<index>(prepared)).reduce;
-              const T* const reduced = path::changed_before(part.reduction) ? update : gradients_[i];
-              sum += detail::run_reduction(end - begin, reduced + begin, gradients_[i] + begin, p.data + begin, kernel);
-            }
+            if constexpr (part.reduction < path::positions)
+              detail::add_to(std::get<path::leaf[part.reduction]>(seen),
+                             detail::reduce_at<path, part.reduction>(*std::get<index>(prepared), p, gradients_[i],
+                                                                     update, begin, end));
           }
       });
-      partial_sums_[number] = sum;
+      partial_sums_[number] = seen;
     };
     detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
-    for (std::size_t i = 0; i < tasks.size(); ++i) measured[plan::phases[phase]] += partial_sums_[i];
+    for (std::size_t i = 0; i < tasks.size(); ++i)
+      detail::add_to(std::get<plan::phases[phase]>(measured), std::get<plan::phases[phase]>(partial_sums_[i]));
+  };
+  constexpr bool may_stop = plan::stopping_leaf < plan::leaf_count;
+  if constexpr (may_stop) {  // nothing is written before
+    static_assert(plan::phases[0] == plan::stopping_leaf);
+    run_phase(std::integral_constant<std::size_t, 0>());
+    const auto& leaf = std::get<plan::stopping_leaf>(leaves_);
+    if (!leaf.proceeds(std::get<plan::stopping_leaf>(measured)[0])) {
+      step_report report{.taken = false};
+      for (std::size_t i = 0; i < store.parameters.size() && report.parameter.empty(); ++i)
+        plan::on_path(store.parameters[i].path, [&](auto index) {
+          using path = typename plan::template path_at<index>;
+          const auto& p = store.parameters[i];
+          const auto sums = detail::reduce_at<path, path::position_of(plan::stopping_leaf)>(
+              *std::get<index>(prepared), p, gradients_[i], gradients_[i], 0, p.size);
+          if (!leaf.proceeds(sums[0])) report.parameter = p.info.name;
+        });
+      return report;
+    }
+  }
+  if constexpr (plan::gate_leaf < plan::leaf_count) {
+    if (!std::get<plan::gate_leaf>(leaves_).opens(calls_ + 1)) {
+      absorb();
+      ++calls_;
+      return {.taken = false};
+    }
+  }
+  const auto run_phases = [&] {
+    plan::for_each_phase([&](auto phase) {
+      if constexpr (!may_stop || phase > 0) run_phase(phase);
+    });
   };
   if (rollback_.empty()) {
-    plan::for_each_phase(run_phase);
+    run_phases();
   } else {  // a function of the user's may throw in mid-step
     T* copy = std::copy_n(store.states.get(), store.state_elements, rollback_.data());
     for (const auto& p : store.parameters) copy = std::copy_n(p.data, p.size, copy);
     try {
-      plan::for_each_phase(run_phase);
+      run_phases();
     } catch (...) {
       const T* saved = rollback_.data();
       std::copy_n(saved, store.state_elements, store.states.get());
@@ -370,6 +437,34 @@ void optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count) {
   scalars_ = scalars;
   weight_sums_ = weight_sums;
   ++steps_;
+  ++calls_;
+  return {};
+}
+
+// A step that the gate swallows: its own states take the gradients in, and nothing else happens.
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::absorb() {
+  if constexpr (plan::gate_leaf < plan::leaf_count) {
+    const auto& tasks = tasks_.back();
+    const auto run_task = [&](std::size_t task_number, std::size_t) {
+      const detail::task& t = tasks[task_number];
+      plan::on_path(t.path, [&](auto index) {
+        using path = typename plan::template path_at<index>;
+        constexpr std::size_t position = path::position_of(plan::gate_leaf);
+        const auto kernel = std::get<plan::gate_leaf>(leaves_).absorb();
+        const detail::bound_kernel<path::arrays[position], std::remove_const_t<decltype(kernel)>> bound{kernel};
+        constexpr detail::traffic traffic{.from_gradient = true, .writes_update = false, .writes_parameter = false};
+        for (std::size_t member = t.first; member < t.last; ++member) {
+          const std::size_t i = members_[index][member];
+          const auto& p = store_->parameters[i];
+          const detail::arrays<T> a{gradients_[i], nullptr, p.data, p.states.data() + path::sum(path::arrays, position),
+                                    t.begin};
+          passes_.template run<traffic>((t.end ? t.end : p.size) - t.begin, a, bound);
+        }
+      });
+    };
+    detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
+  }
 }
 
 // ---- evaluating -----------------------------------------------------------------------------------
@@ -456,8 +551,10 @@ std::string optimizer<Chain, T, Passes>::describe() const {
     if (!members_[index].empty()) d.paths.push_back(std::move(entry));
   });
   for (const auto& p : store_->parameters) {
+    std::size_t state_elements = 0;
+    for (const auto& shape : p.state_shapes) state_elements += element_count(shape);
     d.rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), names[p.path],
-                      p.state_names, p.size * p.states.size() * sizeof(T)});
+                      p.state_names, state_elements * sizeof(T)});
     d.parameter_bytes += p.size * sizeof(T);
     d.state_bytes += d.rows.back().bytes;
   }

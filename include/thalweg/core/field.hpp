@@ -61,7 +61,7 @@ constexpr void check_in_range(std::string_view where, std::string_view name, dou
 }
 
 template <has_fields Transform>
-void check_fields(std::string_view where, const Transform& transform) {
+constexpr void check_fields(std::string_view where, const Transform& transform) {
   const auto check = [&](const auto& f) {
     using value_type = std::remove_cvref_t<decltype(transform.*f.place)>;
     if constexpr (std::is_arithmetic_v<value_type>) {

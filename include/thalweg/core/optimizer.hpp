@@ -22,7 +22,7 @@
 #include <thalweg/core/binding.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
-#include <thalweg/core/gradients.hpp>
+#include <thalweg/core/step.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/pass.hpp>
 #include <thalweg/core/plan.hpp>
@@ -53,17 +53,19 @@ public:
   /// before anything is written; where a tensor-wise function of the user's throws, parameters and state are put back.
   ///
   /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
+  ///
+  ///     const auto report = opt.step(gradients, {.loss = loss});
   template <std::ranges::input_range Gradients>
-  void step(const Gradients& gradients) {
+  step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     detail::check_read_in_place<Gradients>();
     std::size_t i = 0;
     for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
-    take_step(i);
+    return take_step(i, inputs);
   }
-  void step(std::initializer_list<std::span<const T>> gradients) {
+  step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
     std::size_t i = 0;
     for (const auto& g : gradients) take_gradient(i++, g);
-    take_step(i);
+    return take_step(i, inputs);
   }
 
   /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
@@ -130,11 +132,13 @@ private:
     const bool hit = above != by_end_.end() && above->begin < begin + n * sizeof(T);
     return hit ? &store_->parameters[above->parameter] : nullptr;
   }
-  void take_step(std::size_t gradient_count);
+  step_report take_step(std::size_t gradient_count, const step_inputs& inputs);
+  void absorb();
 
   /// What a path's transforms make of the next step; replaces the scalars and adds the step's weight to its sum.
   template <std::size_t Path>
-  auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum) const;
+  auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum,
+               const step_inputs& inputs) const;
 
   void check_averages(std::string_view where, std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
@@ -143,6 +147,7 @@ private:
   typename plan::leaves_type leaves_;
   options options_;
   long steps_ = 0;
+  long calls_ = 0;  ///< of `step`, where a gate swallows some
   std::array<double, plan::path_count> weight_sums_{};
   typename plan::scalars_type scalars_{};  ///< one array a path
   std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();
@@ -157,7 +162,8 @@ private:
 
   // The work of a step: the tasks up to each model-wise barrier, and to the end.
   std::array<std::vector<detail::task>, plan::phases.size()> tasks_;
-  std::vector<double> partial_sums_;  ///< one a task
+  using measures = typename plan::sums_type;
+  std::vector<measures> partial_sums_;  ///< one a task
   struct worker {
     T* update;             ///< where an update crosses its barriers
     std::span<T> scratch;  ///< of tensor-wise transforms

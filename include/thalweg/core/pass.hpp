@@ -126,22 +126,25 @@ struct fused_passes {
   }
 };
 
-/// Σ kernel(element) in double, in an order that depends on n alone.
-template <class T, class Kernel>
-double run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, Kernel kernel) {
+/// Σ kernel(element) in double, in an order that depends on n alone. N sums at once.
+template <std::size_t N, class T, class Kernel>
+std::array<double, N> run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
+                                    Kernel kernel) {
   constexpr std::size_t lanes = 8;
   using real = number<double>;
-  real sums[lanes] = {};
+  std::array<real, N> sums[lanes] = {};
   const auto add = [&](std::size_t i, std::size_t lane) {
-    sums[lane] += kernel(element<real>{update[i], gradient[i], parameter[i]});
+    const std::array<real, N> terms{kernel(element<real>{update[i], gradient[i], parameter[i]})};
+    for (std::size_t k = 0; k < N; ++k) sums[lane][k] += terms[k];
   };
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes)
     for (std::size_t lane = 0; lane < lanes; ++lane) add(i + lane, lane);
   for (; i < n; ++i) add(i, i % lanes);
-  double sum = 0;
-  for (const auto& s : sums) sum += s.value();
-  return sum;
+  std::array<double, N> total{};
+  for (const auto& s : sums)
+    for (std::size_t k = 0; k < N; ++k) total[k] += s[k].value();
+  return total;
 }
 
 }  // namespace thalweg::detail

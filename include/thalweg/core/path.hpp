@@ -108,11 +108,12 @@ std::size_t select(const chained<Links...>& c, const parameter_info& p) {
   return index;
 }
 
-enum class kind { contextual, elementwise, tensorwise, modelwise };
+enum class kind { contextual, elementwise, tensorwise, parameterwise, modelwise };
 
 template <class Transform>
 constexpr kind kind_of() {
   if constexpr (modelwise<Transform>) return kind::modelwise;
+  else if constexpr (parameterwise<Transform>) return kind::parameterwise;
   else if constexpr (contextual<Transform>) return kind::contextual;
   else if constexpr (elementwise<Transform>) return kind::elementwise;
   else return kind::tensorwise;
@@ -123,8 +124,10 @@ struct stage {
   std::size_t begin = 0, end = 0;
 };
 
-/// A path's stages. A model-wise transform ends the stage before it (where it reduces) and begins the next (where its
-/// kernel is fused with what follows).
+constexpr bool reduces(kind k) { return k == kind::parameterwise || k == kind::modelwise; }
+
+/// A path's stages. A transform that reduces ends the stage before it and begins the next, where its kernel is fused
+/// with what follows.
 template <std::size_t Positions>
 struct stages {
   std::array<stage, 2 * Positions + 1> list{};
@@ -139,14 +142,14 @@ constexpr auto cut() {
   std::size_t begin = 0;
   bool kernels = false;  // in [begin, i)
   for (std::size_t i = 0; i < n; ++i) {
-    const bool barrier = kinds[i] == kind::tensorwise || kinds[i] == kind::modelwise;
+    const bool barrier = kinds[i] == kind::tensorwise || reduces(kinds[i]);
     const bool kernel = kinds[i] == kind::elementwise;
     if (barrier || (!Fused && kernel && kernels)) {
       cuts.list[cuts.count++] = {begin, i};
       begin = kinds[i] == kind::tensorwise ? i + 1 : i;
       kernels = false;
     }
-    kernels |= kernel || kinds[i] == kind::modelwise;
+    kernels |= kernel || reduces(kinds[i]);
   }
   cuts.list[cuts.count++] = {begin, n};
   return cuts;

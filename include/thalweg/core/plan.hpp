@@ -6,12 +6,24 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/path.hpp>
 
 namespace thalweg::detail {
+
+template <class Leaf>
+constexpr std::size_t sum_count_of() {
+  if constexpr (reducing<Leaf>) return sums_of<Leaf>;
+  else return 0;
+}
+template <class... Leaves>
+auto sums_for_leaves(std::tuple<Leaves...>*) -> std::tuple<std::array<double, sum_count_of<Leaves>()>...>;
+/// What the leaves that reduce have measured.
+template <class Leaves>
+using sums_for = decltype(sums_for_leaves(static_cast<Leaves*>(nullptr)));
 
 template <class Leaves, class Path>
 struct path_plan;
@@ -87,6 +99,9 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
     });
   }
 
+  /// Whether nothing before the leaf changes the gradient, and it is on this path.
+  static constexpr bool opens_with(std::size_t l) { return contains(l) && !changed_before(position_of(l)); }
+
   static constexpr bool only_the_last_writes() {
     for (std::size_t i = 0; i + 1 < positions; ++i)
       if (writes[i]) return false;
@@ -134,6 +149,8 @@ struct plan {
   static auto scalars_of(std::tuple<Paths...>*) -> std::tuple<std::array<double, Paths::scalar_count>...>;
   using scalars_type = decltype(scalars_of(static_cast<paths*>(nullptr)));
 
+  using sums_type = sums_for<leaves_type>;
+
   template <class F>
   static constexpr void for_each_path(F f) {
     [&]<std::size_t... P>(std::index_sequence<P...>) {
@@ -169,6 +186,38 @@ struct plan {
     [&]<std::size_t... P>(std::index_sequence<P...>) {
       (f(std::integral_constant<std::size_t, P>()), ...);
     }(std::make_index_sequence<phases.size()>());
+  }
+
+  /// The leaf that may stop a step and the one that may swallow it; `leaf_count` where there is none.
+  static constexpr std::size_t first_of(const std::array<bool, leaf_count + 1>& is) {
+    std::size_t leaf = 0;
+    while (!is[leaf]) ++leaf;
+    return leaf;
+  }
+  template <std::size_t... L>
+  static constexpr std::size_t first_stopping(std::index_sequence<L...>) {
+    return first_of({stopping<leaf_type<L>>..., true});
+  }
+  template <std::size_t... L>
+  static constexpr std::size_t first_gate(std::index_sequence<L...>) {
+    return first_of({gate<leaf_type<L>>..., true});
+  }
+  static constexpr std::size_t stopping_leaf = first_stopping(std::make_index_sequence<leaf_count>());
+  static constexpr std::size_t gate_leaf = first_gate(std::make_index_sequence<leaf_count>());
+
+  template <class... Paths>
+  static constexpr bool is_head(std::size_t leaf, std::tuple<Paths...>*) {
+    return leaf == leaf_count || (Paths::opens_with(leaf) && ...);
+  }
+  template <class... Paths>
+  static constexpr bool gate_is_head(std::tuple<Paths...>*) {  // but for `stopping`, which changes nothing
+    const auto opens = []<class Path>(std::type_identity<Path>) {
+      if (!Path::contains(gate_leaf)) return false;
+      for (std::size_t i = 0; i < Path::position_of(gate_leaf); ++i)
+        if (Path::kinds[i] != kind::contextual && Path::leaf[i] != stopping_leaf) return false;
+      return true;
+    };
+    return gate_leaf == leaf_count || (opens(std::type_identity<Paths>()) && ...);
   }
 
   /// A path's part in a phase: its stages [first, last), and how the path stands at the phase's end.
@@ -213,6 +262,11 @@ struct plan {
     return (Paths::only_the_last_writes() && ...);
   }
 
+  static_assert(is_head(stopping_leaf, static_cast<paths*>(nullptr)),
+                "thalweg: a transform that may stop the step (when_finite) must be the first of the whole chain");
+  static_assert(gate_is_head(static_cast<paths*>(nullptr)),
+                "thalweg: a transform that swallows steps (accumulate) must be the first of the whole chain, or stand "
+                "behind when_finite");
   static_assert(terminals_are_last(static_cast<paths*>(nullptr)),
                 "thalweg: something stands after a transform that has written the parameters; the terminal transform "
                 "(apply_update, update_by_schedule_free, …) must be the last of its chain");

@@ -9,6 +9,9 @@
 #include <string_view>
 #include <tuple>
 #include <utility>
+#include <vector>
+
+#include <thalweg/core/tensor.hpp>
 
 namespace thalweg {
 
@@ -22,31 +25,72 @@ struct fixed_string {
 
 enum class slot_kind { array, scalar };
 
+namespace detail {
+/// An array of the parameter's own shape.
+struct parameter_shaped {
+  static constexpr slot_kind kind = slot_kind::array;
+  static constexpr bool of_its_shape = true;
+  static std::vector<std::size_t> shape(const parameter_info& p) { return p.shape; }
+};
+/// An array of another shape, from zero; for tensor-wise transforms.
+struct otherwise_shaped {
+  static constexpr slot_kind kind = slot_kind::array;
+  static constexpr bool of_its_shape = false;
+  template <class Transform, class T>
+  static constexpr T initial(const Transform&, T) { return T(0); }
+};
+}  // namespace detail
+
 /// An array of the parameter's shape that starts at zero.
 template <fixed_string Name>
-struct zeros {
+struct zeros : detail::parameter_shaped {
   static constexpr std::string_view name = Name.view();
-  static constexpr slot_kind kind = slot_kind::array;
   template <class Transform, class T>
   static constexpr T initial(const Transform&, T) { return T(0); }
 };
 
 /// An array that starts as a copy of the parameter.
 template <fixed_string Name>
-struct copy_of_param {
+struct copy_of_param : detail::parameter_shaped {
   static constexpr std::string_view name = Name.view();
-  static constexpr slot_kind kind = slot_kind::array;
   template <class Transform, class T>
   static constexpr T initial(const Transform&, T parameter) { return parameter; }
 };
 
 /// An array that starts at the value of one of the transform's fields: `filled<"sum", &adagrad::initial>`.
 template <fixed_string Name, auto Field>
-struct filled {
+struct filled : detail::parameter_shaped {
   static constexpr std::string_view name = Name.view();
-  static constexpr slot_kind kind = slot_kind::array;
   template <class Transform, class T>
   static constexpr T initial(const Transform& transform, T) { return static_cast<T>(transform.*Field); }
+};
+
+/// One number a row of the parameter, which is viewed as a (first, rest) matrix; a vector has one row an element.
+template <fixed_string Name>
+struct rows : detail::otherwise_shaped {
+  static constexpr std::string_view name = Name.view();
+  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.rows()}; }
+};
+
+/// One number a column.
+template <fixed_string Name>
+struct columns : detail::otherwise_shaped {
+  static constexpr std::string_view name = Name.view();
+  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.cols()}; }
+};
+
+/// A square matrix of the rows' number.
+template <fixed_string Name>
+struct rows_by_rows : detail::otherwise_shaped {
+  static constexpr std::string_view name = Name.view();
+  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.rows(), p.rows()}; }
+};
+
+/// A square matrix of the columns' number.
+template <fixed_string Name>
+struct columns_by_columns : detail::otherwise_shaped {
+  static constexpr std::string_view name = Name.view();
+  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.cols(), p.cols()}; }
 };
 
 /// One double a route, handed to `at` behind the context and returned with `next(…, value)`. It starts at zero, or
@@ -64,6 +108,10 @@ struct state {
   static constexpr std::array<std::string_view, sizeof...(Slots)> names{Slots::name...};
   static constexpr std::size_t arrays = (std::size_t{0} + ... + (Slots::kind == slot_kind::array));
   static constexpr std::size_t scalars = sizeof...(Slots) - arrays;
+  static constexpr bool of_its_shape = (true && ... && [] {  // every array has the parameter's shape
+    if constexpr (Slots::kind == slot_kind::array) return Slots::of_its_shape;
+    else return true;
+  }());
 
   static constexpr bool distinct = [] {
     for (std::size_t i = 0; i < names.size(); ++i)

@@ -7,6 +7,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <thalweg/core/error.hpp>
@@ -44,9 +45,11 @@ struct bound_parameter {
   bool averaged = false;  ///< its path ends in a transform that keeps an average
   std::vector<T*> states{};
   std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
+  std::vector<std::vector<std::size_t>> state_shapes{};
 
   /// The second `ema` of a chain is `ema#2`.
-  void add_state(std::string_view transform, std::string_view slot) {
+  void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape) {
+    state_shapes.push_back(std::move(shape));
     const auto name = [&](int nth) {
       return nth > 1 ? in_words(transform, "#", nth, ".", slot) : in_words(transform, ".", slot);
     };

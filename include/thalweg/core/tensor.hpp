@@ -74,6 +74,18 @@ struct parameter_info {
   storage_order order = storage_order::row_major;
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
+  [[nodiscard]] std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }
+  [[nodiscard]] std::size_t cols() const { return size() / rows(); }
+};
+
+/// The elements of a matrix by row and column, in whichever order they lie in memory.
+template <class T>
+struct strided_matrix {
+  T* data;
+  std::size_t rows, cols, row_stride, col_stride;
+  [[nodiscard]] constexpr T& operator()(std::size_t row, std::size_t col) const {
+    return data[row * row_stride + col * col_stride];
+  }
 };
 
 /// One parameter's update, as a tensor-wise transform sees it. N-D filters read as (first, rest) matrices.
@@ -89,6 +101,18 @@ struct tensor {
   [[nodiscard]] constexpr std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }
   [[nodiscard]] constexpr std::size_t cols() const { return element_count(shape.subspan(shape.empty() ? 0 : 1)); }
   [[nodiscard]] constexpr std::span<T> values() const { return {data, size()}; }
+  [[nodiscard]] constexpr auto matrix() const {
+    const bool by_rows = order == storage_order::row_major;
+    return strided_matrix<T>{data, rows(), cols(), by_rows ? cols() : 1, by_rows ? 1 : rows()};
+  }
+};
+
+/// All that is known of one parameter in mid-chain: what an `element` is to a kernel.
+template <class T>
+struct whole {
+  tensor<T> update;            ///< to be changed in place
+  tensor<const T> gradient;    ///< as the user gave it
+  tensor<const T> parameter;   ///< as the user holds it
 };
 
 }  // namespace thalweg

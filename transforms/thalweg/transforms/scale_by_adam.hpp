@@ -5,7 +5,7 @@
 
 namespace thalweg {
 
-/// m ← β₁·m + (1-β₁)·u,  v ← β₂·v + (1-β₂)·u²,  update m̂ / (√v̂ + ε)
+/// m ← β₁·m + (1-β₁)·u,  v ← β₂·v + (1-β₂)·u²,  update m̂ / (max(√v̂, floor) + ε)
 /// with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
 ///
 /// | field   | default | source                            |
@@ -13,6 +13,7 @@ namespace thalweg {
 /// | beta1   | 0.9     | Kingma & Ba, arXiv 1412.6980      |
 /// | beta2   | 0.999   | the same                          |
 /// | epsilon | 1e-8    | the same                          |
+/// | floor   | 0       | HeavyBall's 1e-8, in ε's place    |
 ///
 /// State: `first_moment`, `second_moment`, from zero.
 ///
@@ -21,9 +22,11 @@ struct scale_by_adam {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
+  double floor = 0;
   static constexpr auto fields = std::tuple{field{"beta1", &scale_by_adam::beta1, from(0).below(1)},
                                             field{"beta2", &scale_by_adam::beta2, from(0).below(1)},
-                                            field{"epsilon", &scale_by_adam::epsilon, from(0).below(1)}};
+                                            field{"epsilon", &scale_by_adam::epsilon, from(0).below(1)},
+                                            field{"floor", &scale_by_adam::floor, from(0).below(1)}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 
@@ -33,7 +36,7 @@ struct scale_by_adam {
                element<T> e, T first, T second) {
       first = lerp(e.update, first, beta1);
       second = lerp(e.update * e.update, second, beta2);
-      return next(T(unbias1) * first / (sqrt(T(unbias2) * second) + T(epsilon)), first, second);
+      return next(T(unbias1) * first / (max(sqrt(T(unbias2) * second), T(floor)) + T(epsilon)), first, second);
     };
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <variant>
 
 #include <thalweg/core/concepts.hpp>
 
@@ -12,17 +13,26 @@ enum class decay_point { z, y };
 
 constexpr std::string_view to_text(decay_point point) { return point == decay_point::z ? "z" : "y"; }
 
-/// z ← z - lr·u,  x ← (1-c)·x + c·z,  y ← (1-β)·z + β·x
+/// The newest z's share w of the average.
+struct plain_weight {};   ///< c, the context's `average_weight`
+struct refined_weight {   ///< min(1, c·(1-β)·window): how far the average reaches no longer depends on β
+  double window = 200;
+  static constexpr auto fields = std::tuple{field{"window", &refined_weight::window, positive}};
+};
+using weight_rule = std::variant<plain_weight, refined_weight>;
+
+/// z ← z - lr·u,  x ← (1-w)·x + w·z,  y ← (1-β)·z + β·x
 ///
 /// z is the base sequence, x the average (to evaluate), y the parameters as the user holds them (to differentiate).
 /// Only y and z are stored; x = z + (y-z)/β, with the β that built y, which is a state of its own.
 /// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
-/// c is the context's `average_weight`; β the context's, where something upstream sets it, else the field.
+/// β is the context's, where something upstream sets it, else the field.
 ///
-/// | field | default        | source                                              |
-/// |-------|----------------|-----------------------------------------------------|
-/// | beta  | 0.9            | Defazio et al., arXiv 2405.15682                    |
-/// | decay | decay_point::z | AMUSE, arXiv 2605.22432                             |
+/// | field  | default        | source                                                                  |
+/// |--------|----------------|-------------------------------------------------------------------------|
+/// | beta   | 0.9            | Defazio et al., arXiv 2405.15682                                        |
+/// | decay  | decay_point::z | AMUSE, arXiv 2605.22432                                                 |
+/// | weight | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
 ///
 /// With β = 0 y is z and x is lost: evaluating there, or raising β later, throws.
 /// State: `z`, from the parameter; the scalar `beta`.
@@ -31,9 +41,11 @@ constexpr std::string_view to_text(decay_point point) { return point == decay_po
 struct update_by_schedule_free {
   double beta = 0.9;
   decay_point decay = decay_point::z;
+  weight_rule weight = plain_weight{};
   static constexpr range betas = from(0).to(1);
   static constexpr auto fields = std::tuple{field{"beta", &update_by_schedule_free::beta, betas},
-                                            field{"decay", &update_by_schedule_free::decay}};
+                                            field{"decay", &update_by_schedule_free::decay},
+                                            field{"weight", &update_by_schedule_free::weight}};
 
   using states = state<copy_of_param<"z">, scalar<"beta", &update_by_schedule_free::beta>>;
   using reads = interpolation_beta;
@@ -44,14 +56,16 @@ struct update_by_schedule_free {
     if (c.step > 1 && built_with == 0 && ahead > 0)
       throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
                   ahead, " after 0, by which the average was lost.");
+    const auto* refined = std::get_if<refined_weight>(&weight);
     const double decayed = c.lr * c.weight_decay;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
                          decay_y = decay == decay_point::y ? decayed : 0, inverse = built_with > 0 ? 1 / built_with : 0,
-                         weight = c.average_weight, ahead]<class T>(element<T> e, T z) {
+                         newest = refined ? min(1.0, c.average_weight * (1 - ahead) * refined->window) : c.average_weight,
+                         ahead]<class T>(element<T> e, T z) {
       const T y = e.parameter;
       const T x = z + T(inverse) * (y - z);
       z = z - (T(lr) * e.update + T(decay_z) * z + T(decay_y) * y);
-      return write(lerp(z, lerp(z, x, 1 - weight), ahead), z);
+      return write(lerp(z, lerp(z, x, 1 - newest), ahead), z);
     };
     return next(kernel, ahead);
   }

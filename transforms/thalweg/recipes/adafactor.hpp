@@ -1,0 +1,27 @@
+// adafactor: a second moment of one number a row and a column, and steps in proportion to the parameters.
+#pragma once
+
+#include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/chain.hpp>
+#include <thalweg/transforms/clip_by_rms.hpp>
+#include <thalweg/transforms/scale_by_factored_rms.hpp>
+#include <thalweg/transforms/scale_by_parameter_rms.hpp>
+
+namespace thalweg::recipes {
+
+struct adafactor_options {
+  double decay = 0.8;
+  double epsilon = 1e-30;
+  double max_rms = 1;
+  double floor = 1e-3;
+};
+
+/// Shazeer & Stern, arXiv 1804.04235, whose learning rate is min(0.01, 1/√t): {.lr = 0.01} and `inverse_sqrt` before it.
+///
+///     auto opt = optimizer(inverse_sqrt{.steps = 10000} | recipes::adafactor(), parameters, {.lr = 0.01});
+constexpr auto adafactor(adafactor_options o = {}) {
+  return scale_by_factored_rms{.decay = o.decay, .epsilon = o.epsilon} | clip_by_rms{.max_rms = o.max_rms} |
+         scale_by_parameter_rms{.floor = o.floor} | apply_update{};
+}
+
+}  // namespace thalweg::recipes

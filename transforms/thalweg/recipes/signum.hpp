@@ -1,0 +1,20 @@
+// signum: the sign of a momentum, with decoupled weight decay.
+#pragma once
+
+#include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/chain.hpp>
+#include <thalweg/transforms/ema.hpp>
+#include <thalweg/transforms/scale_by_sign.hpp>
+
+namespace thalweg::recipes {
+
+struct signum_options {
+  double beta = 0.9;
+};
+
+/// Bernstein et al., arXiv 1802.04434; with β = 0 it is signSGD.
+///
+///     auto opt = optimizer(recipes::signum(), parameters, {.lr = 1e-4, .weight_decay = 0.1});
+constexpr auto signum(signum_options o = {}) { return ema{.beta = o.beta} | scale_by_sign{} | apply_update{}; }
+
+}  // namespace thalweg::recipes

@@ -1,0 +1,39 @@
+// accumulate: one step for several gradients.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update Σ g/n over `steps` = n calls of `step`; only the last of them moves anything
+///
+/// | field | default |
+/// |-------|---------|
+/// | steps | 1       |
+///
+/// For what is downstream the other calls do not exist: t, the warm-up and an average's weights count steps that were
+/// taken, so that it composes with Schedule-Free. The first of its chain, or behind `when_finite`, which then leaves
+/// out the gradients that are not finite. State: `sum`, from zero.
+///
+///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
+struct accumulate {
+  long steps = 1;
+  static constexpr auto fields = std::tuple{field{"steps", &accumulate::steps, from(1)}};
+
+  using states = state<zeros<"sum">>;
+
+  [[nodiscard]] constexpr bool opens(long call) const { return call % steps == 0; }
+
+  constexpr auto absorb() const {
+    return [share = 1 / static_cast<double>(steps)]<class T>(element<T> e, T sum) {
+      return next(e.update, sum + T(share) * e.update);
+    };
+  }
+  constexpr auto at(const context&) const {
+    return [share = 1 / static_cast<double>(steps)]<class T>(element<T> e, T sum) {
+      return next(sum + T(share) * e.update, T(0));
+    };
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,57 @@
+// cautious: no step against the gradient of the moment.
+#pragma once
+
+#include <string_view>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// What counts as agreement, and how the rest is lengthened.
+enum class caution_rule {
+  published,  ///< u·g > 0; times n/(kept + 1)
+  heavyball   ///< the same sign, zero among the positive; times n/max(kept, 1)
+};
+
+constexpr std::string_view to_text(caution_rule r) { return r == caution_rule::published ? "published" : "heavyball"; }
+
+/// update u·n/(kept + 1) where u·g > 0, else 0, with n the parameter's elements and `kept` those where it holds
+///
+/// | field | default   | source                                                         |
+/// |-------|-----------|----------------------------------------------------------------|
+/// | rule  | published | Liang et al., arXiv 2411.16085; `heavyball` replays HeavyBall  |
+///
+/// Parameter-wise. g is the gradient as the user gave it. A NaN stays.
+///
+///     auto c = scale_by_adam{} | cautious{} | apply_update{};
+struct cautious {
+  caution_rule rule = caution_rule::published;
+  static constexpr auto fields = std::tuple{field{"rule", &cautious::rule}};
+
+  using over = each_parameter;
+
+  constexpr auto reduce(const context&) const {
+    return [zero = of_zero()]<class T>(element<T> e) {
+      return sums(where(agreement(e, zero) > T(0), T(1), T(0)), T(1));
+    };
+  }
+
+  constexpr auto at(const context&, double kept, double all) const noexcept {
+    const double by = rule == caution_rule::published ? all / (kept + 1) : all / max(kept, 1.0);
+    return [zero = of_zero(), by]<class T>(element<T> e) {
+      return next(where(agreement(e, zero) <= T(0), T(0), T(by) * e.update));
+    };
+  }
+
+private:
+  [[nodiscard]] constexpr double of_zero() const { return rule == caution_rule::published ? 0 : 1; }
+
+  // The product of the signs, of which that of a zero is given.
+  template <class T>
+  static constexpr T agreement(const element<T>& e, double zero) {
+    const T u = sign(e.update), g = sign(e.gradient);
+    return where(u == T(0), T(zero), u) * where(g == T(0), T(zero), g);
+  }
+};
+
+}  // namespace thalweg

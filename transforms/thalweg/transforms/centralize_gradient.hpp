@@ -1,0 +1,27 @@
+// centralize_gradient: no row of a matrix has a mean.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update u_ij - mean_j(u_ij), on filters over all but the first dimension; vectors pass as they are
+///
+/// Gradient centralization (Yong et al., arXiv 2004.01461). Tensor-wise.
+///
+///     auto c = centralize_gradient{} | scale_by_adam{};
+struct centralize_gradient {
+  template <class T>
+  void apply(const context&, tensor<T> update) const noexcept {
+    if (update.rank() < 2) return;
+    const auto u = update.matrix();
+    for (std::size_t i = 0; i < u.rows; ++i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < u.cols; ++j) sum += u(i, j);
+      const T mean = static_cast<T>(sum / static_cast<double>(u.cols));
+      for (std::size_t j = 0; j < u.cols; ++j) u(i, j) -= mean;
+    }
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,33 @@
+// clip_by_norm: no parameter's update longer than a bound.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update u·min(1, max_norm/‖u‖), with the norm over each parameter on its own
+///
+/// | field    | default | source                                                           |
+/// |----------|---------|------------------------------------------------------------------|
+/// | max_norm | 1       | MARS, Yuan et al., arXiv 2411.10438                              |
+///
+/// Parameter-wise; over all parameters together it is `clip_by_global_norm`.
+///
+///     auto c = mars{} | clip_by_norm{.max_norm = 1.0} | scale_by_adam{};
+struct clip_by_norm {
+  double max_norm = 1;
+  static constexpr auto fields = std::tuple{field{"max_norm", &clip_by_norm::max_norm, positive}};
+
+  using over = each_parameter;
+
+  constexpr auto reduce(const context&) const {
+    return []<class T>(element<T> e) { return e.update * e.update; };
+  }
+
+  constexpr auto at(const context&, double sum_of_squares) const noexcept {
+    const double norm = sqrt(sum_of_squares);
+    return [by = norm <= max_norm ? 1 : max_norm / norm]<class T>(element<T> e) { return next(T(by) * e.update); };
+  }
+};
+
+}  // namespace thalweg

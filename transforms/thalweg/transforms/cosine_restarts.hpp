@@ -1,0 +1,36 @@
+// cosine_restarts: half a wave down, and again from the top.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← lr·(final + (1-final)·(1 + cos(π·p))/2), with p from 0 to 1 in each cycle; the first is `steps` long, each of
+/// the others `growth` times as long as the one before
+///
+/// | field  | default | source                                            |
+/// |--------|---------|---------------------------------------------------|
+/// | steps  | 1       | SGDR, Loshchilov & Hutter, arXiv 1608.03983: T₀   |
+/// | growth | 1       | the same: T_mult                                  |
+/// | final  | 0       | the same                                          |
+///
+///     auto c = cosine_restarts{.steps = 1000, .growth = 2} | scale_by_adam{};
+struct cosine_restarts {
+  long steps = 1;
+  double growth = 1;
+  double final = 0;
+  static constexpr auto fields = std::tuple{field{"steps", &cosine_restarts::steps, from(1)},
+                                            field{"growth", &cosine_restarts::growth, from(1)},
+                                            field{"final", &cosine_restarts::final, from(0).to(1)}};
+
+  constexpr context at(context c) const {
+    double past = static_cast<double>(c.step - 1), length = static_cast<double>(steps);
+    if (growth == 1) past -= length * static_cast<double>((c.step - 1) / steps);
+    else
+      for (; past >= length; length *= growth) past -= length;
+    c.lr *= final + (1 - final) * (1 + cos(std::numbers::pi * past / length)) / 2;
+    return c;
+  }
+};
+
+}  // namespace thalweg

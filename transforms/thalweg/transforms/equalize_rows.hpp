@@ -1,0 +1,35 @@
+// equalize_rows: no neuron is left behind, every row of the update equally long.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update, a row at a time: u_i·‖u‖_F/(√m·‖u_i‖) for m rows; the whole keeps its length, a zero row stays zero
+///
+/// The uniform row norms that Aurora (arXiv 2606.27715) asks of a tall matrix's update, whose orthogonal factor alone
+/// may starve neurons; here in one step behind `orthogonalize_update`, where Aurora goes back and forth between both.
+/// Tensor-wise.
+///
+///     auto c = nesterov_ema{} | orthogonalize_update{} | equalize_rows{};
+struct equalize_rows {
+  template <class T>
+  void apply(const context&, tensor<T> update) const noexcept {
+    const auto u = update.matrix();
+    const auto squares = [&](std::size_t i) {
+      double sum = 0;
+      for (std::size_t j = 0; j < u.cols; ++j) sum += static_cast<double>(u(i, j)) * u(i, j);
+      return sum;
+    };
+    double all = 0;
+    for (std::size_t i = 0; i < u.rows; ++i) all += squares(i);
+    const double length = sqrt(all / static_cast<double>(u.rows));
+    for (std::size_t i = 0; i < u.rows; ++i) {
+      const double own = sqrt(squares(i));
+      const T by = static_cast<T>(own == 0 ? 0 : length / own);
+      for (std::size_t j = 0; j < u.cols; ++j) u(i, j) *= by;
+    }
+  }
+};
+
+}  // namespace thalweg

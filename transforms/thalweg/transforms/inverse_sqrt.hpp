@@ -1,0 +1,25 @@
+// inverse_sqrt: a learning rate that falls as one over the root of the time.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← lr·min(1, √(steps/t)): level for `steps`, then down without an end
+///
+/// | field | default | source                                                                      |
+/// |-------|---------|-----------------------------------------------------------------------------|
+/// | steps | 1       | Vaswani et al., arXiv 1706.03762, with a `warmup` of as many steps before it |
+///
+///     auto c = warmup{.steps = 4000} | inverse_sqrt{.steps = 4000} | scale_by_adam{};
+struct inverse_sqrt {
+  long steps = 1;
+  static constexpr auto fields = std::tuple{field{"steps", &inverse_sqrt::steps, from(1)}};
+
+  constexpr context at(context c) const {
+    c.lr *= min(1.0, sqrt(static_cast<double>(steps) / static_cast<double>(c.step)));
+    return c;
+  }
+};
+
+}  // namespace thalweg

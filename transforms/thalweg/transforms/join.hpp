@@ -1,0 +1,58 @@
+// join: one schedule after the other.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+template <class Schedule>
+struct schedule_for {
+  long steps;
+  Schedule schedule;
+};
+
+/// A schedule's share of `join`: how many steps it is asked.
+template <contextual Schedule>
+constexpr auto for_steps(long steps, Schedule schedule) {
+  return schedule_for<Schedule>{steps, std::move(schedule)};
+}
+
+template <class Last, class... Parts>
+struct joined_schedules {
+  std::tuple<Parts...> parts;
+  Last last;
+  static constexpr std::string_view name = "join";
+
+  constexpr context at(context c) const {
+    const long now = c.step;
+    bool done = false;
+    const auto ask = [&](const auto& schedule) {
+      c = schedule.at(c);
+      done = true;
+    };
+    std::apply([&](const auto&... p) {
+      ((check_in_range("join", "steps", static_cast<double>(p.steps), from(1)),
+        done ? void() : c.step <= p.steps ? ask(p.schedule) : void(c.step -= p.steps)), ...);
+    }, parts);
+    if (!done) ask(last);
+    c.step = now;
+    return c;
+  }
+};
+
+/// Each schedule in its turn, as if training began there: `join(for_steps(n, first), …, last)`
+///
+///     auto c = join(for_steps(100, warmup{.steps = 100}), for_steps(900, scale_lr{}), linear{.steps = 200}) | ema{};
+template <class... Schedules>
+constexpr auto join(Schedules... schedules) {
+  constexpr std::size_t parts = sizeof...(Schedules) - 1;
+  std::tuple<Schedules...> all{std::move(schedules)...};
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    using last = std::tuple_element_t<parts, std::tuple<Schedules...>>;
+    static_assert(contextual<last>, "thalweg: join(for_steps(n, schedule), ..., last) takes schedules only");
+    return joined_schedules<last, std::tuple_element_t<I, std::tuple<Schedules...>>...>{
+        {std::get<I>(std::move(all))...}, std::get<parts>(std::move(all))};
+  }(std::make_index_sequence<parts>());
+}
+
+}  // namespace thalweg

@@ -1,0 +1,34 @@
+// mars: the gradient, corrected by how it changed since the last step.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update u + γ·β₁/(1-β₁)·(u - p),  p ← u
+///
+/// | field | default | source                                                                          |
+/// |-------|---------|---------------------------------------------------------------------------------|
+/// | gamma | 0.025   | Yuan et al., arXiv 2411.10438                                                   |
+/// | beta1 | 0.95    | the same; the first moment's behind it                                          |
+///
+/// The variance reduction of MARS in the approximate form, which asks for no second gradient. The paper then clips
+/// each parameter's result to norm 1 (`clip_by_norm`); HeavyBall does not. State: `previous`, from zero.
+///
+///     auto c = mars{} | clip_by_norm{} | scale_by_adam{.beta1 = 0.95, .beta2 = 0.99};
+struct mars {
+  double gamma = 0.025;
+  double beta1 = 0.95;
+  static constexpr auto fields = std::tuple{field{"gamma", &mars::gamma, non_negative},
+                                            field{"beta1", &mars::beta1, from(0).below(1)}};
+
+  using states = state<zeros<"previous">>;
+
+  constexpr auto at(const context&) const {
+    return [by = gamma * beta1 / (1 - beta1)]<class T>(element<T> e, T previous) {
+      return next(e.update + T(by) * (e.update - previous), e.update);
+    };
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,31 @@
+// rectify_lr: RAdam's rectification as a warm-up of the learning rate.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// lr ← r·lr  with r² = (ρ_t-4)(ρ_t-2)ρ_∞ / ((ρ_∞-4)(ρ_∞-2)ρ_t)  where ρ_t > 4, else lr ← 0;
+/// ρ_∞ = 2/(1-β₂) - 1,  ρ_t = ρ_∞ - 2t·β₂ᵗ/(1-β₂ᵗ)
+///
+/// | field | default | source                                                                        |
+/// |-------|---------|-------------------------------------------------------------------------------|
+/// | beta2 | 0.999   | Liu et al., arXiv 1908.03265; that of the second moment it stands before      |
+///
+/// While the second moment knows too little (four steps at 0.999), nothing moves: the silent phase of
+/// facebookresearch/schedule_free's RAdamScheduleFree, whose average then has no weight to give to a bad start.
+///
+///     auto c = rectify_lr{} | scale_by_exp_avg_sq{.epsilon = 1e-8} | update_by_schedule_free{};
+struct rectify_lr {
+  double beta2 = 0.999;
+  static constexpr auto fields = std::tuple{field{"beta2", &rectify_lr::beta2, above(0.6).below(1)}};
+
+  constexpr context at(context c) const {
+    const double t = static_cast<double>(c.step), decayed = pow(beta2, t);
+    const double all = 2 / (1 - beta2) - 1, seen = all - 2 * t * decayed / (1 - decayed);
+    c.lr *= seen > 4 ? sqrt((seen - 4) * (seen - 2) * all / ((all - 4) * (all - 2) * seen)) : 0;
+    return c;
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,66 @@
+// scale_by_ademamix: Adam with a second, much slower momentum.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// m ← β₁·m + (1-β₁)·u,  s ← β₃·s + (1-β₃)·u,  v ← β₂·v + (1-β₂)·u²,
+/// update (m̂ + α·s) / (max(√v̂, floor) + ε)  with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
+///
+/// Over the first `rise` steps α rises from 0 in a straight line, and β₃ from β₁ so that its half-life does.
+///
+/// | field   | default | source                                                          |
+/// |---------|---------|-----------------------------------------------------------------|
+/// | beta1   | 0.9     | Pagliardini et al., arXiv 2409.03137                            |
+/// | beta2   | 0.999   | the same                                                        |
+/// | beta3   | 0.9999  | the same                                                        |
+/// | alpha   | 5       | the same: 4 to 10                                               |
+/// | epsilon | 1e-8    | the same                                                        |
+/// | floor   | 0       | HeavyBall's 1e-8, in the place of ε                             |
+/// | rise    | 1       | the same: the whole training; 1 is none                         |
+///
+/// State: `first_moment`, `slow_moment`, `second_moment`, from zero.
+///
+///     auto ademamix = scale_by_ademamix{.alpha = 8, .rise = 10000} | apply_update{};
+struct scale_by_ademamix {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double beta3 = 0.9999;
+  double alpha = 5;
+  double epsilon = 1e-8;
+  double floor = 0;
+  long rise = 1;
+  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_ademamix::beta1, from(0).below(1)},
+                                            field{"beta2", &scale_by_ademamix::beta2, from(0).below(1)},
+                                            field{"beta3", &scale_by_ademamix::beta3, from(0).below(1)},
+                                            field{"alpha", &scale_by_ademamix::alpha, non_negative},
+                                            field{"epsilon", &scale_by_ademamix::epsilon, from(0).below(1)},
+                                            field{"floor", &scale_by_ademamix::floor, from(0).below(1)},
+                                            field{"rise", &scale_by_ademamix::rise, from(1)}};
+
+  using states = state<zeros<"first_moment">, zeros<"slow_moment">, zeros<"second_moment">>;
+
+  constexpr auto at(const context& c) const {
+    const double t = static_cast<double>(c.step);
+    const double risen = min(1.0, t / static_cast<double>(rise));
+    const double keep = risen < 1 && beta1 > 0 && beta3 > 0 ? between(risen) : beta3;
+    return [*this, keep, share = risen * alpha, unbias1 = 1 / (1 - pow(beta1, t)),
+            unbias2 = 1 / (1 - pow(beta2, t))]<class T>(element<T> e, T first, T slow, T second) {
+      first = lerp(e.update, first, beta1);
+      slow = lerp(e.update, slow, keep);
+      second = lerp(e.update * e.update, second, beta2);
+      return next((T(unbias1) * first + T(share) * slow) / (max(sqrt(T(unbias2) * second), T(floor)) + T(epsilon)),
+                  first, slow, second);
+    };
+  }
+
+private:
+  // exp(ln β₁·ln β₃ / ((1-risen)·ln β₃ + risen·ln β₁))
+  [[nodiscard]] constexpr double between(double risen) const {
+    const double fast = std::log(beta1), slow = std::log(beta3);
+    return std::exp(fast * slow / ((1 - risen) * slow + risen * fast));
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,37 @@
+// scale_by_polyak: a step as long as the loss is high.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// update u·min(longest, (loss - minimum)/‖u‖²), with the norm over every parameter that passes here
+///
+/// | field   | default | source                                                                          |
+/// |---------|---------|---------------------------------------------------------------------------------|
+/// | minimum | 0       | the least loss there is; Polyak 1987, Loizou et al., arXiv 2002.10542           |
+/// | longest | 1       | the latter: γ_b; optax.polyak_sgd's max_learning_rate                           |
+///
+/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. A loss below the minimum moves nothing. With lr 1.
+///
+///     auto opt = optimizer(scale_by_polyak{} | apply_update{}, parameters, {.lr = 1});
+struct scale_by_polyak {
+  double minimum = 0;
+  double longest = 1;
+  static constexpr auto fields = std::tuple{field{"minimum", &scale_by_polyak::minimum, finite_number},
+                                            field{"longest", &scale_by_polyak::longest, positive}};
+
+  using reads = loss_of_step;
+
+  constexpr auto reduce(const context&) const {
+    return []<class T>(element<T> e) { return e.update * e.update; };
+  }
+
+  constexpr auto at(const context& c, double sum_of_squares) const noexcept {
+    const double above = c.loss.value_or(minimum) - minimum;
+    const double by = above <= 0 || sum_of_squares == 0 ? 0 : above / sum_of_squares;
+    return [by = longest < by ? longest : by]<class T>(element<T> e) { return next(T(by) * e.update); };
+  }
+};
+
+}  // namespace thalweg

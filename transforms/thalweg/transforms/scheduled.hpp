@@ -1,0 +1,80 @@
+// scheduled: any hyper-parameter of a transform on any schedule.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+template <class Transform, class Value, class Schedule>
+struct scheduled_transform : Transform {  // states and fields are the transform's own
+  Value Transform::*place;
+  Schedule schedule;
+  static constexpr std::string_view name = type_name<Transform>();
+
+  template <class... Scalars>
+    requires(!detail::reducing<Transform>) && requires(const Transform& t, context c, Scalars... s) { t.at(c, s...); }
+  constexpr auto at(const context& c, Scalars... scalars) const {
+    return now(c).at(c, scalars...);
+  }
+
+  template <class... Sums>
+    requires detail::reducing<Transform> && requires(const Transform& t, context c, Sums... s) { t.at(c, s...); }
+  constexpr auto at(const context& c, Sums... sums) const noexcept {
+    return changed(c).at(c, sums...);  // `reduce` has checked it
+  }
+  constexpr auto reduce(const context& c) const
+    requires detail::reducing<Transform>
+  {
+    return now(c).reduce(c);
+  }
+
+  template <class... Given>
+    requires requires(const Transform& t, const context& c, Given... g) { t.apply(c, g...); }
+  void apply(const context& c, Given... given) const
+      noexcept(noexcept(std::declval<const Transform&>().apply(c, given...))) {
+    changed(c).apply(c, given...);
+  }
+  void check(const context& c) const
+    requires tensorwise_transform<Transform>
+  {
+    now(c);
+  }
+  void check(const parameter_info& p) const
+    requires requires(const Transform& t) { t.check(p); }
+  {
+    Transform::check(p);
+  }
+
+  constexpr context pass_on(context c) const
+    requires requires(const Transform& t) { t.pass_on(c); }
+  {
+    return changed(c).pass_on(c);
+  }
+
+private:
+  [[nodiscard]] constexpr Transform changed(const context& c) const noexcept {
+    Transform t = *this;
+    context of_value = c;
+    of_value.lr = static_cast<double>(t.*place);
+    t.*place = static_cast<Value>(schedule.at(of_value).lr);
+    return t;
+  }
+  constexpr Transform now(const context& c) const {
+    const Transform t = changed(c);
+    if constexpr (has_fields<Transform>) check_fields(name, t);
+    return t;
+  }
+};
+
+/// The transform with one of its fields on a schedule: what the schedule makes of a learning rate, it makes of the
+/// field's value. Out of the field's range it is refused, before the step. Scratch memory is that of the first value.
+///
+///     auto c = scheduled(&nesterov_ema::beta, linear{.steps = 1000, .final = 0.9}, nesterov_ema{.beta = 0.95});
+template <class Transform, class Value, class Schedule>
+constexpr auto scheduled(Value Transform::*place, Schedule schedule, Transform transform = {}) {
+  static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
+                "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without state");
+  return scheduled_transform<Transform, Value, Schedule>{std::move(transform), place, std::move(schedule)};
+}
+
+}  // namespace thalweg

@@ -1,0 +1,30 @@
+// tap: a look at the update in mid-chain.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+template <class Function>
+struct tapped {
+  Function function;
+  static constexpr std::string_view name = "tap";
+
+  template <class T>
+    requires std::is_invocable_v<const Function&, const context&, tensor<const T>>
+  void apply(const context& c, tensor<T> u) const
+      noexcept(std::is_nothrow_invocable_v<const Function&, const context&, tensor<const T>>) {
+    function(c, tensor<const T>{u.data, u.shape, u.order, u.name});
+  }
+};
+
+/// `function(context, tensor<const T>)` sees each parameter's update on its way and cannot change it. A barrier, and
+/// called for several parameters at once, as `tensorwise` is; it too should be noexcept.
+///
+///     auto c = nesterov_ema{} | tap([](const context& c, tensor<const float> u) noexcept { log(c.step, u); });
+template <class Function>
+constexpr auto tap(Function function) {
+  return tapped<Function>{std::move(function)};
+}
+
+}  // namespace thalweg

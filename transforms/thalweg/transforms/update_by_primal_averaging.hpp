@@ -1,0 +1,41 @@
+// update_by_primal_averaging: Schedule-Free's three sequences with an average that forgets.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// z ← (1-lr·λ)·z - lr·u,  x ← μ_x·x + (1-μ_x)·z,  y ← μ_y·x + (1-μ_y)·z
+///
+/// | field | default | source                                                                               |
+/// |-------|---------|--------------------------------------------------------------------------------------|
+/// | mu_x  | 0.9967  | generalised primal averaging, Defazio et al., arXiv 2512.17131; 0.9^(1/32), as far   |
+/// |       |         | back as DiLoCo's outer momentum of 0.9 over 32 inner steps                           |
+/// | mu_y  | 0.9     | ours: Schedule-Free's β                                                              |
+///
+/// x is to evaluate, y, in the parameters, to differentiate. Only y and z are stored, so μ_y > 0. With μ_x = 1 - 1/t and
+/// μ_y = β this would be Schedule-Free. State: `z`, from the parameter.
+///
+///     auto c = scale_by_adam{.beta1 = 0} | update_by_primal_averaging{.mu_x = 0.998, .mu_y = 0.9};
+struct update_by_primal_averaging {
+  double mu_x = 0.9967;
+  double mu_y = 0.9;
+  static constexpr auto fields = std::tuple{field{"mu_x", &update_by_primal_averaging::mu_x, from(0).below(1)},
+                                            field{"mu_y", &update_by_primal_averaging::mu_y, above(0).to(1)}};
+
+  using states = state<copy_of_param<"z">>;
+
+  constexpr auto at(const context& c) const {
+    return [*this, lr = c.lr, decay = c.lr * c.weight_decay]<class T>(element<T> e, T z) {
+      const T x = z + T(1 / mu_y) * (e.parameter - z);
+      z = z - (T(lr) * e.update + T(decay) * z);
+      return write(lerp(z, lerp(z, x, mu_x), mu_y), z);
+    };
+  }
+
+  constexpr auto average() const {
+    return [inverse = 1 / mu_y]<class T>(element<T> e, T z) { return z + T(inverse) * (e.parameter - z); };
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,26 @@
+// when_finite: no step on a gradient with NaN or infinity.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// The step as it would be, if every number of every gradient is finite; else none: parameters, state and the count of
+/// steps stay as they were, bit for bit, and the report of `step` names the first parameter that is to blame.
+///
+/// Model-wise; the first of its chain.
+///
+///     auto opt = optimizer(when_finite{} | scale_by_adam{}, parameters, {.lr = 1e-3});
+///     if (const auto report = opt.step(gradients); !report.taken) std::cerr << report.parameter << " is not finite\n";
+struct when_finite {
+  constexpr auto reduce(const context&) const {
+    return []<class T>(element<T> e) { return e.update - e.update; };  // 0, or NaN
+  }
+  [[nodiscard]] constexpr bool proceeds(double sum) const { return sum == 0; }
+
+  constexpr auto at(const context&, double) const noexcept {
+    return []<class T>(element<T> e) { return next(e.update); };
+  }
+};
+
+}  // namespace thalweg
