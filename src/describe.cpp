@@ -56,6 +56,7 @@ std::string table(const description& d) {
   for (const auto& p : d.paths) {
     text += in_words("chain    ", p.chain, "\n");
     if (!p.scalars.empty()) text += in_words("         ", joined(p.scalars), "\n");
+    if (!p.computed_by.empty()) text += in_words("         ", joined(p.computed_by), "\n");
   }
   text += in_words("memory   parameters ", with_unit(d.parameter_bytes), ", state ", with_unit(d.state_bytes),
                    ", scratch ", with_unit(d.scratch_bytes));

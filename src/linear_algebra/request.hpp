@@ -1,4 +1,4 @@
-// What a backend is asked for. It includes nothing that a backend for one processor could compile for all.
+// What a backend is asked for.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct request {
   T* out = nullptr;
 };
 
-/// In the factors' own precision: Eigen or OpenBLAS, chosen when configured. Here `out` holds beta·c + gamma·d.
+/// Eigen or OpenBLAS, chosen when configured. Here `out` holds beta·c + gamma·d.
 namespace native {
 const char* name();
 void accumulate(const request<float>&);
@@ -29,12 +29,5 @@ void accumulate(const request<double>&);
 void begin_one_thread();
 void end_one_thread();
 }  // namespace native
-
-/// On tiles of bfloat16, with factors split in two where `split`. Only where `available()`.
-namespace amx {
-bool available();
-std::size_t workspace_bytes(bool split, std::size_t rows, std::size_t inner);
-void multiply(const request<float>&, bool split, void* workspace);
-}  // namespace amx
 
 }  // namespace thalweg::linear_algebra

@@ -16,6 +16,7 @@
 //   context pass_on(context) const       what is downstream of an element-wise transform (decay_weights spends λ)
 //   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
 //   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream
+//   std::string computed_by() const      what stands behind it, for describe()
 //   std::string_view name                where it is not the type's
 #pragma once
 

@@ -445,6 +445,8 @@ std::string optimizer<Chain, T, Passes>::describe() const {
     path::for_each_transform(leaves_, [&](const auto& t) {
       names[index] += in_words(names[index].empty() ? "" : " | ", name_of(t));
       entry.chain += in_words(entry.chain.empty() ? "" : " | ", detail::leaf_text(t));
+      if constexpr (requires { t.computed_by(); })
+        entry.computed_by.push_back(in_words(name_of(t), " by ", t.computed_by()));
     });
     const double* next = std::get<index>(scalars_).data();
     path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {

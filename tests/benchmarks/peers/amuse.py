@@ -1,7 +1,8 @@
 """The AMUSE step on one transformer block of GPT-2 small's size, written in PyTorch operations.
 
-For every line "bfloat16 2" (the Newton-Schulz iteration's precision, the threads) on the standard input it takes one
-step and answers with the seconds that it took. State is float32; the equations are those of thalweg's recipe.
+For every line "amuse bfloat16 2" (the Newton-Schulz iteration's precision, the threads) on the standard input it takes
+one step and answers with the seconds that it took; for "product bfloat16 2" it multiplies two square matrices. State is
+float32; the equations are those of thalweg's recipe.
 """
 import sys
 import time
@@ -9,6 +10,7 @@ import time
 import torch
 
 SHAPES = [(768, 2304), (768, 768), (768, 3072), (3072, 768)]
+SIDE = 1536  # of the products
 A, B, C = 3.4445, -4.7750, 2.0315
 
 
@@ -59,15 +61,23 @@ class Amuse:
 def main():
     torch.manual_seed(0)
     gradients = [torch.randn(s) for s in SHAPES]
-    optimizers = {}
+    prepared = {}
+
+    def prepare(what, dtype):
+        if what == "product":
+            a, b = (torch.randn(SIDE, SIDE).to(dtype) for _ in range(2))
+            return lambda: a @ b
+        optimizer = Amuse([0.02 * torch.randn(s) for s in SHAPES], dtype)
+        return lambda: optimizer.step(gradients)
+
     for line in sys.stdin:
-        dtype, threads = line.split()
+        what, dtype, threads = line.split()
         torch.set_num_threads(int(threads))
-        if dtype not in optimizers:
-            optimizers[dtype] = Amuse([0.02 * torch.randn(s) for s in SHAPES], getattr(torch, dtype))
-            optimizers[dtype].step(gradients)
+        if (what, dtype) not in prepared:
+            prepared[what, dtype] = prepare(what, getattr(torch, dtype))
+            prepared[what, dtype]()
         start = time.perf_counter()
-        optimizers[dtype].step(gradients)
+        prepared[what, dtype]()
         print(time.perf_counter() - start, flush=True)
 
 

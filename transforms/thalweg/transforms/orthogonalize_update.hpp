@@ -9,6 +9,7 @@
 #include <variant>
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/linear_algebra.hpp>
 
 namespace thalweg {
 
@@ -93,10 +94,10 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
   return std::holds_alternative<spectral>(rule) ? sqrt(max(1.0, m / n)) : 1.0;
 }
 
-/// What the products of the iteration are computed in, for float parameters; sums and what is kept are float32 always.
+/// What the products of the iteration are computed in, for float parameters; sums are float32 always.
 enum class precision {
-  float32,  ///< within 1e-3 of the exact iteration, whatever the processor computes it with (see docs/performance.md)
-  bfloat16  ///< factors rounded to bfloat16: within a few per cent, singular values still where they should be
+  float32,  ///< factors of 16 bits or more: within about 1e-3 of the exact iteration (see docs/performance.md)
+  bfloat16  ///< factors may be rounded to bfloat16, where the processor multiplies it: within a few per cent
 };
 inline constexpr auto float32 = precision::float32;
 inline constexpr auto bfloat16 = precision::bfloat16;
@@ -163,6 +164,8 @@ struct orthogonalize_update {
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
     return iteration().scratch(p.shape.front(), p.size() / p.shape.front());
   }
+
+  [[nodiscard]] std::string computed_by() const { return linear_algebra::backend(); }
 
   template <class T>
   void apply(const context&, tensor<T> update, std::span<T> scratch) const noexcept {

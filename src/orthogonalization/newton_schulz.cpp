@@ -1,0 +1,154 @@
+#include <thalweg/transforms/orthogonalize_update.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+#include <utility>
+
+#include "dense.hpp"
+#include "tiled.hpp"
+
+namespace thalweg::detail {
+
+namespace {
+
+// ---- choosing -------------------------------------------------------------------------------------
+
+// How the matrices are kept: in their own type, or in blocks of bfloat16.
+enum class kind { dense, rounded, whole };
+bfloat16::form form_of(kind k) { return k == kind::rounded ? bfloat16::form::rounded : bfloat16::form::whole; }
+
+// How many steps run on the Gram matrix before x is formed anew: `longest`, and first the remainder.
+struct grouping {
+  std::size_t longest;
+  [[nodiscard]] std::size_t first(std::size_t steps) const {
+    return steps % longest ? steps % longest : std::min(steps, longest);
+  }
+  [[nodiscard]] std::size_t count(std::size_t steps) const { return 1 + (steps - first(steps)) / longest; }
+  [[nodiscard]] std::size_t squares() const { return longest > 1 ? 4 : 2; }
+};
+
+// The time of the steps on a short × long matrix, in that of a product of short × short ones. A group of g steps forms
+// the Gram matrix and the new x once, and multiplies small symmetric matrices 4g − 3 times.
+double cost(kind k, grouping g, std::size_t steps, std::size_t short_side, std::size_t long_side) {
+  // Measured with 768 rows: half of a product, and what is not of the product itself.
+  const double gram = k == kind::dense ? 0.55 : 0.60, symmetric = k == kind::dense ? 0.56 : 0.68;
+  const double ratio = static_cast<double>(long_side) / static_cast<double>(short_side);
+  double sum = 0;
+  for (std::size_t left = steps, length = g.first(steps); left; left -= length, length = g.longest)
+    sum += ratio * (gram + 1) + symmetric * static_cast<double>(4 * length - 3);
+  return sum;
+}
+
+struct choice {
+  detail::kind kind;
+  grouping groups;
+};
+
+choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_side, bool doubles) {
+  constexpr std::size_t worth_rounding = 64;
+  choice best{kind::dense, {1}};
+  const auto unit = bfloat16::available();
+  if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.kind = kind::rounded;
+  else if (!doubles && unit == bfloat16::unit::tiles && short_side >= worth_rounding) best.kind = kind::whole;
+  // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
+  const std::size_t stable = best.kind == kind::dense ? 3 : 2;
+  const auto time = [&](grouping g) {
+    return cost(best.kind, g, static_cast<std::size_t>(n.steps), short_side, long_side);
+  };
+  for (std::size_t longest = 2; longest <= stable; ++longest)
+    if (time({longest}) < time(best.groups)) best.groups = {longest};
+  return best;
+}
+
+std::size_t scratch_of(const choice& c, std::size_t m, std::size_t n) {
+  if (c.kind == kind::dense) return dense<float>::scratch(m, n, c.groups.squares());
+  return tiled::scratch(form_of(c.kind), m, n, c.groups.squares());
+}
+
+// ---- computing ------------------------------------------------------------------------------------
+
+// A symmetric matrix as rest + shift·I. Near the identity, where the rest is small, rounding it loses next to nothing.
+template <class Square>
+struct shifted {
+  Square rest;
+  double shift = 0;
+};
+
+template <class Matrices>
+void iterate(const newton_schulz& options, grouping groups, Matrices matrices, double scale) {
+  using symmetric = shifted<typename Matrices::square>;
+  symmetric r{matrices.matrix(0)}, w{matrices.matrix(1)}, q = w, spare = w;
+  if (groups.longest > 1) q.rest = matrices.matrix(2), spare.rest = matrices.matrix(3);
+  // (a + αI)(b + βI) = ab + βa + αb + αβI
+  const auto multiply = [&](const symmetric& a, const symmetric& b, symmetric& out) {
+    out.shift = a.shift * b.shift +
+                matrices.symmetric_product(1, a.rest, b.rest, b.shift, a.rest, a.shift, b.rest, out.rest);
+  };
+
+  const double norm = matrices.norm() + options.epsilon;
+  matrices.load(std::sqrt(1 / norm));
+  if (options.coefficients.rescale_columns) {  // rows of x: x is wide; it was divided by the norm before
+    r.shift = matrices.gram(r.rest);
+    matrices.rescale_rows(r.rest, r.shift, options.epsilon / norm);
+  }
+
+  const auto steps = static_cast<std::size_t>(options.steps);
+  for (std::size_t step = 0, length = groups.first(steps); step < steps; length = groups.longest) {
+    const std::size_t begin = step, end = step + length;
+    r.shift = matrices.gram(r.rest);
+    for (; step < end; ++step) {
+      const auto [a, b, c] = options.coefficients.step(step);
+      // w = a + b·r + c·r², and the new x would be w·x, the new r then w·r·w
+      w.shift = a + r.shift * (b + c * r.shift) +
+                matrices.symmetric_product(c, r.rest, r.rest, 2 * c * r.shift + b, r.rest, 0, r.rest, w.rest);
+      if (step + 1 < end) {
+        multiply(r, w, spare);
+        multiply(w, spare, r);
+      }
+      if (step == begin) {
+        std::swap(q, w);
+      } else {
+        multiply(q, w, spare);
+        std::swap(q, spare);
+      }
+    }
+    if (step < steps) matrices.apply(q.rest, q.shift);
+    else matrices.finish(q.rest, q.shift, scale);
+  }
+}
+
+// The Gram matrix of the short side is the small one. A square matrix is taken by its rows, in whichever order they
+// lie in memory.
+template <class T>
+void orthogonalize(const newton_schulz& options, T* data, std::size_t rows, std::size_t cols, storage_order order,
+                   double scale, T* scratch) {
+  const bool transposed = (rows > cols) != (order == storage_order::column_major);
+  const std::size_t m = std::min(rows, cols), n = std::max(rows, cols);
+  const choice chosen = choose(options, m, n, std::is_same_v<T, double>);
+  const grouping g = chosen.groups;
+  if constexpr (std::is_same_v<T, float>)
+    if (chosen.kind != kind::dense)
+      return iterate(options, g, tiled(form_of(chosen.kind), data, transposed, m, n, g.squares(), scratch), scale);
+  const linear_algebra::one_thread alone;
+  const std::size_t products = g.count(static_cast<std::size_t>(options.steps));
+  iterate(options, g, dense<T>(data, transposed, m, n, products, scratch), scale);
+}
+
+}  // namespace
+
+std::size_t newton_schulz::scratch(std::size_t rows, std::size_t cols) const {
+  const std::size_t m = std::min(rows, cols), n = std::max(rows, cols);
+  return std::max(scratch_of(choose(*this, m, n, false), m, n), scratch_of(choose(*this, m, n, true), m, n));
+}
+
+void newton_schulz::operator()(float* matrix, std::size_t rows, std::size_t cols, storage_order order, double scale,
+                               std::span<float> scratch) const noexcept {
+  orthogonalize(*this, matrix, rows, cols, order, scale, scratch.data());
+}
+void newton_schulz::operator()(double* matrix, std::size_t rows, std::size_t cols, storage_order order, double scale,
+                               std::span<double> scratch) const noexcept {
+  orthogonalize(*this, matrix, rows, cols, order, scale, scratch.data());
+}
+
+}  // namespace thalweg::detail

@@ -1,0 +1,161 @@
+// Blocks of bfloat16 against loops in double, by every unit that this processor has.
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "../../src/linear_algebra/bfloat16.hpp"
+
+namespace {
+
+using namespace thalweg::linear_algebra::bfloat16;
+using numbers = std::vector<double>;
+
+std::vector<float> noise(std::size_t n, unsigned seed) {
+  std::mt19937 bits(seed);
+  std::vector<float> m(n);
+  for (float& x : m) x = static_cast<float>(bits()) * 0x1p-31f - 1;
+  return m;
+}
+
+// a·b, a of rows × inner
+numbers product(const numbers& a, const numbers& b, std::size_t rows, std::size_t inner, std::size_t cols) {
+  numbers out(rows * cols);
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t k = 0; k < inner; ++k)
+      for (std::size_t j = 0; j < cols; ++j) out[i * cols + j] += a[i * inner + k] * b[k * cols + j];
+  return out;
+}
+numbers transposed(const numbers& m, std::size_t rows, std::size_t cols) {
+  numbers t(m.size());
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < cols; ++j) t[j * rows + i] = m[i * cols + j];
+  return t;
+}
+template <class A, class B>
+double difference(const A& found, const B& expected) {
+  double apart = 0, size = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    apart += std::pow(static_cast<double>(found[i]) - static_cast<double>(expected[i]), 2);
+    size += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  return std::sqrt(apart / size);
+}
+
+// Memory for a chain of matrices, aligned as they want it, with a sentinel behind.
+class memory {
+  std::vector<std::byte> bytes_;
+  std::byte* first_;
+  std::size_t used_ = 0;
+  static constexpr std::byte sentinel{0x5a};
+
+public:
+  explicit memory(std::size_t size) : bytes_(size + 128, sentinel), first_(bytes_.data()) {
+    first_ += (64 - reinterpret_cast<std::uintptr_t>(first_) % 64) % 64;
+  }
+  void* take(std::size_t size) { return first_ + std::exchange(used_, used_ + size); }
+  [[nodiscard]] bool untouched_behind() const { return first_[used_] == sentinel && first_[used_ + 63] == sentinel; }
+};
+
+struct given {
+  thalweg::linear_algebra::bfloat16::unit unit;
+  thalweg::linear_algebra::bfloat16::form form;
+};
+
+// x → gram → square of it → (square + shift)·x, as the iteration goes about it.
+void check(given g, std::size_t rows, std::size_t cols, bool is_transposed) {
+  CAPTURE(rows);
+  CAPTURE(cols);
+  CAPTURE(is_transposed);
+  const double within = g.form == form::rounded ? 4e-3 : 5e-5;
+
+  std::vector<float> data = noise(rows * cols, 1);
+  const numbers stored(data.begin(), data.end());
+  numbers x = is_transposed ? transposed(stored, cols, rows) : stored;
+  for (double& number : x) number *= 0.25;
+
+  const std::size_t square = bytes(g.form, rows, rows);
+  memory m(bytes(g.form, rows, cols) + 3 * square + workspace_bytes(g.form, rows, cols));
+  const auto take = [&](std::size_t r, std::size_t c) {
+    return blocks{static_cast<bits*>(m.take(bytes(g.form, r, c))), r, c};
+  };
+  const blocks wide = take(rows, cols), r = take(rows, rows), w = take(rows, rows), spare = take(rows, rows);
+  const arithmetic how{g.unit, g.form, m.take(workspace_bytes(g.form, rows, cols))};
+
+  load(how, {data.data(), is_transposed}, 0.5f, wide);
+  double squares = 0;
+  for (const double number : x) squares += number * number;
+  const double mean = gram(how, wide, squares, r);
+  CHECK(mean == doctest::Approx(squares / static_cast<double>(rows)).epsilon(1e-5));
+  numbers expected_r = product(x, transposed(x, rows, cols), rows, cols, rows);
+  for (std::size_t i = 0; i < rows; ++i) expected_r[i * (rows + 1)] -= mean;
+
+  // w = 2·r² + 0.5·r − 1·r, less its mean
+  const double w_mean = symmetric_product(how, 2, r, r, 0.5f, r, -1, r, w);
+  numbers expected_w = product(expected_r, expected_r, rows, rows, rows);
+  for (std::size_t i = 0; i < rows * rows; ++i) expected_w[i] = 2 * expected_w[i] - 0.5 * expected_r[i];
+  double trace = 0;
+  for (std::size_t i = 0; i < rows; ++i) trace += expected_w[i * (rows + 1)];
+  CHECK(std::abs(w_mean - trace / static_cast<double>(rows)) <= 0.02 * std::abs(trace) / static_cast<double>(rows) + 1e-2);
+  for (std::size_t i = 0; i < rows; ++i) expected_w[i * (rows + 1)] -= w_mean;
+
+  // spare = w·r is symmetric too, for both are polynomials in one matrix
+  const double spare_mean = symmetric_product(how, 1, w, r, 0, r, 0, r, spare);
+  numbers expected_spare = product(expected_w, expected_r, rows, rows, rows);
+  for (std::size_t i = 0; i < rows; ++i) expected_spare[i * (rows + 1)] -= spare_mean;
+
+  // x ← w·x + 3·x, then the result ← 0.5·(spare·x − x)
+  numbers expected_x = product(expected_w, x, rows, rows, cols);
+  for (std::size_t i = 0; i < rows * cols; ++i) expected_x[i] += 3 * x[i];
+  squares = 0;
+  for (const double number : expected_x) squares += number * number;
+  CHECK(apply(how, w, 3, wide) == doctest::Approx(squares).epsilon(0.02));
+  numbers expected = product(expected_spare, expected_x, rows, rows, cols);
+  for (std::size_t i = 0; i < rows * cols; ++i) expected[i] = 0.5 * (expected[i] - expected_x[i]);
+  if (is_transposed) expected = transposed(expected, rows, cols);
+  finish(how, spare, -1, 0.5f, wide, {data.data(), is_transposed});
+  CHECK(difference(data, expected) < within * 4);
+  CHECK(m.untouched_behind());
+}
+
+std::vector<given> units() {
+  std::vector<given> found;
+  for (const auto form : {form::rounded, form::whole}) {
+    if (available() != unit::absent) found.push_back({unit::dots, form});
+    if (available() == unit::tiles) found.push_back({unit::tiles, form});
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("blocks of bfloat16 are multiplied as the textbook says, at every size around a block") {
+  if (units().empty()) MESSAGE("skipped: this processor multiplies no bfloat16");
+  constexpr std::size_t sizes[][2] = {{1, 1},   {1, 40},  {15, 17}, {16, 16},  {17, 31},  {31, 32},
+                                      {32, 32}, {33, 33}, {40, 97}, {64, 200}, {65, 130}, {70, 1700}};
+  for (const given& g : units()) {
+    CAPTURE(static_cast<int>(g.unit));
+    CAPTURE(static_cast<int>(g.form));
+    for (const auto& [rows, cols] : sizes)
+      for (const bool is_transposed : {false, true}) check(g, rows, cols, is_transposed);
+  }
+}
+
+TEST_CASE("more rows of blocks than the sums of which stay in cache") {
+  for (const given& g : units())
+    if (g.unit == unit::tiles) check(g, 800, 1601, false);
+}
+
+TEST_CASE("a sum of squares is that of doubles") {
+  if (units().empty()) return;
+  for (std::size_t n = 0; n < 70; ++n) {
+    const auto x = noise(n, 9);
+    double sum = 0;
+    for (const float v : x) sum += static_cast<double>(v) * static_cast<double>(v);
+    CHECK(sum_of_squares(x.data(), n) == doctest::Approx(sum).epsilon(1e-14));
+  }
+}
