@@ -11,6 +11,7 @@
 
 #ifndef ADDRESS_SANITIZER
 
+#include <thalweg/compiled.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include <atomic>
@@ -96,6 +97,10 @@ TEST_CASE("a step allocates nothing") {
   CHECK(in_steps<float>(recipes::adamw(), sizes).calls == 0);
   CHECK(in_steps<double>(long_chain, sizes).calls == 0);
   CHECK(in_steps<float>(unfused(long_chain), sizes).calls == 0);
+
+  model<float> m(sizes);
+  auto opt = compiled::optimizer(recipes::amuse(), m.parameters(), {.lr = 0.01, .warmup_steps = 2, .parallel = sequential()});
+  CHECK(during([&] { opt.step(m.gradients); }).calls == 0);
 }
 
 TEST_CASE("handing the work to threads allocates nothing of its own") {
