@@ -144,6 +144,30 @@ TEST_CASE("a tensor-wise function may return its view, another to copy from, or 
   expect([&](auto u) { fill(u, 3); }, 3);
 }
 
+TEST_CASE("a view of another size or order is refused, and the step with it") {
+  std::vector<float> elsewhere(15, 2.0f);
+  const std::size_t flat[] = {15}, short_of[] = {14};
+  const auto check = [&](const auto& function, const std::string& received) {
+    model<float> m({{"v", {2}}, {"w", {3, 5}}});
+    const auto before = m.values;
+    auto opt = optimizer(ema{} | tensorwise("mine", function), m.parameters(), {.lr = 1, .parallel = sequential()});
+    try {
+      m.train(opt, 1, 1);
+      FAIL("nothing was thrown");
+    } catch (const error& e) {
+      CHECK(std::string(e.what()) == "[mine] Expected a view of 15 elements, in the order of the update of 'w'. "
+                                     "Received one of " + received + ".");
+    }
+    CHECK(same_bits(m.values, before));
+    CHECK(opt.steps() == 0);
+  };
+  const auto only_w = [&](tensor<float> u, std::span<const std::size_t> shape, storage_order order) {
+    return u.name == "w" ? tensor<float>{elsewhere.data(), shape, order, u.name} : u;
+  };
+  check([=](tensor<float> u) noexcept { return only_w(u, short_of, u.order); }, "14");
+  check([=](tensor<float> u) { return only_w(u, flat, storage_order::column_major); }, "15");
+}
+
 TEST_CASE("gradients are not written by what changes the update in place") {
   model<float> m({{"w", {3, 5}}, {"b", {7}}});
   auto opt =
@@ -238,6 +262,8 @@ TEST_CASE("only a function that may throw costs a copy to put back") {
   CHECK(may.describe().find("rollback") != std::string::npos);
   const auto may_not = optimizer(tensorwise("f", [](tensor<float>) noexcept {}), m.parameters(), {});
   CHECK(may_not.describe().find("rollback") == std::string::npos);
+  const auto returns = optimizer(tensorwise("f", [](tensor<float> u) noexcept { return u; }), m.parameters(), {});
+  CHECK(returns.describe().find("rollback") != std::string::npos);
 }
 
 TEST_CASE("an optimizer with a capturing function may be moved") {

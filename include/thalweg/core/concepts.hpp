@@ -1,7 +1,7 @@
 // The four kinds of transform, told apart by what their members return. Nothing is declared twice and nothing is
 // inherited: a transform is an aggregate with
 //
-//   contextual     constexpr context at(context, scalars…) const
+//   contextual     constexpr context at(context, scalars…) const      pure: it is asked more than once a step
 //   element-wise   constexpr auto at(const context&, scalars…) const -> kernel(element<T>, T states…)
 //   tensor-wise    void apply(const context&, tensor<T> update, tensor<T> states…) const
 //                  or whole<T> in the place of the tensor, to see the gradient and the parameter as well;

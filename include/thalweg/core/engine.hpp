@@ -495,24 +495,20 @@ auto average_of(const Leaves& leaves, const std::array<double, N>& scalars) {
 }  // namespace detail
 
 template <class Chain, class T, class Passes>
-void optimizer<Chain, T, Passes>::check_averages(std::string_view where, std::optional<std::size_t> only_path) const {
+void optimizer<Chain, T, Passes>::check_averages(std::optional<std::size_t> only_path) const {
+  if (steps_ == 0) return;  // x is y
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;
     if constexpr (averaging<typename path::template transform_at<path::positions - 1>>)
-      if (!members_[index].empty() && (!only_path || *only_path == index)) {
-        try {
-          detail::average_of<path>(leaves_, std::get<index>(scalars_));
-        } catch (const error& e) {
-          throw error(where, e.what());
-        }
-      }
+      if (!members_[index].empty() && (!only_path || *only_path == index))
+        detail::average_of<path>(leaves_, std::get<index>(scalars_));
   });
 }
 
 template <class Chain, class T, class Passes>
 void optimizer<Chain, T, Passes>::average_into(std::size_t i, T* out) const {
   const auto& p = store_->parameters[i];
-  if (!p.averaged) {
+  if (!p.averaged || steps_ == 0) {
     if (out != p.data) std::copy_n(p.data, p.size, out);
     return;
   }

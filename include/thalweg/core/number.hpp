@@ -50,9 +50,10 @@ constexpr T pow(T base, std::type_identity_t<T> exponent) {
   if (base == 0) return 0;
   T result = 1;
   if (exponent == static_cast<long>(exponent) && exponent > 0 && exponent < 1e6) {
-    for (auto n = static_cast<long>(exponent); n > 0; n /= 2, base *= base)
+    for (auto n = static_cast<long>(exponent);; base *= base) {
       if (n % 2) result *= base;
-    return result;
+      if ((n /= 2) == 0) return result;
+    }
   }
   return static_cast<T>(detail::exp_series(exponent * detail::log_series(base)));
 }

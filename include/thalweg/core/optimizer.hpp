@@ -71,7 +71,7 @@ public:
   /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
   /// average are at x always. Holds a copy of y: no other memory has room for it.
   [[nodiscard]] auto evaluation_point() {
-    check_averages("evaluation_point");
+    check_averages();
     return evaluation_guard<T>(store_, [this](std::size_t i, T* out) { average_into(i, out); });
   }
 
@@ -86,7 +86,7 @@ public:
     if (const auto* hit = overlapped(out.data(), out.size()))
       throw error("averaged", "Expected memory of its own for x of '", p.info.name,
                   "'. Received some that overlaps the parameter '", hit->info.name, "'.");
-    check_averages("averaged", p.path);
+    check_averages(p.path);
     if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
     else average_into(i, out.data());
   }
@@ -140,7 +140,7 @@ private:
   auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum,
                const step_inputs& inputs) const;
 
-  void check_averages(std::string_view where, std::optional<std::size_t> only_path = {}) const;
+  void check_averages(std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
 
   [[no_unique_address]] Passes passes_;

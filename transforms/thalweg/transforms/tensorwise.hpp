@@ -16,19 +16,28 @@ struct tensorwise_function {
 
   template <class T>
     requires std::is_invocable_v<const Function&, tensor<T>>
-  void apply(const context&, tensor<T> update) const noexcept(std::is_nothrow_invocable_v<const Function&, tensor<T>>) {
-    if constexpr (std::is_void_v<std::invoke_result_t<const Function&, tensor<T>>>) {
+  void apply(const context&, tensor<T> update) const noexcept(std::is_nothrow_invocable_r_v<void, const Function&, tensor<T>> &&
+                                                              returns_nothing<T>) {
+    if constexpr (returns_nothing<T>) {
       function(update);
     } else {
       const tensor<T> result = function(update);
-      if (result.data != update.data) std::copy_n(result.data, update.size(), update.data);
+      if (result.data == update.data) return;
+      if (result.size() != update.size() || result.order != update.order)
+        throw error(name, "Expected a view of ", update.size(), " elements, in the order of the update of '", update.name,
+                    "'. Received one of ", result.size(), ".");
+      std::copy_n(result.data, update.size(), update.data);
     }
   }
+
+private:
+  template <class T>
+  static constexpr bool returns_nothing = std::is_void_v<std::invoke_result_t<const Function&, tensor<T>>>;
 };
 
-/// A fusion barrier: `function` receives the update of one parameter as a view and changes it in place. It returns the
-/// view, or another one of the same size to copy from, or nothing. Where it may throw (is not noexcept), every step
-/// keeps a copy of parameters and state to put back. It is called for several parameters at once, on as many threads as
+/// A fusion barrier: `function` receives the update of one parameter as a view and changes it in place. It returns
+/// nothing, or the view, or another one of the same size and order to copy from. Where it may throw (is not noexcept) or
+/// returns a view (which may be a wrong one), every step keeps a copy of parameters and state to put back. It is called for several parameters at once, on as many threads as
 /// the optimizer has: what it captures must bear that.
 ///
 ///     auto flip = tensorwise("flip", [](tensor<float> u) noexcept { for (float& x : u.values()) x = -x; });

@@ -72,7 +72,8 @@ struct update_by_schedule_free {
 
   constexpr auto average(double built_with) const {
     if (built_with == 0)
-      throw error("update_by_schedule_free", "Expected beta > 0. Received 0, with which y is z and no x is kept.");
+      throw error("update_by_schedule_free", "Expected beta > 0 to evaluate at x. Received 0, with which y is z and no x is kept. ",
+                  "Keep the average apart: update_and_average.");
     return [inverse = 1 / built_with]<class T>(element<T> e, T z) { return z + T(inverse) * (e.parameter - z); };
   }
 };
