@@ -91,7 +91,8 @@ auto reduce_at(const Prepared& prepared, const Parameter& p, const T* gradient, 
 
 /// The elements [begin, end) of a parameter on their way through a stage, and over the parameter's own barrier that
 /// ends it. `measured`: the sums at each leaf.
-template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared, class Measured, class Parameter>
+template <class Plan, bool Fused, std::size_t Stage, class T, class Leaves, class Prepared, class Measured,
+          class Parameter>
 void run_stage(const Leaves& leaves, const Prepared& prepared, Measured& measured, const Parameter& p,
                const T* gradient, T* update, std::span<T> scratch, std::size_t begin, std::size_t end) {
   constexpr auto cuts = Plan::template stages<Fused>;
