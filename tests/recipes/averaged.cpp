@@ -23,3 +23,7 @@ TEST_CASE("recipe: sf_adamw") {
   averages(recipes::sf_adamw({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1}), oracle::second_moment(0.8, 0.1),
            oracle::constant(0.5), decay_point::y);
 }
+
+TEST_CASE("recipe: sf_radam") {
+  suite(recipes::sf_radam({.beta1 = 0.6, .beta2 = 0.8}));  // from the fifth step on
+}

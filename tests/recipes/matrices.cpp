@@ -1,5 +1,6 @@
 // The recipes that treat hidden matrices by Muon: each parameter beside the oracle of the branch it belongs to.
 #include <cmath>
+#include <functional>
 #include <sstream>
 
 #include <doctest/doctest.h>
@@ -111,4 +112,43 @@ TEST_CASE("recipe: amuse") {
   averages(recipes::amuse({.momentum = 0.8, .beta1 = 0.4, .rho = 0.5, .scale = spectral{}, .auxiliary_lr = 0.3,
                            .beta2 = 0.8, .epsilon = 0.1}),
            0.8, spectral_scale, oracle::second_moment(0.8, 0.1), 0.3, oracle::amuse(0.4, 0.5, 3));
+}
+
+namespace {
+
+// Each parameter descends by its branch's update.
+void trains(const subject& chain, const std::function<oracle::update(const training::parameter&)>& of_matrix,
+            const oracle::update& auxiliary, double by) {
+  const auto m = model();
+  oracle::history y;
+  for (const auto& p : m.parameters) {
+    const auto u = is_matrix(p) ? of_matrix(p) : auxiliary;
+    const auto lr = times(is_matrix(p) ? 1 : by, oracle::warmed_up(m.options));
+    y.push_back(oracle::descend(oracle::start(p), oracle::gradients(m, p), u, m.options.weight_decay, lr));
+  }
+  oracle::agrees(chain, m, {y, y}, 1e-3, 1e-11);
+}
+
+double unscaled(double, double) { return 1; }
+
+}  // namespace
+
+TEST_CASE("recipe: normuon") {
+  const subject s = recipes::normuon({.momentum = 0.8, .neuron_beta2 = 0.7, .rms = 0.3, .auxiliary_lr = 0.5});
+  suite(s);
+  trains(s, [](const training::parameter& p) {
+    const std::size_t cols = p.size() / p.shape.front();
+    return in_turn(in_turn(muon_of(p, 0.8, unscaled), oracle::row_rms(cols, 0.7, 1e-8)), oracle::of_rms(0.3));
+  }, oracle::adam(0.9, 0.95, 1e-10), 0.5);
+}
+
+TEST_CASE("recipe: adamuon") {
+  const subject s = recipes::adamuon({.momentum = 0.8, .rms = 0.3, .auxiliary_lr = 0.5});
+  suite(s);
+  trains(s, [](const training::parameter& p) {
+    const std::size_t rows = p.shape.front(), cols = p.size() / rows;
+    const auto orthogonal = oracle::orthogonalized({.rows = rows, .cols = cols, .steps = oracle::muon_steps});
+    return in_turn(in_turn(in_turn(oracle::heavyball(0.8), oracle::signs()), orthogonal),
+                   in_turn(oracle::rms(0.8, 1e-8), oracle::of_rms(0.3)));
+  }, oracle::adam(0.9, 0.95, 1e-8), 0.5);
 }

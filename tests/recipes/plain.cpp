@@ -6,6 +6,7 @@
 
 using namespace thalweg;
 using oracle::descends;
+using oracle::operator+, oracle::operator-, oracle::operator*;
 using training::subject;
 using training::suite;
 
@@ -52,4 +53,110 @@ TEST_CASE("recipe: adagrad") {
   suite(s);
   descends(s, oracle::rss(0, 1e-10), l2);
   descends(recipes::adagrad({.initial = 0.5, .epsilon = 0.1}), oracle::rss(0.5, 0.1), l2);
+}
+
+TEST_CASE("recipe: amsgrad") {
+  const subject s = recipes::amsgrad();
+  suite(s);
+  descends(s, oracle::amsgrad(0.9, 0.999, 1e-8));
+  descends(recipes::amsgrad({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1}), oracle::amsgrad(0.5, 0.8, 0.1));
+}
+
+TEST_CASE("recipe: nadam") {
+  const subject s = recipes::nadam();
+  suite(s);
+  descends(s, oracle::nadam(0.9, 0.999, 1e-8, 0.004), l2);
+  descends(recipes::nadam({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1, .momentum_decay = 0.2}),
+           oracle::nadam(0.5, 0.8, 0.1, 0.2), l2);
+}
+
+TEST_CASE("recipe: radam") {
+  const subject s = recipes::radam();
+  suite(s);
+  descends(s, oracle::radam(0.9, 0.999, 1e-8), l2);
+  descends(recipes::radam({.beta1 = 0.5, .beta2 = 0.9, .epsilon = 0.1}), oracle::radam(0.5, 0.9, 0.1), l2);
+}
+
+TEST_CASE("recipe: adopt") {
+  auto setting = oracle::dozen();
+  setting.options.weight_decay = 0;
+  const subject s = recipes::adopt();
+  suite(s);
+  descends(s, oracle::adopt(0.9, 0.9999, 1e-6), oracle::decay::decoupled, setting);
+  descends(recipes::adopt({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1, .start = adopt_start::unbiased}),
+           oracle::unbiased_adopt(0.5, 0.8, 0.1), oracle::decay::decoupled, setting);
+}
+
+TEST_CASE("recipe: laprop") {
+  const subject s = recipes::laprop();
+  suite(s);
+  descends(recipes::laprop({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1}),
+           oracle::in_turn(oracle::second_moment(0.8, 0.1), oracle::corrected_ema(0.5)));
+}
+
+TEST_CASE("recipe: ademamix") {
+  const subject s = recipes::ademamix({.beta1 = 0.5, .beta2 = 0.8, .beta3 = 0.9, .alpha = 2, .epsilon = 0.1});
+  suite(s);
+  descends(s, oracle::ademamix(0.5, 0.8, 0.1, [](long) { return 0.9; }, [](long) { return 2; }));
+}
+
+TEST_CASE("recipe: cautious_adamw") {
+  const subject s = recipes::cautious_adamw();
+  suite(s);
+  descends(s, oracle::cautious(oracle::adam(0.9, 0.999, 1e-8), 1));
+  descends(recipes::cautious_adamw({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1, .rule = caution_rule::heavyball}),
+           oracle::cautious(oracle::adam(0.5, 0.8, 0.1), 0));
+}
+
+TEST_CASE("recipe: mars_adamw") {
+  const subject s = recipes::mars_adamw();
+  suite(s);
+  const auto mars = [](double gamma, double beta1, double longest) {
+    return oracle::in_turn(oracle::mars(gamma, beta1), oracle::clipped(longest));
+  };
+  descends(s, oracle::in_turn(mars(0.025, 0.95, 1), oracle::adam(0.95, 0.99, 1e-8)));
+  descends(recipes::mars_adamw({.gamma = 0.1, .beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1, .max_norm = 0.2}),
+           oracle::in_turn(mars(0.1, 0.5, 0.2), oracle::adam(0.5, 0.8, 0.1)));
+}
+
+TEST_CASE("recipe: adan") {
+  const subject s = recipes::adan();
+  suite(s);
+  descends(recipes::adan({.beta1 = 0.5, .beta2 = 0.6, .beta3 = 0.8, .epsilon = 0.1}), oracle::adan(0.5, 0.6, 0.8, 0.1));
+}
+
+TEST_CASE("recipe: signum") {
+  const subject s = recipes::signum();
+  suite(s);
+  descends(recipes::signum({.beta = 0.5}), oracle::in_turn(oracle::ema(0.5), oracle::signs()));
+}
+
+TEST_CASE("recipe: lamb") {
+  const subject s = recipes::lamb({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1});
+  suite(s);
+  oracle::walks(s, [](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+    const auto u = oracle::adam(0.5, 0.8, 0.1)(g) + decay * theta;
+    return theta - (lr * oracle::norm(theta) / oracle::norm(u)) * u;
+  });
+}
+
+TEST_CASE("recipe: lars") {
+  const subject s = recipes::lars({.momentum = 0.5, .trust = 0.1});
+  suite(s);
+  oracle::history trusted;
+  oracle::walks(s, [&](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+    if (g.size() == 1) trusted.clear();
+    const auto u = g.back() + decay * theta;
+    trusted.push_back((0.1 * oracle::norm(theta) / oracle::norm(u)) * u);
+    return theta - lr * oracle::decaying_sum(trusted, 0.5);
+  });
+}
+
+TEST_CASE("recipe: adafactor") {
+  const subject s = recipes::adafactor({.decay = 0.6, .epsilon = 1e-3, .max_rms = 0.7, .floor = 0.01});
+  suite(s);
+  oracle::walks(s, [](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+    const auto u = oracle::in_turn(oracle::factored_rms(9, 0.6, 1e-3), oracle::clipped_rms(0.7))(g);
+    return (1 - lr * decay) * theta - (lr * std::max(oracle::rms(theta), 0.01)) * u;
+  });
 }

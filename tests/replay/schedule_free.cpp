@@ -13,6 +13,11 @@ replayers schedule_free() {
        [](const json& c, hyperparameters& h) {
          return run(c, recipes::sf_adamw({.beta1 = h("beta1"), .beta2 = h("beta2"), .epsilon = h("eps")}), options_of(h));
        }},
+      {"schedule_free_radam",
+       [](const json& c, hyperparameters& h) {
+         return run(c, recipes::sf_radam({.beta1 = h("beta1"), .beta2 = h("beta2"), .epsilon = h("eps")}),
+                    options_of(h));
+       }},
   };
 }
 

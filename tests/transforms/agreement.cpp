@@ -44,4 +44,13 @@ void averages(const subject& chain, const update& u, const interpolation& beta, 
   agrees(chain, s, {{at.y}, {at.x}});
 }
 
+void walks(const subject& chain, const step& step, const setting& s) {
+  const auto& p = s.parameters.front();
+  const auto y = walk(start(p), gradients(s, p), warmed_up(s.options),
+                      [&](const vector& theta, const history& g, double lr) {
+                        return step(theta, g, lr, s.options.weight_decay);
+                      });
+  agrees(chain, s, {{y}, {y}});
+}
+
 }  // namespace oracle

@@ -26,4 +26,8 @@ void descends(const subject& chain, const update& u, decay how = decay::decouple
 void averages(const subject& chain, const update& u, const interpolation& beta, thalweg::decay_point decay,
               const setting& s = dozen());
 
+/// θ ← step(θ, gradients so far, lr, λ)
+using step = std::function<vector(const vector& theta, const history& gradients, double lr, double weight_decay)>;
+void walks(const subject& chain, const step& step, const setting& s = dozen());
+
 }  // namespace oracle

@@ -62,6 +62,85 @@ TEST_CASE("by hand: second moments") {
   static_assert(gives(scale_by_rss{.epsilon = 0.8}.at(now)(of(3), 7.0), 0.625, 16));
 }
 
+TEST_CASE("by hand: Adam's family") {
+  // m̂ = 4 and v = 7 as above; the largest v is 28, which is 64 corrected: 4/(8 + ¼)
+  static_assert(gives(scale_by_amsgrad{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}.at(context{.step = 2})(
+                          of(4), 2.0, 4.0, 28.0), 16.0 / 33, 3, 7, 28));
+  static_assert(gives(scale_by_amsgrad{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.25}.at(context{.step = 2})(
+                          of(4), 2.0, 4.0, 3.0), 16.0 / 17, 3, 7, 7));
+  // Without decay μ is ¼ throughout: (8·¾/¾ + 4·¼/(1 - 1/16)) / 8
+  constexpr auto nadam = scale_by_nadam{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0, .momentum_decay = 0}.at(now, 0.0);
+  static_assert(gives(nadam.value(of(8), 0.0, 0.0), 17.0 / 15, 4, 16));
+  static_assert(std::get<0>(nadam.states) == 0.75);
+  // ρ_∞ = 7; at the first step ρ = 7 - 2·¾/¼ = 1: m̂ alone. Long after, ρ = ρ_∞ and r = 1: 3/(3 + ¾)
+  constexpr scale_by_radam radam{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0.75};
+  static_assert(gives(radam.at(now)(of(8), 0.0, 0.0), 8, 4, 16));
+  static_assert(gives(radam.at(context{.step = 10000})(of(6), 0.0, 0.0), 0.8, 3, 9));
+  static_assert(rectify_lr{.beta2 = 0.75}.at(context{.step = 1, .lr = 2}).lr == 0);
+  static_assert(near(rectify_lr{.beta2 = 0.75}.at(context{.step = 10000, .lr = 2}).lr, 2));
+  // The first step is none. The second: 8/√4, held at 1^¼, and v = ¼·64 + ¾·4
+  constexpr scale_by_adopt adopt{.beta1 = 0.5, .beta2 = 0.75};
+  static_assert(gives(adopt.at(now)(of(4), 0.0, 0.0), 0, 0, 16));
+  static_assert(gives(adopt.at(context{.step = 2})(of(8), 0.0, 4.0), 0.5, 0.5, 19));
+  static_assert(adopt.pass_on(context{.step = 1, .weight_decay = 1}).weight_decay == 0);
+  static_assert(adopt.pass_on(context{.step = 2, .weight_decay = 1}).weight_decay == 1);
+  // Unbiased and unbounded: m is 8/2 itself, v = (64 + ¾·4)/(1 + ¾)
+  static_assert(gives(scale_by_adopt{.beta1 = 0.5, .beta2 = 0.75, .start = adopt_start::unbiased}.at(
+                          context{.step = 2})(of(8), 0.0, 4.0), 4, 4, 268.0 / 7));
+  // v̂ = 64: 8/8, of which a half joins m, and m̂ is 1 again
+  static_assert(gives(scale_by_laprop{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0}.at(now)(of(8), 0.0, 0.0), 1, 0.5, 16));
+  // (8 + 2·2)/8
+  static_assert(gives(scale_by_ademamix{.beta1 = 0.5, .beta2 = 0.75, .beta3 = 0.75, .alpha = 2, .epsilon = 0}.at(now)(
+                          of(8), 0.0, 0.0, 0.0), 1.5, 4, 2, 16));
+  // m̂ = √v̂ = ¼, over a floor of ½
+  static_assert(gives(scale_by_adam{.beta1 = 0.5, .beta2 = 0.75, .epsilon = 0, .floor = 0.5}.at(now)(
+                          of(0.25), 0.0, 0.0), 0.5, 0.125, 0.015625));
+  // The first step knows no change: 8/8. Then d = 4 - 2: m̂ = (½·4 + ½·2)/¾, v̂ = ½·2/¾, n = ½·(4 + 1)² over ¾
+  constexpr scale_by_adan adan{.beta1 = 0.5, .beta2 = 0.5, .beta3 = 0.5, .epsilon = 0};
+  static_assert(gives(adan.at(now)(of(8), 0.0, 0.0, 0.0, 0.0), 1, 4, 0, 32, 8));
+  static_assert(gives(adan.at(context{.step = 2})(of(4), 2.0, 0.0, 1.0, 2.0), (4 + 2.0 / 3) / sqrt(13 / 0.75), 3, 1, 13,
+                      4));
+}
+
+TEST_CASE("by hand: corrections") {
+  // 6 + ½·½/½·(6 - 2)
+  static_assert(gives(mars{.gamma = 0.5, .beta1 = 0.5}.at(now)(of(6), 2.0), 8, 6));
+  // One of four agrees: 4/(1 + 1), or 4/1
+  constexpr element<double> with{.update = 3, .gradient = 1, .parameter = 0};
+  constexpr element<double> against{.update = 3, .gradient = -1, .parameter = 0};
+  constexpr element<double> still{.update = 3, .gradient = 0, .parameter = 0};
+  constexpr cautious published, heavyballs{.rule = caution_rule::heavyball};
+  static_assert(published.reduce(now)(with) == std::array{1.0, 1.0});
+  static_assert(published.reduce(now)(against) == std::array{0.0, 1.0});
+  static_assert(published.reduce(now)(still)[0] == 0 && heavyballs.reduce(now)(still)[0] == 1);
+  static_assert(gives(published.at(now, 1, 4)(with), 6) && gives(published.at(now, 1, 4)(against), 0));
+  static_assert(gives(heavyballs.at(now, 1, 4)(with), 12) && gives(heavyballs.at(now, 1, 4)(still), 12));
+  static_assert(gives(published.at(now, 1, 4)(still), 0) && gives(heavyballs.at(now, 0, 4)(against), 0));
+  // 3 + ¼·8; against the parameter's sign nothing decays
+  constexpr context decaying{.weight_decay = 0.25};
+  static_assert(gives(cautious_decay{}.at(decaying)(of(3, 8)), 5));
+  static_assert(gives(cautious_decay{}.at(decaying)(of(-3, 8)), -3));
+  static_assert(gives(cautious_decay{}.at(decaying)(of(0, 8)), 2));
+  static_assert(cautious_decay{}.pass_on(decaying).weight_decay == 0);
+  static_assert(gives(clip_by_value{.limit = 2}.at(now)(of(5)), 2));
+  static_assert(gives(clip_by_value{.limit = 2}.at(now)(of(-5)), -2));
+  // RMS 5 and 1 of two numbers
+  static_assert(gives(clip_by_rms{.max_rms = 2.5}.at(now, 50, 2)(of(4)), 2));
+  static_assert(gives(clip_by_rms{.max_rms = 2.5}.at(now, 2, 2)(of(4)), 4));
+  static_assert(gives(scale_to_rms{.rms = 2.5}.at(now, 50, 2)(of(4)), 2));
+  static_assert(gives(scale_to_rms{}.at(now, 0, 2)(of(0)), 0));
+  static_assert(gives(scale_by_parameter_rms{}.at(now, 50, 2)(of(4)), 20));
+  // ½·6/3, and nothing where a norm is none
+  static_assert(gives(scale_by_trust_ratio{.trust = 0.5}.at(now, 36, 9)(of(4)), 4));
+  static_assert(gives(scale_by_trust_ratio{.trust = 0.5}.at(now, 0, 9)(of(4)), 4));
+  // θ = (3, 4), u = (4, -3), lr ¾: p = θ - ¾·u = (0, 6¼), as long as 5 again
+  static_assert(gives(update_on_sphere{}.at(context{.lr = 0.75}, 25, 0, 25)(of(4, 3)), 0));
+  static_assert(gives(update_on_sphere{}.at(context{.lr = 0.75}, 25, 0, 25)(of(-3, 4)), 5));
+  static_assert(gives(update_on_sphere{}.at(context{.lr = 0.75}, 0, 0, 25)(of(4, 0)), 0));
+  static_assert(gives(clip_by_norm{.max_norm = 2}.at(now, 25)(of(5)), 2));
+  static_assert(gives(clip_by_norm{.max_norm = 2}.at(now, 1)(of(5)), 5));
+}
+
 TEST_CASE("by hand: signs") {
   // ½·2 - ½·4 < 0;  m = ¼·2 - ¾·4
   static_assert(gives(scale_by_lion{.beta1 = 0.5, .beta2 = 0.75}.at(now)(of(2), -4.0), -1, -2.5));
@@ -119,6 +198,10 @@ TEST_CASE("by hand: update_by_schedule_free") {
   }();
   static_assert(gives(z.at(moving, 0.5).value(of(3, 4), 2.0), 3.375, 0));
   static_assert(std::get<0>(z.at(moving, 0.5).states) == 0.75);
+
+  // Half a weight instead of a quarter: ½·6 + ½·0, and y' half of it
+  static_assert(gives(update_by_schedule_free{.beta = 0.5, .weight = refined_weight{4}}.at(c, 0.5).value(of(3, 4), 2.0),
+                      1.5, 0));
 
   // The first step: c = 1, so x and y are z.  (1 - ¼)·4 - ½·3
   constexpr context first{.step = 1, .lr = 0.5, .weight_decay = 0.5};
@@ -190,6 +273,53 @@ TEST_CASE("by hand: schedules") {
   static_assert(lr(wsd, 11) == 1);
   static_assert(lr(wsd, 99) == 1);
   static_assert(wsd.at(context{}).warmup_steps == 2);
+}
+
+TEST_CASE("by hand: more schedules") {
+  constexpr auto lr = [](auto schedule, long step) { return schedule.at(context{.step = step, .lr = 2}).lr; };
+  // Cycles of 2, 4, …: tops at 1, 3, 7, half way at 2, 5
+  constexpr cosine_restarts restarts{.steps = 2, .growth = 2};
+  static_assert(lr(restarts, 1) == 2 && lr(restarts, 3) == 2 && lr(restarts, 7) == 2);
+  static_assert(near(lr(restarts, 2), 1) && near(lr(restarts, 5), 1));
+  static_assert(lr(cosine_restarts{.steps = 2}, 3) == 2 && near(lr(cosine_restarts{.steps = 2}, 4), 1));
+  static_assert(lr(inverse_sqrt{.steps = 4}, 3) == 2 && lr(inverse_sqrt{.steps = 4}, 16) == 1);
+  constexpr piecewise steps{change{.from = 3, .by = 0.5}, change{.from = 5, .by = 0.25}};
+  static_assert(lr(steps, 2) == 2 && lr(steps, 3) == 1 && lr(steps, 5) == 0.25);
+  constexpr auto joined = join(for_steps(2, warmup{.steps = 2}), for_steps(1, scale_lr{.by = 3}), linear{.steps = 2});
+  static_assert(lr(joined, 1) == 1 && lr(joined, 2) == 2 && lr(joined, 3) == 6);
+  static_assert(lr(joined, 4) == 2 && lr(joined, 5) == 1);
+  static_assert(joined.at(context{.step = 5}).step == 5 && joined.at(context{.step = 1}).warmup_steps == 2);
+  // β = ½·½: ¾·8 + ¼·4
+  static_assert(gives(scheduled(&ema::beta, scale_lr{.by = 0.5}, ema{.beta = 0.5}).at(now)(of(8), 4.0), 7, 7));
+}
+
+TEST_CASE("by hand: averages") {
+  constexpr context c{.step = 4, .lr = 0.5, .weight_decay = 0.5, .average_weight = 0.25};
+  // ¾·8 - ½·4 = 4; half of the way from 2; and back to it where they meet
+  static_assert(gives(update_by_lookahead{.alpha = 0.5, .period = 3}.at(c)(of(4, 8), 2.0), 4, 2));
+  static_assert(gives(update_by_lookahead{.alpha = 0.5, .period = 2}.at(c)(of(4, 8), 2.0), 3, 3));
+  // ¼ of the way from 0 to 4, or half of it
+  static_assert(gives(update_and_average{}.at(c)(of(4, 8), 0.0), 4, 1));
+  static_assert(gives(update_and_average{.memory = forgetting{0.5}}.at(c)(of(4, 8), 0.0), 4, 2));
+  // y = 4, z = 2: x = 2 + (4 - 2)/½ = 6.  z' = ¾·2 - ½·3 = 0,  x' = ¾·6,  y' = ½·x'
+  constexpr update_by_primal_averaging averaging{.mu_x = 0.75, .mu_y = 0.5};
+  static_assert(gives(averaging.at(c)(of(3, 4), 2.0), 2.25, 0));
+  static_assert(averaging.average()(of(0, 4), 2.0) == 6);
+  static_assert(gives(freeze{}.at(c)(of(4, 8)), 8));
+}
+
+TEST_CASE("by hand: gates and the loss") {
+  static_assert(!accumulate{.steps = 3}.opens(1) && !accumulate{.steps = 3}.opens(2));
+  static_assert(accumulate{.steps = 3}.opens(3));
+  static_assert(gives(accumulate{.steps = 4}.absorb()(of(8), 1.0), 8, 3));
+  static_assert(gives(accumulate{.steps = 4}.at(now)(of(8), 1.0), 3, 0));
+  static_assert(when_finite{}.reduce(now)(of(8)) == 0 && when_finite{}.proceeds(0));
+  static_assert(!when_finite{}.proceeds(std::numeric_limits<double>::quiet_NaN()));
+  static_assert(gives(when_finite{}.at(now, 0)(of(8)), 8));
+  constexpr context lossy{.loss = 3};
+  static_assert(gives(scale_by_polyak{.minimum = 1}.at(lossy, 8)(of(4)), 1));
+  static_assert(gives(scale_by_polyak{.minimum = 1, .longest = 0.125}.at(lossy, 8)(of(4)), 0.5));
+  static_assert(gives(scale_by_polyak{.minimum = 4}.at(lossy, 8)(of(4)), 0));
 }
 
 TEST_CASE("by hand: orthogonalize_update's scale rules and steps") {

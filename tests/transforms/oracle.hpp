@@ -100,6 +100,107 @@ inline update lion(double beta1, double beta2) {
     return sign(before.empty() ? now : now + beta1 * average(before, beta2));
   };
 }
+/// The history as it was after step t.
+inline history until(const history& u, std::size_t t) {
+  return {u.begin(), u.begin() + static_cast<std::ptrdiff_t>(t)};
+}
+inline update corrected_ema(double beta) {
+  return [=](const history& u) { return corrected(u, beta); };
+}
+inline update amsgrad(double beta1, double beta2, double epsilon) {
+  return [=](const history& u) {
+    vector largest(u.back().size(), 0.0);
+    for (std::size_t t = 1; t <= u.size(); ++t)
+      largest = each(largest, average(squared(until(u, t)), beta2), [](double a, double b) { return std::max(a, b); });
+    const double unbias = 1 / (1 - std::pow(beta2, static_cast<double>(u.size())));
+    return over_root(corrected(u, beta1), unbias * largest, epsilon);
+  };
+}
+inline update nadam(double beta1, double beta2, double epsilon, double decay) {
+  return [=](const history& u) {
+    const auto momentum = [&](std::size_t t) {
+      return beta1 * (1 - std::pow(0.96, decay * static_cast<double>(t)) / 2);
+    };
+    const std::size_t t = u.size();
+    double product = 1;
+    for (std::size_t s = 1; s <= t; ++s) product *= momentum(s);
+    const vector ahead = (momentum(t + 1) / (1 - product * momentum(t + 1))) * average(u, beta1);
+    return over_root(((1 - momentum(t)) / (1 - product)) * u.back() + ahead, corrected(squared(u), beta2), epsilon);
+  };
+}
+/// ρ_t and the factor r of RAdam.
+struct rectification {
+  double seen, by;
+  rectification(double beta2, std::size_t steps) {
+    const double t = static_cast<double>(steps), power = std::pow(beta2, t), all = 2 / (1 - beta2) - 1;
+    seen = all - 2 * t * power / (1 - power);
+    by = std::sqrt((seen - 4) / (all - 4) * (seen - 2) / (all - 2) * all / seen);
+  }
+};
+inline update radam(double beta1, double beta2, double epsilon) {
+  return [=](const history& u) {
+    const rectification r(beta2, u.size());
+    if (r.seen <= 5) return corrected(u, beta1);
+    const double unbias = std::sqrt(1 - std::pow(beta2, static_cast<double>(u.size())));
+    return (r.by * unbias) * over_root(corrected(u, beta1), average(squared(u), beta2), epsilon);
+  };
+}
+inline update adopt(double beta1, double beta2, double epsilon) {
+  return [=](const history& u) {
+    vector second = squared(u.front()), first(second.size(), 0.0);
+    for (std::size_t t = 1; t < u.size(); ++t) {
+      const double bound = std::pow(static_cast<double>(t), 0.25);
+      const vector normal = each(u[t], second, [=](double g, double v) {
+        return std::clamp(g / std::max(std::sqrt(v), epsilon), -bound, bound);
+      });
+      first = beta1 * first + (1 - beta1) * normal;
+      second = beta2 * second + (1 - beta2) * squared(u[t]);
+    }
+    return first;
+  };
+}
+/// HeavyBall's: means of all that was seen before, and no bound.
+inline update unbiased_adopt(double beta1, double beta2, double epsilon) {
+  return [=](const history& u) {
+    if (u.size() == 1) return vector(u.back().size(), 0.0);
+    history normal;
+    for (std::size_t t = 1; t < u.size(); ++t)
+      normal.push_back(each(u[t], corrected(squared(until(u, t)), beta2),
+                            [=](double g, double v) { return g / std::max(std::sqrt(v), epsilon); }));
+    return corrected(normal, beta1);
+  };
+}
+/// `slow_betas`: β₃ of every step; `alpha` of this one.
+inline update ademamix(double beta1, double beta2, double epsilon, std::function<double(long)> slow_beta,
+                       std::function<double(long)> alpha) {
+  return [=](const history& u) {
+    vector slow(u.back().size(), 0.0);
+    for (std::size_t t = 1; t <= u.size(); ++t) {
+      const double beta3 = slow_beta(static_cast<long>(t));
+      slow = beta3 * slow + (1 - beta3) * u[t - 1];
+    }
+    const double share = alpha(static_cast<long>(u.size()));
+    return over_root(corrected(u, beta1) + share * slow, corrected(squared(u), beta2), epsilon);
+  };
+}
+inline update mars(double gamma, double beta1) {
+  return [=](const history& u) {
+    const vector before = u.size() > 1 ? u[u.size() - 2] : vector(u.back().size(), 0.0);
+    return u.back() + (gamma * beta1 / (1 - beta1)) * (u.back() - before);
+  };
+}
+/// `inner`, where its sign is the gradient's; n/(kept + spare) times as long.
+inline update cautious(update inner, double spare) {
+  return [=](const history& u) {
+    const vector step = inner(u);
+    double kept = 0;
+    const vector masked = each(step, u.back(), [&](double a, double g) {
+      kept += a * g > 0;
+      return a * g > 0 ? a : 0.0;
+    });
+    return (static_cast<double>(step.size()) / (kept + spare)) * masked;
+  };
+}
 inline update signs() {
   return [](const history& u) { return sign(u.back()); };
 }
@@ -112,6 +213,88 @@ inline update clipped(double longest) {
     return std::min(1.0, longest / norm) * u.back();
   };
 }
+inline update adan(double beta1, double beta2, double beta3, double epsilon) {
+  return [=](const history& u) {
+    history changes{vector(u.back().size(), 0.0)}, seen{u.front()};
+    for (std::size_t t = 1; t < u.size(); ++t) {
+      changes.push_back(u[t] - u[t - 1]);
+      seen.push_back(u[t] + beta2 * changes.back());
+    }
+    return over_root(corrected(u, beta1) + beta2 * corrected(changes, beta2), corrected(squared(seen), beta3), epsilon);
+  };
+}
+inline double norm(const vector& v) { return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0)); }
+inline double rms(const vector& v) { return norm(v) / std::sqrt(static_cast<double>(v.size())); }
+inline update held(double limit) {
+  return [=](const history& u) { return each(u.back(), [=](double x) { return std::clamp(x, -limit, limit); }); };
+}
+inline update of_rms(double wanted) {
+  return [=](const history& u) { return (wanted / rms(u.back())) * u.back(); };
+}
+inline update clipped_rms(double largest) {
+  return [=](const history& u) { return (1 / std::max(1.0, rms(u.back()) / largest)) * u.back(); };
+}
+
+/// Row i of a row-major matrix.
+inline vector row(const vector& matrix, std::size_t i, std::size_t cols) {
+  const auto begin = matrix.begin() + static_cast<std::ptrdiff_t>(i * cols);
+  return {begin, begin + static_cast<std::ptrdiff_t>(cols)};
+}
+/// Each row on its own, by f(row, its number).
+template <class F>
+vector each_row(const vector& matrix, std::size_t cols, F f) {
+  vector result;
+  for (std::size_t i = 0; i < matrix.size() / cols; ++i) {
+    const vector changed = f(row(matrix, i, cols), i);
+    result.insert(result.end(), changed.begin(), changed.end());
+  }
+  return result;
+}
+inline update centralized(std::size_t cols) {
+  return [=](const history& u) {
+    return each_row(u.back(), cols, [=](const vector& r, std::size_t) {
+      const double mean = std::accumulate(r.begin(), r.end(), 0.0) / static_cast<double>(cols);
+      return each(r, [=](double x) { return x - mean; });
+    });
+  };
+}
+inline update row_rms(std::size_t cols, double beta2, double epsilon) {
+  return [=](const history& u) {
+    return each_row(u.back(), cols, [&](const vector& r, std::size_t i) {
+      history squares;
+      for (const auto& before : u) squares.push_back({std::pow(rms(row(before, i, cols)), 2)});
+      return (1 / (std::sqrt(average(squares, beta2)[0]) + epsilon)) * r;
+    });
+  };
+}
+inline update equal_rows(std::size_t cols) {
+  return [=](const history& u) {
+    const double length = norm(u.back()) / std::sqrt(static_cast<double>(u.back().size() / cols));
+    return each_row(u.back(), cols, [=](const vector& r, std::size_t) { return (length / norm(r)) * r; });
+  };
+}
+inline update factored_rms(std::size_t cols, double decay, double epsilon) {
+  return [=](const history& u) {
+    const std::size_t rows = u.back().size() / cols;
+    vector r(rows, 0.0), c(cols, 0.0);
+    for (std::size_t t = 1; t <= u.size(); ++t) {
+      const double beta = 1 - std::pow(static_cast<double>(t), -decay);
+      vector row_sums(rows, 0.0), col_sums(cols, 0.0);
+      for (std::size_t k = 0; k < u.back().size(); ++k) {
+        const double square = u[t - 1][k] * u[t - 1][k] + epsilon;
+        row_sums[k / cols] += square;
+        col_sums[k % cols] += square;
+      }
+      r = beta * r + ((1 - beta) / static_cast<double>(cols)) * row_sums;
+      c = beta * c + ((1 - beta) / static_cast<double>(rows)) * col_sums;
+    }
+    const double mean = std::accumulate(r.begin(), r.end(), 0.0) / static_cast<double>(rows);
+    vector result = u.back();
+    for (std::size_t k = 0; k < result.size(); ++k) result[k] /= std::sqrt(r[k / cols] * c[k % cols] / mean);
+    return result;
+  };
+}
+
 /// One after the other: the second sees the history of the first one's updates.
 inline update in_turn(update first, update second) {
   return [=](const history& u) {
@@ -209,6 +392,14 @@ inline vector descend(vector theta, const history& gradients, const update& u, d
     const double keep = how == decay::decoupled ? 1 - eta * weight_decay : 1;
     theta = keep * theta - eta * step;
   }
+  return theta;
+}
+
+/// θ after the steps, each of which is step(θ, history, lr).
+template <class Step>
+vector walk(vector theta, const history& gradients, rate lr, Step step) {
+  for (std::size_t t = 1; t <= gradients.size(); ++t)
+    theta = step(theta, until(gradients, t), lr(static_cast<long>(t)));
   return theta;
 }
 

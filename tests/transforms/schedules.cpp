@@ -16,7 +16,12 @@ struct schedules {
   thalweg::cosine cosine{.final = 1};
   thalweg::warmup_stable_decay wsd{.steps = 1000};
   thalweg::scale_lr scale_lr{};
-  operator subject() const { return chain(warmup, linear, cosine, wsd, scale_lr); }  // NOLINT: implicit by intent
+  thalweg::cosine_restarts restarts{.final = 1};
+  thalweg::inverse_sqrt inverse_sqrt{.steps = 1000};
+  thalweg::piecewise<2> piecewise{};
+  operator subject() const {  // NOLINT: implicit by intent
+    return chain(warmup, linear, cosine, wsd, scale_lr, restarts, inverse_sqrt, piecewise);
+  }
 };
 
 // The learning rate at step t is lr(t) times the optimizer's, which does not warm up here.
@@ -68,6 +73,70 @@ TEST_CASE("warmup_stable_decay") {
 
 TEST_CASE("scale_lr") {
   follows(schedules{.scale_lr = {.by = 0.3}}, [](long) { return 0.3; });
+}
+
+TEST_CASE("cosine_restarts") {
+  // Cycles of 2, 4 and 8 steps: half a wave from 1 to 0.2 in each.
+  follows(schedules{.restarts = {.steps = 2, .growth = 2, .final = 0.2}}, [](long t) {
+    const double at[] = {0, 0.5, 0, 0.25, 0.5, 0.75, 0, 0.125, 0.25, 0.375, 0.5, 0.625};
+    return 0.2 + 0.4 * (1 + std::cos(std::acos(-1.0) * at[t - 1]));
+  });
+  follows(schedules{.restarts = {.steps = 4}}, [](long t) {
+    return 0.5 * (1 + std::cos(std::acos(-1.0) * static_cast<double>((t - 1) % 4) / 4));
+  });
+}
+
+TEST_CASE("inverse_sqrt") {
+  follows(schedules{.inverse_sqrt = {.steps = 4}},
+          [](long t) { return t < 4 ? 1 : 2 / std::sqrt(static_cast<double>(t)); });
+}
+
+TEST_CASE("piecewise") {
+  follows(schedules{.piecewise = {change{.from = 4, .by = 0.5}, change{.from = 9, .by = 3}}},
+          [](long t) { return t < 4 ? 1 : t < 9 ? 0.5 : 1.5; });
+  std::vector<float> values(3);
+  CHECK_THROWS_WITH_AS(optimizer(piecewise{change{.from = 4, .by = -1}}, std::vector{as_parameter("p", values)}, {}),
+                       "[piecewise] Expected by in [0, inf). Received -1.", error);
+}
+
+TEST_CASE("join") {
+  const auto joined = join(for_steps(3, warmup{.steps = 3}), for_steps(4, scale_lr{.by = 0.9}),
+                           linear{.steps = 4, .final = 0.5});
+  suite(joined | ema{.beta = 0.8});
+  follows(chain(joined), [](long t) {
+    const double at[] = {1.0 / 3, 2.0 / 3, 1, 0.9, 0.9, 0.9, 0.9, 1, 0.875, 0.75, 0.625, 0.5};
+    return at[t - 1];
+  });
+  std::vector<float> values(3);
+  const auto none = join(for_steps(0, scale_lr{}), scale_lr{});
+  CHECK_THROWS_WITH_AS(optimizer(none, std::vector{as_parameter("p", values)}, {}),
+                       "[join] Expected steps in [1, inf). Received 0.", error);
+}
+
+TEST_CASE("scheduled") {
+  // Half a weight on the old momentum, falling to a quarter.
+  const auto moving = scheduled(&ema::beta, linear{.steps = 4, .final = 0.5}, ema{.beta = 0.5});
+  suite(moving);
+  oracle::vector momentum;
+  oracle::walks(moving, [&](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+    if (g.size() == 1) momentum.assign(theta.size(), 0.0);
+    const double beta = 0.5 - 0.25 * std::min(1.0, static_cast<double>(g.size() - 1) / 4);
+    momentum = oracle::each(g.back(), momentum, [=](double a, double m) { return (1 - beta) * a + beta * m; });
+    return oracle::each(theta, momentum, [=](double x, double m) { return (1 - lr * decay) * x - lr * m; });
+  });
+  suite(scheduled(&clip_by_global_norm::max_norm, cosine{.steps = 5, .final = 0.1}) | ema{.beta = 0.8});
+
+  suite(scheduled(&clip_adaptively::clipping, linear{.steps = 5, .final = 0.5}, clip_adaptively{.clipping = 0.1}));
+
+  std::vector<float> values(3);
+  auto opt = optimizer(scheduled(&ema::beta, piecewise{change{.from = 3, .by = 4}}, ema{.beta = 0.5}),
+                       std::vector{as_parameter("p", values)}, {});
+  const std::vector<std::vector<float>> gradients{{1, 2, 3}};
+  opt.step(gradients);
+  opt.step(gradients);
+  const auto before = values;
+  CHECK_THROWS_WITH_AS(opt.step(gradients), "[ema] Expected beta in [0, 1). Received 2.", error);
+  CHECK(values == before);
 }
 
 TEST_CASE("schedules multiply") {

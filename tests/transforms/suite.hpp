@@ -43,11 +43,12 @@ template <class... Branches>
 void follow(const thalweg::routed<Branches...>&, const thalweg::parameter_info&, way&);
 template <class Leaf>
 void follow(const Leaf&, const thalweg::parameter_info& p, way& w) {
-  [&]<class... Slots>(thalweg::state<Slots...>) {
-    const auto add = [&]<class Slot>(Slot) {
-      if constexpr (Slot::kind == thalweg::slot_kind::array) w.state += thalweg::element_count(Slot::shape(p));
-    };
-    (add(Slots()), ...);
+  [[maybe_unused]] const auto numbers = [&]<class Slot>(Slot) -> std::size_t {
+    if constexpr (Slot::kind == thalweg::slot_kind::array) return thalweg::element_count(Slot::shape(p));
+    else return 0;
+  };
+  w.state += [&]<class... Slots>(thalweg::state<Slots...>) {
+    return (std::size_t{0} + ... + numbers(Slots()));
   }(thalweg::states_of<Leaf>());
   w.averaged = w.averaged || thalweg::averaging<Leaf>;
   w.modelwise = w.modelwise || thalweg::modelwise<Leaf>;

@@ -7,7 +7,8 @@
 //                  or whole<T> in the place of the tensor, to see the gradient and the parameter as well;
 //                  with std::size_t scratch(parameter_info) const: apply(context, update, std::span<T> scratch, states…)
 //   model-wise     constexpr auto reduce(const context&) const -> kernel(element<T>) -> T or sums(T…), summed over all
-//                  parameters; constexpr auto at(const context&, double sums…) const noexcept -> kernel, as element-wise
+//                  parameters;
+//                  constexpr auto at(const context&, double sums…) const noexcept -> kernel, as element-wise
 //   parameter-wise the same with `using over = each_parameter;`: summed over each parameter on its own
 //
 // and, where it has any,
@@ -126,14 +127,16 @@ constexpr auto apply_to(std::index_sequence<I...>, const Transform& t, const con
 }
 
 template <class T, class Indices, class Transform, class State>
-constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch, State state)
+constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch,
+                          State state)
     noexcept(noexcept(apply_to(i, t, c, w.update, scratch, state)))
   requires requires { apply_to(i, t, c, w.update, scratch, state); }
 {
   apply_to(i, t, c, w.update, scratch, state);
 }
 template <class T, class Indices, class Transform, class State>
-constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch, State state)
+constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch,
+                          State state)
     noexcept(noexcept(apply_to(i, t, c, w, scratch, state)))
   requires(!requires { apply_to(i, t, c, w.update, scratch, state); }) &&
           requires { apply_to(i, t, c, w, scratch, state); }
@@ -180,7 +183,8 @@ using sums_kernel = decltype(at_sums(std::make_index_sequence<sums_of<Transform>
 template <class Transform>
 concept reducing = requires(const Transform& t, const context& c) {
   t.reduce(c)(std::declval<element<number<double>>>());
-} && sums_of<Transform> > 0 && requires(const Transform& t, const context& c, std::array<double, sums_of<Transform>> sums) {
+} && sums_of<Transform> > 0 &&
+requires(const Transform& t, const context& c, std::array<double, sums_of<Transform>> sums) {
   { at_sums(std::make_index_sequence<sums_of<Transform>>(), t, c, sums) } noexcept;
   requires kernel_of<decltype(at_sums(std::make_index_sequence<sums_of<Transform>>(), t, c, sums)),
                      states_of<Transform>::arrays>;
@@ -268,8 +272,9 @@ struct checked_transform {
                 "kernel that takes element<T> and one T for each array in `states` and returns next(...) or write(...) "
                 "with as many; a model-wise `at(const context&, double sum)` must also be noexcept");
   static_assert(value || !names_apply,
-                "thalweg: this type is not a transform: its `apply` must take (const context&, tensor<T> update) or whole<T>, then "
-                "std::span<T> if it has `scratch(const parameter_info&)`, then a tensor<T> for each array in `states`");
+                "thalweg: this type is not a transform: its `apply` must take (const context&, tensor<T> update), then "
+                "std::span<T> if it has `scratch(const parameter_info&)`, then a tensor<T> for each array in `states`; "
+                "whole<T> in the update's place shows the gradient and the parameter as well");
   static_assert(!contextual<T> || states_of<T>::arrays == 0,
                 "thalweg: a contextual transform sees no arrays; its states must be scalar<...>");
   static_assert(elementwise<T> || contextual<T> || states_of<T>::scalars == 0,

@@ -16,7 +16,7 @@ struct adafactor_options {
   double floor = 1e-3;
 };
 
-/// Shazeer & Stern, arXiv 1804.04235, whose learning rate is min(0.01, 1/√t): {.lr = 0.01} and `inverse_sqrt` before it.
+/// Shazeer & Stern, arXiv 1804.04235, whose learning rate is min(0.01, 1/√t): {.lr = 0.01} behind `inverse_sqrt`.
 ///
 ///     auto opt = optimizer(inverse_sqrt{.steps = 10000} | recipes::adafactor(), parameters, {.lr = 0.01});
 constexpr auto adafactor(adafactor_options o = {}) {

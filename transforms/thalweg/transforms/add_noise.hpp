@@ -37,7 +37,7 @@ struct add_noise {
 
   /// Number i of a stream, by Box and Muller's transform.
   static double normal(std::uint64_t stream, std::uint64_t i) {
-    const auto uniform = [](std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; };  // (0, 1)
+    const auto uniform = [](std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; };
     const double radius = std::sqrt(-2 * std::log(uniform(mixed(stream, 2 * i))));
     return radius * std::cos(2 * std::numbers::pi * uniform(mixed(stream, 2 * i + 1)));
   }

@@ -13,14 +13,15 @@ struct blocked {
   long blocks = 1;
   static constexpr std::string_view name = "in_row_blocks";
   static constexpr auto fields = [] {
-    const std::tuple own{field{"blocks", &blocked::blocks, from(1)}};
-    if constexpr (has_fields<Transform>) return std::tuple_cat(own, std::tuple{field{"transform", &blocked::transform}});
-    else return own;
+    const field count{"blocks", &blocked::blocks, from(1)};
+    if constexpr (has_fields<Transform>) return std::tuple{count, field{"transform", &blocked::transform}};
+    else return std::tuple{count};
   }();
 
   void check(const parameter_info& p) const {
     if (p.rows() % count() != 0)
-      throw error(name, "Expected rows in ", blocks, " equal blocks. Received '", p.name, "' with shape ", p.shape, ".");
+      throw error(name, "Expected rows in ", blocks, " equal blocks. Received '", p.name, "' with shape ", p.shape,
+                  ".");
     if (p.order != storage_order::row_major)
       throw error(name, "Expected a row-major matrix, whose rows lie together. Received '", p.name, "' column-major.");
     if constexpr (requires { transform.check(p); }) transform.check(block(p));
@@ -55,7 +56,7 @@ private:
 /// and three for each head where every head is one.
 ///
 ///     auto qkv = nesterov_ema{} | in_row_blocks(3, orthogonalize_update{.scale = match_rms{0.2}});
-///     auto c = route(when(is_qkv, qkv), when(hidden_matrix, nesterov_ema{} | orthogonalize_update{}), otherwise(ema{}));
+///     auto c = route(when(is_qkv, qkv), when(hidden_matrix, nesterov_ema{} | orthogonalize_update{}), otherwise());
 template <class Transform>
 constexpr auto in_row_blocks(long blocks, Transform transform) {
   static_assert(tensorwise_transform<Transform> && states_of<Transform>::arrays == 0,

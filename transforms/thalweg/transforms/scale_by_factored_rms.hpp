@@ -43,9 +43,11 @@ struct scale_by_factored_rms {
       for (std::size_t i = 0; i < m; ++i) sum += square(i, j);
       of_columns.data[j] = static_cast<T>(lerp(sum / static_cast<double>(m), of_columns.data[j], beta));
     }
-    for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t i = 0; i < m; ++i) {
+      const double of_row = sqrt(of_rows.data[i] / mean);
       for (std::size_t j = 0; j < n; ++j)
-        u(i, j) = static_cast<T>(u(i, j) / (sqrt(of_rows.data[i] / mean) * sqrt(static_cast<double>(of_columns.data[j]))));
+        u(i, j) = static_cast<T>(u(i, j) / (of_row * sqrt(static_cast<double>(of_columns.data[j]))));
+    }
   }
 };
 

@@ -13,7 +13,8 @@ struct shampoo_matrix {
   std::size_t rows, cols;
 };
 /// `scratch` holds rows·cols numbers; the roots are computed anew where `refreshes`.
-void shampoo(const shampoo_matrix<float>& m, double beta, double epsilon, bool refreshes, std::span<float> scratch) noexcept;
+void shampoo(const shampoo_matrix<float>& m, double beta, double epsilon, bool refreshes,
+             std::span<float> scratch) noexcept;
 void shampoo(const shampoo_matrix<double>& m, double beta, double epsilon, bool refreshes,
              std::span<double> scratch) noexcept;
 }  // namespace detail

@@ -73,7 +73,8 @@ private:
 template <class Transform, class Value, class Schedule>
 constexpr auto scheduled(Value Transform::*place, Schedule schedule, Transform transform = {}) {
   static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
-                "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without state");
+                "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
+                "state");
   return scheduled_transform<Transform, Value, Schedule>{std::move(transform), place, std::move(schedule)};
 }
 

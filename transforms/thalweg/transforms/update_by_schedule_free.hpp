@@ -57,11 +57,11 @@ struct update_by_schedule_free {
       throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
                   ahead, " after 0, by which the average was lost.");
     const auto* refined = std::get_if<refined_weight>(&weight);
-    const double decayed = c.lr * c.weight_decay;
+    const double decayed = c.lr * c.weight_decay, share = c.average_weight;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
                          decay_y = decay == decay_point::y ? decayed : 0, inverse = built_with > 0 ? 1 / built_with : 0,
-                         newest = refined ? min(1.0, c.average_weight * (1 - ahead) * refined->window) : c.average_weight,
-                         ahead]<class T>(element<T> e, T z) {
+                         newest = refined ? min(1.0, share * (1 - ahead) * refined->window) : share, ahead]<class T>(
+                            element<T> e, T z) {
       const T y = e.parameter;
       const T x = z + T(inverse) * (y - z);
       z = z - (T(lr) * e.update + T(decay_z) * z + T(decay_y) * y);
