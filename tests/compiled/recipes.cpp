@@ -109,6 +109,29 @@ TEST_CASE("compiled recipes without an average equal the header-only chains") {
   check("muon", recipes::muon());
 }
 
+TEST_CASE("and so do the rest of the vocabulary's") {
+  const auto check_float = [](const char* name, const auto& recipe) {
+    CAPTURE(name);
+    check<float>(recipe);
+  };
+  check_float("adafactor", recipes::adafactor());
+  check_float("adamuon", recipes::adamuon());
+  check_float("adan", recipes::adan());
+  check_float("ademamix", recipes::ademamix());
+  check_float("adopt", recipes::adopt());
+  check_float("amsgrad", recipes::amsgrad());
+  check_float("cautious_adamw", recipes::cautious_adamw());
+  check_float("lamb", recipes::lamb());
+  check_float("laprop", recipes::laprop());
+  check_float("lars", recipes::lars());
+  check_float("mars_adamw", recipes::mars_adamw());
+  check_float("nadam", recipes::nadam());
+  check_float("normuon", recipes::normuon());
+  check_float("radam", recipes::radam());
+  check_float("sf_radam", recipes::sf_radam());
+  check_float("signum", recipes::signum());
+}
+
 TEST_CASE("compiled recipes that average equal the header-only chains") {
   check("sf_sgd", recipes::sf_sgd());
   check("sf_adamw", recipes::sf_adamw());

@@ -122,9 +122,10 @@ struct stage_pass {
 
 /// The elements [begin, end) of a parameter on their way through a stage, and over the parameter's own barrier that
 /// ends it. `measured`: the sums at each leaf.
-template <class Plan, std::size_t Stage, class Passes, class T, class Leaves, class Prepared, class Measured>
+template <class Plan, std::size_t Stage, class Passes, class T, class Leaves, class Prepared, class Measured,
+          class Parameter>
 void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepared, Measured& measured,
-               const bound_parameter<T>& p, const T* gradient, T* update, std::span<T> scratch, std::size_t begin,
+               const Parameter& p, const T* gradient, T* update, std::span<T> scratch, std::size_t begin,
                std::size_t end) {
   using pass = stage_pass<Plan, Passes::fused, Stage>;
   constexpr stage s = pass::place;

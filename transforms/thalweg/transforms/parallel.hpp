@@ -144,8 +144,8 @@ struct parallel_chains {
       const auto prepared = detail::prepare<plan>(branch, c, nullptr);
       detail::sums_for<std::remove_cvref_t<decltype(branch)>> measured{};
       [&]<std::size_t... S>(std::index_sequence<S...>) {
-        (detail::run_stage<plan, true, S>(branch, prepared, measured, p, w.gradient.data, update,
-                                          scratch.subspan(sizeof...(Chains) * room), 0, n), ...);
+        (detail::run_stage<plan, S>(detail::fused_passes(), branch, prepared, measured, p, w.gradient.data, update,
+                                    scratch.subspan(sizeof...(Chains) * room), 0, n), ...);
       }(std::make_index_sequence<plan::template stages<true>.count>());
     });
     merge(w.update, results);
