@@ -98,8 +98,8 @@ TEST_CASE("by hand: Adam's family") {
   // The first step knows no change: 8/8. Then d = 4 - 2: m̂ = (½·4 + ½·2)/¾, v̂ = ½·2/¾, n = ½·(4 + 1)² over ¾
   constexpr scale_by_adan adan{.beta1 = 0.5, .beta2 = 0.5, .beta3 = 0.5, .epsilon = 0};
   static_assert(gives(adan.at(now)(of(8), 0.0, 0.0, 0.0, 0.0), 1, 4, 0, 32, 8));
-  static_assert(gives(adan.at(context{.step = 2})(of(4), 2.0, 0.0, 1.0, 2.0), (4 + 2.0 / 3) / sqrt(13 / 0.75), 3, 1, 13,
-                      4));
+  static_assert(gives(adan.at(context{.step = 2})(of(4), 2.0, 0.0, 1.0, 2.0),
+                      (4 + 2.0 / 3) / thalweg::sqrt(13 / 0.75), 3, 1, 13, 4));
 }
 
 TEST_CASE("by hand: corrections") {

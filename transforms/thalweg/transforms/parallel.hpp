@@ -103,7 +103,7 @@ struct parallel_chains {
   [[nodiscard]] constexpr auto leaves() const {
     return std::apply([](const auto&... c) { return std::tuple_cat(detail::leaves(c)...); }, chains);
   }
-  using leaves_type = decltype(std::declval<const parallel_chains&>().leaves());
+  using leaves_type = decltype(std::tuple_cat(detail::leaves(std::declval<const Chains&>())...));
   using states = typename detail::states_of_leaves<0, leaves_type>::type;
 
   void check(const parameter_info& p) const {
