@@ -218,6 +218,7 @@ TEST_CASE("compiled recipes refuse what the header-only chains refuse, in the sa
   });
   check_refused([](auto make, auto& m) {
     auto opt = make(recipes::sf_sgd({.beta = 0}), m.parameters(), settings);
+    m.train(opt, 1, 1);
     const auto at_x = opt.evaluation_point();
   });
   check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), settings).averaged(99, {}); });
