@@ -18,7 +18,7 @@ using namespace thalweg;
 namespace {
 
 using matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-constexpr Eigen::Index rows = 256, cols = 1024;
+constexpr Eigen::Index short_side = 256, long_side = 1024;
 
 matrix gaussian(Eigen::Index m, Eigen::Index n) {  // twelve uniform numbers make one that is normal enough
   matrix sum = matrix::Zero(m, n);
@@ -27,10 +27,10 @@ matrix gaussian(Eigen::Index m, Eigen::Index n) {  // twelve uniform numbers mak
 }
 
 matrix ill_conditioned() {
-  Eigen::JacobiSVD<matrix, Eigen::HouseholderQRPreconditioner> svd(gaussian(rows, rows), Eigen::ComputeFullU);
-  const matrix v = Eigen::HouseholderQR<matrix>(gaussian(cols, rows)).householderQ() * matrix::Identity(cols, rows);
-  Eigen::VectorXd s(rows);
-  for (Eigen::Index i = 0; i < rows; ++i) s(i) = std::pow(1e-6, double(i) / double(rows - 1));
+  Eigen::JacobiSVD<matrix, Eigen::HouseholderQRPreconditioner> svd(gaussian(short_side, short_side), Eigen::ComputeFullU);
+  const matrix v = Eigen::HouseholderQR<matrix>(gaussian(long_side, short_side)).householderQ() * matrix::Identity(long_side, short_side);
+  Eigen::VectorXd s(short_side);
+  for (Eigen::Index i = 0; i < short_side; ++i) s(i) = std::pow(1e-6, double(i) / double(short_side - 1));
   return svd.matrixU() * s.asDiagonal() * v.transpose();
 }
 
@@ -69,7 +69,7 @@ double milliseconds(const orthogonalize_update& transform, const matrix& u) {
 }  // namespace
 
 int main() {
-  const matrix normal = gaussian(rows, cols), low_rank = gaussian(rows, 8) * gaussian(8, cols) + 0.01 * normal,
+  const matrix normal = gaussian(short_side, long_side), low_rank = gaussian(short_side, 8) * gaussian(8, long_side) + 0.01 * normal,
                ill = ill_conditioned(), timed = matrix::Random(768, 3072);
   std::printf("| coefficients | steps | precision | Gaussian | rank 8 + 1%% noise | condition 1e6 | ms |\n");
   std::printf("|---|---|---|---|---|---|---|\n");
