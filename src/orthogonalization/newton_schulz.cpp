@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -45,25 +46,28 @@ struct choice {
   grouping groups;
 };
 
-choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_side, bool doubles) {
+std::size_t scratch_of(const choice& c, std::size_t m, std::size_t n) {
+  if (c.kind == kind::dense) return dense<float>::scratch(m, n, c.groups.squares());
+  return tiled::scratch(form_of(c.kind), m, n, c.groups.squares());
+}
+
+// Of what fits into `room` numbers of scratch: it was sized for the options at binding, and they may have moved.
+choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_side, bool doubles, std::size_t room) {
   constexpr std::size_t worth_rounding = 64;
   choice best{kind::dense, {1}};
   const auto unit = bfloat16::available();
   if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.kind = kind::rounded;
   else if (!doubles && unit == bfloat16::unit::tiles && short_side >= worth_rounding) best.kind = kind::whole;
+  if (scratch_of(best, short_side, long_side) > room) best.kind = kind::dense;
   // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
   const std::size_t stable = best.kind == kind::dense ? 3 : 2;
   const auto time = [&](grouping g) {
     return cost(best.kind, g, static_cast<std::size_t>(n.steps), short_side, long_side);
   };
   for (std::size_t longest = 2; longest <= stable; ++longest)
-    if (time({longest}) < time(best.groups)) best.groups = {longest};
+    if (time({longest}) < time(best.groups) && scratch_of({best.kind, {longest}}, short_side, long_side) <= room)
+      best.groups = {longest};
   return best;
-}
-
-std::size_t scratch_of(const choice& c, std::size_t m, std::size_t n) {
-  if (c.kind == kind::dense) return dense<float>::scratch(m, n, c.groups.squares());
-  return tiled::scratch(form_of(c.kind), m, n, c.groups.squares());
 }
 
 // ---- computing ------------------------------------------------------------------------------------
@@ -122,33 +126,34 @@ void iterate(const newton_schulz& options, grouping groups, Matrices matrices, d
 // lie in memory.
 template <class T>
 void orthogonalize(const newton_schulz& options, T* data, std::size_t rows, std::size_t cols, storage_order order,
-                   double scale, T* scratch) {
+                   double scale, std::span<T> scratch) {
   const bool transposed = (rows > cols) != (order == storage_order::column_major);
   const std::size_t m = std::min(rows, cols), n = std::max(rows, cols);
-  const choice chosen = choose(options, m, n, std::is_same_v<T, double>);
+  const choice chosen = choose(options, m, n, std::is_same_v<T, double>, scratch.size());
   const grouping g = chosen.groups;
   if constexpr (std::is_same_v<T, float>)
     if (chosen.kind != kind::dense)
-      return iterate(options, g, tiled(form_of(chosen.kind), data, transposed, m, n, g.squares(), scratch), scale);
+      return iterate(options, g, tiled(form_of(chosen.kind), data, transposed, m, n, g.squares(), scratch.data()), scale);
   const linear_algebra::one_thread alone;
   const std::size_t products = g.count(static_cast<std::size_t>(options.steps));
-  iterate(options, g, dense<T>(data, transposed, m, n, products, scratch), scale);
+  iterate(options, g, dense<T>(data, transposed, m, n, products, scratch.data()), scale);
 }
 
 }  // namespace
 
 std::size_t newton_schulz::scratch(std::size_t rows, std::size_t cols) const {
   const std::size_t m = std::min(rows, cols), n = std::max(rows, cols);
-  return std::max(scratch_of(choose(*this, m, n, false), m, n), scratch_of(choose(*this, m, n, true), m, n));
+  constexpr std::size_t any = std::numeric_limits<std::size_t>::max();
+  return std::max(scratch_of(choose(*this, m, n, false, any), m, n), scratch_of(choose(*this, m, n, true, any), m, n));
 }
 
 void newton_schulz::operator()(float* matrix, std::size_t rows, std::size_t cols, storage_order order, double scale,
                                std::span<float> scratch) const noexcept {
-  orthogonalize(*this, matrix, rows, cols, order, scale, scratch.data());
+  orthogonalize(*this, matrix, rows, cols, order, scale, scratch);
 }
 void newton_schulz::operator()(double* matrix, std::size_t rows, std::size_t cols, storage_order order, double scale,
                                std::span<double> scratch) const noexcept {
-  orthogonalize(*this, matrix, rows, cols, order, scale, scratch.data());
+  orthogonalize(*this, matrix, rows, cols, order, scale, scratch);
 }
 
 }  // namespace thalweg::detail

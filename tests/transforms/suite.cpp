@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <sstream>
+#include <thread>
 
 #include <doctest/doctest.h>
 #include <xsimd/xsimd.hpp>
@@ -152,6 +153,26 @@ void repeats(const subject& s, std::size_t rank, const way& w) {
   CHECK(same_bits(train(s.in_double, setting), train(s.in_double, setting)));
 }
 
+// Enough work to be shared: pieces of one parameter, or whole ones where an element's way depends on the others.
+void threads(const subject& s, std::size_t rank, const way& w) {
+  setting setting;
+  setting.steps = 2;
+  const shape large{70000}, matrix = rank == 1 ? shape{1440} : shape{24, 60};
+  if (w.tensorwise || rank == 2)
+    for (const char* name : {"p", "q", "r", "s", "t"}) setting.parameters.push_back({.name = name, .shape = matrix});
+  if (!w.tensorwise && rank == 1) setting.parameters.push_back({.name = "p", .shape = large});
+  setting.options.parallel = thalweg::sequential();
+  const auto alone = train(s.in_float, setting);
+  for (const std::size_t workers : {2u, 5u}) {
+    CAPTURE(workers);
+    setting.options.parallel = {.workers = workers, .run = [](std::size_t n, thalweg::worker_body body) {
+      std::vector<std::jthread> pool;
+      for (std::size_t i = 0; i < n; ++i) pool.emplace_back([=] { body(i); });
+    }};
+    CHECK(same_bits(train(s.in_float, setting), alone));
+  }
+}
+
 // The last word of the parameter's row is its bytes of state.
 void state(const subject& s, std::size_t rank) {
   const auto p = one(21, rank);
@@ -215,6 +236,7 @@ void suite(const subject& s) {
     extremes(s, rank);
     spikes(s, rank, w);
     repeats(s, rank, w);
+    threads(s, rank, w);
     state(s, rank);
     ranges(s, rank);
   }

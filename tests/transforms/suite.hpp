@@ -4,7 +4,8 @@
 //
 // Fused equals unfused and float equals double at every length and alignment, on vectors and matrices; nothing else in
 // memory is touched; a route equals separate optimizers; many parameters equal one; zero, tiny, huge and NaN gradients;
-// x and back; the same bits twice; state as declared; every hyper-parameter refused just outside its range.
+// x and back; the same bits twice and for any number of threads; state as declared; every hyper-parameter refused just
+// outside its range.
 #pragma once
 
 #include <cmath>

@@ -17,6 +17,8 @@ struct adamuon_options {
   double momentum = 0.95;  ///< also the second moment's
   double rms = 0.2;
   coefficient_set coefficients = jordan;
+  long steps = 5;
+  thalweg::precision precision = float32;
   double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
   double beta1 = 0.9;
   double beta2 = 0.95;
@@ -28,7 +30,8 @@ struct adamuon_options {
 ///     auto opt = optimizer(recipes::adamuon(), parameters, {.lr = 6e-4, .weight_decay = 0.1});
 constexpr auto adamuon(adamuon_options o = {}) {
   return route(when(hidden_matrix, heavyball_momentum{.beta = o.momentum} | scale_by_sign{} |
-                                       orthogonalize_update{.scale = none{}, .coefficients = o.coefficients} |
+                                       orthogonalize_update{.scale = none{}, .coefficients = o.coefficients,
+                                                            .steps = o.steps, .precision = o.precision} |
                                        scale_by_rms{.beta = o.momentum, .epsilon = o.epsilon} |
                                        scale_to_rms{.rms = o.rms}),
                otherwise(scale_lr{.by = o.auxiliary_lr} |

@@ -18,6 +18,8 @@ struct amuse_options {
   double rho = 0.8;
   scale_rule scale = match_rms{0.2};
   coefficient_set coefficients = jordan;
+  long steps = 5;
+  thalweg::precision precision = float32;
   double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = 0.999;
   double epsilon = 1e-10;
@@ -29,7 +31,8 @@ struct amuse_options {
 ///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.01, .weight_decay = 0.05, .warmup_steps = 100});
 constexpr auto amuse(amuse_options o = {}) {
   return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients}),
+                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients,
+                                                            .steps = o.steps, .precision = o.precision}),
                otherwise(scale_lr{.by = o.auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = o.beta2, .epsilon = o.epsilon})) |
          amuse_beta{.beta1 = o.beta1, .rho = o.rho} | update_by_schedule_free{.decay = decay_point::z};
 }

@@ -14,7 +14,8 @@ struct lars_options {
   double trust = 0.001;
 };
 
-/// You et al., arXiv 1708.03888. The learning rate multiplies the momentum's result, where the paper multiplies what
+/// After You et al., arXiv 1708.03888, with the ratio as LAMB and optax have it: trust·‖θ‖ over ‖g + λθ‖, where the
+/// paper divides by ‖g‖ + λ‖θ‖. The learning rate multiplies the momentum's result, where the paper multiplies what
 /// goes in: the same while it is constant.
 ///
 ///     auto opt = optimizer(recipes::lars(), parameters, {.lr = 1.0, .weight_decay = 5e-4});

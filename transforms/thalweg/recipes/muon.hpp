@@ -14,6 +14,8 @@ struct muon_options {
   double momentum = 0.95;
   scale_rule scale = spectral{};
   coefficient_set coefficients = jordan;
+  long steps = 5;
+  thalweg::precision precision = float32;
   double auxiliary_lr = 0.015;  ///< of the rest, as a multiple of lr (Jordan: 3e-4 to 0.02)
   double beta1 = 0.9;
   double beta2 = 0.95;
@@ -25,7 +27,8 @@ struct muon_options {
 ///     auto opt = optimizer(recipes::muon(), parameters, {.lr = 0.02, .weight_decay = 0.01});
 constexpr auto muon(muon_options o = {}) {
   return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients}),
+                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients,
+                                                            .steps = o.steps, .precision = o.precision}),
                otherwise(scale_lr{.by = o.auxiliary_lr} |
                          scale_by_adam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon})) |
          apply_update{};

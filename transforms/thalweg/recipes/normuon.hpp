@@ -17,6 +17,8 @@ struct normuon_options {
   double neuron_beta2 = 0.95;
   double rms = 0.2;
   coefficient_set coefficients = jordan;
+  long steps = 5;
+  thalweg::precision precision = float32;
   double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
   double beta1 = 0.9;
   double beta2 = 0.95;
@@ -28,7 +30,8 @@ struct normuon_options {
 ///     auto opt = optimizer(recipes::normuon(), parameters, {.lr = 1e-3, .weight_decay = 0.1});
 constexpr auto normuon(normuon_options o = {}) {
   return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = none{}, .coefficients = o.coefficients} |
+                                       orthogonalize_update{.scale = none{}, .coefficients = o.coefficients,
+                                                            .steps = o.steps, .precision = o.precision} |
                                        scale_by_row_rms{.beta2 = o.neuron_beta2} | scale_to_rms{.rms = o.rms}),
                otherwise(scale_lr{.by = o.auxiliary_lr} |
                          scale_by_adam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon})) |

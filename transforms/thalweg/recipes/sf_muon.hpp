@@ -15,6 +15,8 @@ struct sf_muon_options {
   double beta = 0.9;
   scale_rule scale = spectral{};
   coefficient_set coefficients = jordan;
+  long steps = 5;
+  thalweg::precision precision = float32;
   double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = 0.999;
   double epsilon = 1e-10;
@@ -25,7 +27,8 @@ struct sf_muon_options {
 ///     auto opt = optimizer(recipes::sf_muon(), parameters, {.lr = 0.02, .warmup_steps = 100});
 constexpr auto sf_muon(sf_muon_options o = {}) {
   return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients}),
+                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients,
+                                                            .steps = o.steps, .precision = o.precision}),
                otherwise(scale_lr{.by = o.auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = o.beta2, .epsilon = o.epsilon})) |
          update_by_schedule_free{.beta = o.beta, .decay = decay_point::z};
 }

@@ -27,6 +27,12 @@ struct blocked {
     if constexpr (requires { transform.check(p); }) transform.check(block(p));
   }
 
+  void check(const context& c) const
+    requires requires(const Transform& t) { t.check(c); }
+  {
+    transform.check(c);
+  }
+
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const
     requires detail::has_scratch<Transform>
   {

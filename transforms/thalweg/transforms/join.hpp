@@ -1,6 +1,10 @@
 // join: one schedule after the other.
 #pragma once
 
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -27,6 +31,7 @@ struct joined_schedules {
     const long now = c.step;
     bool done = false;
     const auto ask = [&](const auto& schedule) {
+      if constexpr (has_fields<std::remove_cvref_t<decltype(schedule)>>) check_fields(name_of(schedule), schedule);
       c = schedule.at(c);
       done = true;
     };

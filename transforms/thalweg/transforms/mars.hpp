@@ -13,7 +13,8 @@ namespace thalweg {
 /// | beta1 | 0.95    | the same; the first moment's behind it                                          |
 ///
 /// The variance reduction of MARS in the approximate form, which asks for no second gradient. The paper then clips
-/// each parameter's result to norm 1 (`clip_by_norm`); HeavyBall does not. State: `previous`, from zero.
+/// each parameter's result to norm 1 (`clip_by_norm`); HeavyBall does not. The first step has no gradient before it: as in
+/// HeavyBall it is taken for zero. State: `previous`, from zero.
 ///
 ///     auto c = mars{} | clip_by_norm{} | scale_by_adam{.beta1 = 0.95, .beta2 = 0.99};
 struct mars {

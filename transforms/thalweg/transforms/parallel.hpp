@@ -126,7 +126,7 @@ struct parallel_chains {
 
   template <class T, class... States>
     requires(sizeof...(States) == states::arrays)
-  void apply(const context& c, whole<T> w, std::span<T> scratch, States... given) const noexcept {
+  void apply(const context& c, whole<T> w, std::span<T> scratch, States... given) const noexcept(is_quiet<T>) {
     const std::size_t n = w.update.size(), room = detail::padded<float>(n);
     const std::array<tensor<T>, sizeof...(States)> all{given...};
     std::array<tensor<const T>, sizeof...(Chains)> results;
@@ -152,6 +152,13 @@ struct parallel_chains {
   }
 
 private:
+  // Whether neither a branch nor the merge may throw.
+  template <class T>
+  static constexpr bool is_quiet = []<class... L>(std::tuple<L...>*) {
+    using results = std::array<tensor<const T>, sizeof...(Chains)>;
+    return !(detail::may_throw<L, T>() || ...) && std::is_nothrow_invocable_v<const Merge&, tensor<T>, const results&>;
+  }(static_cast<leaves_type*>(nullptr));
+
   template <class Leaf>
   static void check_leaf(const Leaf& leaf, const parameter_info& p) {
     if constexpr (has_fields<Leaf>) check_fields(name_of(leaf), leaf);
@@ -175,7 +182,7 @@ namespace detail {
 template <class Leaf>
 constexpr bool fits_a_branch() {
   if constexpr (is_routed<Leaf>) return false;
-  else return !modelwise<Leaf> && !terminal<Leaf> && states_of<Leaf>::scalars == 0;
+  else return !modelwise<Leaf> && !terminal<Leaf> && !gate<Leaf> && states_of<Leaf>::scalars == 0;
 }
 template <class... Links>
 constexpr bool is_branch_chain(chained<Links...>*) { return (fits_a_branch<Links>() && ...); }
@@ -183,7 +190,7 @@ constexpr bool is_branch_chain(chained<Links...>*) { return (fits_a_branch<Links
 
 /// Every chain gets the update as it comes here and changes a copy of it; `merge(update, results)` puts them together.
 /// Within a chain element-wise neighbours fuse; the whole is tensor-wise. Its states are the chains'. What a contextual
-/// transform changes stays in its chain.
+/// transform changes, and that `decay_weights` has decayed, stays in its chain.
 ///
 ///     auto c = parallel(grafting{}, scale_by_adam{}, nesterov_ema{} | orthogonalize_update{});
 template <class Merge, class... Branches>
@@ -192,7 +199,7 @@ constexpr auto parallel(Merge merge, Branches... branches) {
   const auto make = [&]<class... Chains>(Chains... chains) {
     static_assert((detail::is_branch_chain(static_cast<Chains*>(nullptr)) && ...),
                   "thalweg: a chain in parallel(merge, chain...) may have no route, no end that writes the parameters, "
-                  "nothing model-wise and no scalar state");
+                  "nothing model-wise, no accumulate and no scalar state");
     return parallel_chains<Merge, Chains...>{std::move(merge), {std::move(chains)...}};
   };
   return make(chain(std::move(branches))...);

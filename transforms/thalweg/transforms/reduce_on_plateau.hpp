@@ -5,7 +5,7 @@
 
 namespace thalweg {
 
-/// Once the loss has not come below (1-tolerance)·(its lowest) for more than `patience` steps: factor ← factor·by,
+/// Once the loss has not come below lowest - tolerance·|lowest| for more than `patience` steps: factor ← factor·by,
 /// and the count begins anew. lr ← factor·lr, with factor ≥ least.
 ///
 /// | field     | default | source                                      |
@@ -33,8 +33,8 @@ struct reduce_on_plateau {
 
   constexpr auto at(context c, double lowest, double waited, double factor) const {
     const double loss = c.loss.value_or(0);
-    if (c.step == 1) {
-      factor = 1;
+    if (c.step == 1) factor = 1;
+    if (c.step == 1 || lowest - lowest != 0) {  // a loss that is not finite is nothing to compare with
       lowest = loss;
     } else if (loss < lowest - tolerance * abs(lowest)) {
       lowest = loss;

@@ -52,7 +52,7 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   }
 
 private:
-  [[nodiscard]] constexpr Transform changed(const context& c) const noexcept {
+  [[nodiscard]] constexpr Transform changed(const context& c) const {
     Transform t = *this;
     context of_value = c;
     of_value.lr = static_cast<double>(t.*place);
@@ -60,6 +60,7 @@ private:
     return t;
   }
   constexpr Transform now(const context& c) const {
+    if constexpr (has_fields<Schedule>) check_fields(name_of(schedule), schedule);
     const Transform t = changed(c);
     if constexpr (has_fields<Transform>) check_fields(name, t);
     return t;
@@ -75,6 +76,9 @@ constexpr auto scheduled(Value Transform::*place, Schedule schedule, Transform t
   static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
                 "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
                 "state");
+  static_assert(!gate<Transform>, "thalweg: the fields of what swallows steps (accumulate) may not move");
+  static_assert(!averaging<Transform> || states_of<Transform>::scalars > 0,
+                "thalweg: this transform recovers x by its fields, which therefore may not move");
   return scheduled_transform<Transform, Value, Schedule>{std::move(transform), place, std::move(schedule)};
 }
 

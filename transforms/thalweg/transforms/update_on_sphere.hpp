@@ -7,8 +7,9 @@ namespace thalweg {
 
 /// θ ← R·p/‖p‖  with  p = θ - lr·R·u/‖u‖  and R = ‖θ‖, each parameter with its own norms
 ///
-/// Hyperball (arXiv 2606.16899): lr is an angle, and the norm that training began with stands in the place of weight
-/// decay, which is not applied here. A zero parameter or update stays as it is. Parameter-wise.
+/// Hyperball (arXiv 2606.16899): lr is an angle, and the norm that training began with (to rounding: it is measured anew
+/// every step) stands in the place of weight decay, which is not applied here. A zero parameter stays as it is, and any
+/// that the step would lead to zero. Parameter-wise.
 ///
 ///     auto c = route(when(hidden_matrix, nesterov_ema{} | orthogonalize_update{} | update_on_sphere{}),
 ///                    otherwise(scale_by_adam{} | apply_update{}));
@@ -22,8 +23,9 @@ struct update_on_sphere {
   }
 
   constexpr auto at(const context& c, double theta2, double product, double u2) const noexcept {
-    const double by = theta2 == 0 || u2 == 0 ? 0 : c.lr * sqrt(theta2) / sqrt(u2);
+    double by = theta2 == 0 || u2 == 0 ? 0 : c.lr * sqrt(theta2) / sqrt(u2);
     const double p2 = theta2 - 2 * by * product + by * by * u2;
+    if (p2 <= 0) by = 0;  // the step leads to the centre, where no direction is left
     const double keep = p2 <= 0 ? 1 : sqrt(theta2) / sqrt(p2);
     return [keep, by = keep * by]<class T>(element<T> e) { return write(T(keep) * e.parameter - T(by) * e.update); };
   }
