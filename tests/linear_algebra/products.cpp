@@ -62,7 +62,8 @@ constexpr std::size_t sizes[][3] = {{1, 1, 1}, {2, 3, 5}, {31, 7, 33}, {64, 65, 
 
 TEST_CASE_TEMPLATE("products are those of the textbook", T, float, double) {
   const double within = std::is_same_v<T, float> ? 3e-5 : 1e-13;
-  for (const auto& [rows, inner, cols] : sizes) {
+  for (const auto& size : sizes) {
+    const std::size_t rows = size[0], inner = size[1], cols = size[2];
     CAPTURE(rows);
     const dense a = noise(rows, inner, 1), b = noise(inner, cols, 2), c = noise(rows, cols, 3);
     dense expected = multiplied(a, b);
@@ -77,7 +78,8 @@ TEST_CASE_TEMPLATE("products are those of the textbook", T, float, double) {
 
 TEST_CASE_TEMPLATE("a Gram matrix and a product of symmetric matrices are whole and symmetric", T, float, double) {
   const double within = std::is_same_v<T, float> ? 3e-4 : 1e-12;
-  for (const auto& [n, inner, other] : sizes) {
+  for (const auto& size : sizes) {
+    const std::size_t n = size[0], inner = size[1];
     CAPTURE(n);
     const dense x = noise(n, inner, 4);
     const auto from = as<T>(x);

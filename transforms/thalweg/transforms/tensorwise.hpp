@@ -16,8 +16,8 @@ struct tensorwise_function {
 
   template <class T>
     requires std::is_invocable_v<const Function&, tensor<T>>
-  void apply(const context&, tensor<T> update) const noexcept(std::is_nothrow_invocable_r_v<void, const Function&, tensor<T>> &&
-                                                              returns_nothing<T>) {
+  void apply(const context&, tensor<T> update) const
+      noexcept(std::is_nothrow_invocable_v<const Function&, tensor<T>> && returns_nothing<T>) {
     if constexpr (returns_nothing<T>) {
       function(update);
     } else {
