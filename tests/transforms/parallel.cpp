@@ -62,3 +62,14 @@ TEST_CASE("parallel refuses a schedule's value before the step") {
   CHECK_THROWS_WITH_AS(opt.step(gradients), "[ema] Expected beta in [0, 1). Received 2.", error);
   CHECK(values == before);
 }
+
+TEST_CASE("parallel: where a branch's function throws, the step is put back") {
+  std::vector<float> values{1, 2, 3};
+  const auto before = values;
+  auto opt = optimizer(parallel(ensemble{}, ema{}, tensorwise("mine", [](tensor<float>) { throw error("mine", "no"); })),
+                       std::vector{as_parameter("p", values)}, {});
+  const std::vector<std::vector<float>> gradients{{1, 2, 3}};
+  CHECK_THROWS_WITH_AS(opt.step(gradients), "[mine] no", error);
+  CHECK(values == before);
+  CHECK(opt.steps() == 0);
+}

@@ -139,6 +139,33 @@ TEST_CASE("scheduled") {
   CHECK(values == before);
 }
 
+TEST_CASE("a schedule inside another word is checked like any") {
+  std::vector<float> values(3);
+  const auto bind = [&](const auto& chain) { optimizer(chain, std::vector{as_parameter("p", values)}, {}); };
+  CHECK_THROWS_WITH_AS(bind(scheduled(&ema::beta, cosine_restarts{.steps = 0}, ema{})),
+                       "[cosine_restarts] Expected steps in [1, inf). Received 0.", error);
+  CHECK_THROWS_WITH_AS(bind(join(for_steps(3, linear{.steps = -5}), scale_lr{}) | ema{}),
+                       "[linear] Expected steps in [1, inf). Received -5.", error);
+  CHECK_THROWS_AS(bind(scheduled(&clip_by_norm::max_norm, piecewise{change{.from = 1, .by = -1}}, clip_by_norm{})), error);
+}
+
+TEST_CASE("orthogonalisation with more steps than its memory was made for") {
+  const std::size_t rows = 96, cols = 400;
+  std::vector<float> moving(rows * cols), fixed(rows * cols), gradient;
+  for (std::size_t i = 0; i < rows * cols; ++i) gradient.push_back(static_cast<float>(training::gradient(1, i)));
+  const options still{.lr = 1, .parallel = sequential()};
+  const std::vector from_one{as_parameter("w", std::span(moving), {rows, cols})},
+      five{as_parameter("w", std::span(fixed), {rows, cols})};
+  auto opt = optimizer(scheduled(&orthogonalize_update::steps, piecewise{change{.from = 2, .by = 5}},
+                                 orthogonalize_update{.steps = 1}), from_one, still);
+  auto expected = optimizer(orthogonalize_update{}, five, still);
+  opt.step({gradient});
+  std::ranges::fill(moving, 0.0f);
+  opt.step({gradient});
+  expected.step({gradient});
+  for (std::size_t i = 0; i < rows * cols; i += 7) CHECK(moving[i] == doctest::Approx(fixed[i]).epsilon(1e-2));
+}
+
 TEST_CASE("schedules multiply") {
   follows(schedules{.warmup = {.steps = 3}, .linear = {.steps = 8}, .scale_lr = {.by = 2}}, [](long t) {
     return 2 * std::min(1.0, static_cast<double>(t) / 3) * (1 - progress(t));

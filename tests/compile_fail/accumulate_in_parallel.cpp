@@ -1,0 +1,11 @@
+// expect: nothing model-wise, no accumulate and no scalar state
+#include <thalweg/transforms/accumulate.hpp>
+#include <thalweg/transforms/ema.hpp>
+#include <thalweg/transforms/parallel.hpp>
+using namespace thalweg;
+
+#ifdef FIXED
+constexpr auto c = accumulate{.steps = 4} | parallel(ensemble{}, ema{});
+#else
+constexpr auto c = parallel(ensemble{}, accumulate{.steps = 4} | ema{});
+#endif

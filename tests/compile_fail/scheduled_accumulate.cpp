@@ -1,0 +1,12 @@
+// expect: the fields of what swallows steps (accumulate) may not move
+#include <thalweg/transforms/accumulate.hpp>
+#include <thalweg/transforms/ema.hpp>
+#include <thalweg/transforms/linear.hpp>
+#include <thalweg/transforms/scheduled.hpp>
+using namespace thalweg;
+
+#ifdef FIXED
+constexpr auto c = scheduled(&ema::beta, linear{.steps = 10});
+#else
+constexpr auto c = scheduled(&accumulate::steps, linear{.steps = 10}, accumulate{.steps = 4});
+#endif

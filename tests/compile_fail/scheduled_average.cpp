@@ -1,0 +1,12 @@
+// expect: this transform recovers x by its fields, which therefore may not move
+#include <thalweg/transforms/linear.hpp>
+#include <thalweg/transforms/scheduled.hpp>
+#include <thalweg/transforms/update_by_primal_averaging.hpp>
+#include <thalweg/transforms/update_by_schedule_free.hpp>
+using namespace thalweg;
+
+#ifdef FIXED
+constexpr auto c = scheduled(&update_by_schedule_free::beta, linear{.steps = 10});
+#else
+constexpr auto c = scheduled(&update_by_primal_averaging::mu_y, linear{.steps = 10});
+#endif
