@@ -139,6 +139,21 @@ TEST_CASE("scheduled") {
   CHECK(values == before);
 }
 
+TEST_CASE("a warm-up in a join is known as one when it is over") {
+  std::vector<float> joined{1, 2}, plain{1, 2};
+  const auto bind = [](const auto& schedule, std::vector<float>& values) {
+    return optimizer(schedule | amuse_beta{} | update_by_schedule_free{}, std::vector{as_parameter("p", values)}, {.lr = 1});
+  };
+  auto a = bind(join(for_steps(3, warmup{.steps = 3}), scale_lr{}), joined);
+  auto b = bind(warmup{.steps = 3}, plain);
+  const std::vector<std::vector<float>> gradients{{1, -1}};
+  for (int t = 0; t < 6; ++t) {
+    a.step(gradients);
+    b.step(gradients);
+    CHECK(joined == plain);
+  }
+}
+
 TEST_CASE("a schedule inside another word is checked like any") {
   std::vector<float> values(3);
   const auto bind = [&](const auto& chain) { optimizer(chain, std::vector{as_parameter("p", values)}, {}); };
@@ -146,6 +161,8 @@ TEST_CASE("a schedule inside another word is checked like any") {
                        "[cosine_restarts] Expected steps in [1, inf). Received 0.", error);
   CHECK_THROWS_WITH_AS(bind(join(for_steps(3, linear{.steps = -5}), scale_lr{}) | ema{}),
                        "[linear] Expected steps in [1, inf). Received -5.", error);
+  CHECK_THROWS_WITH_AS(bind(join(for_steps(3, scale_lr{}), cosine_restarts{.steps = 0}) | ema{}),
+                       "[cosine_restarts] Expected steps in [1, inf). Received 0.", error);
   CHECK_THROWS_AS(bind(scheduled(&clip_by_norm::max_norm, piecewise{change{.from = 1, .by = -1}}, clip_by_norm{})), error);
 }
 

@@ -1,6 +1,7 @@
 // join: one schedule after the other.
 #pragma once
 
+#include <algorithm>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -28,16 +29,27 @@ struct joined_schedules {
   static constexpr std::string_view name = "join";
 
   constexpr context at(context c) const {
+    const auto check = [](const auto& schedule) {
+      if constexpr (has_fields<std::remove_cvref_t<decltype(schedule)>>) check_fields(name_of(schedule), schedule);
+    };
+    std::apply([&](const auto&... p) { (check(p.schedule), ...); }, parts);
+    check(last);
+
     const long now = c.step;
     bool done = false;
     const auto ask = [&](const auto& schedule) {
-      if constexpr (has_fields<std::remove_cvref_t<decltype(schedule)>>) check_fields(name_of(schedule), schedule);
       c = schedule.at(c);
       done = true;
     };
+    const auto pass = [&](const auto& part) {  // the warm-up that it was stays one
+      context end = c;
+      end.step = part.steps;
+      c.warmup_steps = std::max(c.warmup_steps, part.schedule.at(end).warmup_steps);
+      c.step -= part.steps;
+    };
     std::apply([&](const auto&... p) {
       ((check_in_range("join", "steps", static_cast<double>(p.steps), from(1)),
-        done ? void() : c.step <= p.steps ? ask(p.schedule) : void(c.step -= p.steps)), ...);
+        done ? void() : c.step <= p.steps ? ask(p.schedule) : pass(p)), ...);
     }, parts);
     if (!done) ask(last);
     c.step = now;
