@@ -112,15 +112,20 @@ double from_orthogonal(const dense& x) {
   return gram.norm();
 }
 
-const std::array<std::array<std::size_t, 2>, 12> shapes{{{2, 2}, {1, 9}, {9, 1}, {16, 16}, {17, 33}, {64, 64},
+struct extent {
+  std::size_t rows, cols;
+};
+const std::array<extent, 12> shapes{{{2, 2}, {1, 9}, {9, 1}, {16, 16}, {17, 33}, {64, 64},
                                                          {65, 64}, {48, 160}, {160, 48}, {96, 97}, {70, 290}, {290, 70}}};
 
 }  // namespace
 
 TEST_CASE("orthogonalize_update: double and float32 are the iteration, for every shape, spectrum and set") {
-  for (const auto& [rows, cols] : shapes)
+  for (const extent& shape : shapes)
     for (const auto* set : {&jordan, &polar_express, &heavyball, &cans})
-      for (const auto& u : {noise(rows, cols), low_rank(rows, cols), ill_conditioned(rows + 1, cols + 1)}) {
+      for (const auto& u : {noise(shape.rows, shape.cols), low_rank(shape.rows, shape.cols),
+                            ill_conditioned(shape.rows + 1, shape.cols + 1)}) {
+        const std::size_t rows = shape.rows, cols = shape.cols;
         CAPTURE(rows);
         CAPTURE(cols);
         CAPTURE(set->name);
@@ -145,7 +150,8 @@ TEST_CASE("orthogonalize_update: any number of steps") {
 }
 
 TEST_CASE("orthogonalize_update: in bfloat16 as orthogonal as the exact iteration, and close to it") {
-  for (const auto& [rows, cols] : shapes) {
+  for (const extent& shape : shapes) {
+    const std::size_t rows = shape.rows, cols = shape.cols;
     if (std::min(rows, cols) < 2) continue;
     CAPTURE(rows);
     CAPTURE(cols);
@@ -163,7 +169,8 @@ TEST_CASE("orthogonalize_update: in bfloat16 as orthogonal as the exact iteratio
 
 TEST_CASE("orthogonalize_update: zero, rank one, tiny, huge, NaN") {
   for (const auto p : {float32, bfloat16})
-    for (const auto& [rows, cols] : shapes) {
+    for (const extent& shape : shapes) {
+      const std::size_t rows = shape.rows, cols = shape.cols;
       CAPTURE(to_text(p));
       CAPTURE(rows);
       CAPTURE(cols);
