@@ -5,7 +5,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-constexpr auto c = accumulate{.steps = 4} | parallel(ensemble{}, ema{});
+auto c = accumulate{.steps = 4} | parallel(ensemble{}, ema{});
 #else
-constexpr auto c = parallel(ensemble{}, accumulate{.steps = 4} | ema{});
+auto c = parallel(ensemble{}, accumulate{.steps = 4} | ema{});
 #endif

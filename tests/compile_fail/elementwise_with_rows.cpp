@@ -12,4 +12,4 @@ struct by_row {
     return []<class T>(element<T> e, T moment) { return next(e.update, moment); };
   }
 };
-constexpr auto c = chain(by_row{});
+auto c = chain(by_row{});

@@ -4,7 +4,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-constexpr auto c = parallel(ensemble{}, ema{}, ema{.beta = 0.5});
+auto c = parallel(ensemble{}, ema{}, ema{.beta = 0.5});
 #else
-constexpr auto c = parallel(ensemble{}, ema{}, ema{.beta = 0.5} | apply_update{});
+auto c = parallel(ensemble{}, ema{}, ema{.beta = 0.5} | apply_update{});
 #endif

@@ -5,7 +5,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-const auto c = in_row_blocks(3, equalize_rows{});
+auto c = in_row_blocks(3, equalize_rows{});
 #else
-const auto c = in_row_blocks(3, scale_by_row_rms{});
+auto c = in_row_blocks(3, scale_by_row_rms{});
 #endif

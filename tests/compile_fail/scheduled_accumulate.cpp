@@ -6,7 +6,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-constexpr auto c = scheduled(&ema::beta, linear{.steps = 10});
+auto c = scheduled(&ema::beta, linear{.steps = 10});
 #else
-constexpr auto c = scheduled(&accumulate::steps, linear{.steps = 10}, accumulate{.steps = 4});
+auto c = scheduled(&accumulate::steps, linear{.steps = 10}, accumulate{.steps = 4});
 #endif

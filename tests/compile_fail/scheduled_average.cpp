@@ -6,7 +6,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-constexpr auto c = scheduled(&update_by_schedule_free::beta, linear{.steps = 10});
+auto c = scheduled(&update_by_schedule_free::beta, linear{.steps = 10});
 #else
-constexpr auto c = scheduled(&update_by_primal_averaging::mu_y, linear{.steps = 10});
+auto c = scheduled(&update_by_primal_averaging::mu_y, linear{.steps = 10});
 #endif

@@ -5,7 +5,7 @@
 using namespace thalweg;
 
 #ifdef FIXED
-constexpr auto c = scheduled(&ema::beta, linear{.steps = 10});
+auto c = scheduled(&ema::beta, linear{.steps = 10});
 #else
-constexpr auto c = scheduled(&ema::beta, ema{});
+auto c = scheduled(&ema::beta, ema{});
 #endif
