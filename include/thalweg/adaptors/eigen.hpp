@@ -1,5 +1,4 @@
-// Eigen at both ends: matrices and vectors as parameters, and tensors as matrices inside tensor-wise
-// functions.
+// Eigen at both ends: matrices and vectors as parameters, and tensors as matrices inside tensor-wise functions.
 #pragma once
 
 #include <cstddef>
@@ -15,11 +14,11 @@ namespace thalweg {
 
 /// What `as_matrix` returns: rows × cols over the tensor's own memory, whichever way it lies.
 template <class T>
-using tensor_matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>,
-                                 Eigen::Unaligned, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
+using tensor_matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Unaligned,
+                                 Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
 
-/// A tensor, for Eigen to read and write in place. Filters are viewed as (first, rest); a vector is one
-/// column, a scalar 1 × 1.
+/// A tensor, for Eigen to read and write in place. Filters are viewed as (first, rest); a vector is one column, a
+/// scalar 1 × 1.
 ///
 ///     auto center = tensorwise("center_rows", [](tensor<float> u) {
 ///       as_matrix(u).colwise() -= as_matrix(u).rowwise().mean().eval();
@@ -36,16 +35,13 @@ tensor_matrix<T> as_matrix(tensor<T> t) {
 ///
 ///     Eigen::MatrixXf w = Eigen::MatrixXf::Random(128, 784);
 ///     Eigen::VectorXf b = Eigen::VectorXf::Zero(128);
-///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w), as_parameter("b", b)}, {.lr =
-///     0.02});
+///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w), as_parameter("b", b)}, {.lr = 0.02});
 ///
-/// What is a vector by its type has rank 1, all else rank 2, stored as the type says (Eigen's default: by
-/// columns).
+/// What is a vector by its type has rank 1, all else rank 2, stored as the type says (Eigen's default: by columns).
 template <class Derived>
 auto as_parameter(std::string name, Eigen::PlainObjectBase<Derived>& m, role r = role::hidden) {
   const auto rows = static_cast<std::size_t>(m.rows()), cols = static_cast<std::size_t>(m.cols());
-  parameter<typename Derived::Scalar> p{
-      .name = std::move(name), .shape = {rows, cols}, .role = r, .data = m.data()};
+  parameter<typename Derived::Scalar> p{.name = std::move(name), .shape = {rows, cols}, .role = r, .data = m.data()};
   if constexpr (Derived::IsVectorAtCompileTime) p.shape = {rows * cols};
   else if constexpr (!Derived::IsRowMajor) p.order = storage_order::column_major;
   return p;
