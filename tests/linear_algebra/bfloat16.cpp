@@ -9,11 +9,11 @@
 #include <doctest/doctest.h>
 
 #include "../../src/linear_algebra/bfloat16.hpp"
+#include "dense.hpp"
 
 namespace {
 
 using namespace thalweg::linear_algebra::bfloat16;
-using numbers = std::vector<double>;
 
 std::vector<float> noise(std::size_t n, unsigned seed) {
   std::mt19937 bits(seed);
@@ -22,28 +22,10 @@ std::vector<float> noise(std::size_t n, unsigned seed) {
   return m;
 }
 
-// a·b, a of rows × inner
-numbers product(const numbers& a, const numbers& b, std::size_t rows, std::size_t inner, std::size_t cols) {
-  numbers out(rows * cols);
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t k = 0; k < inner; ++k)
-      for (std::size_t j = 0; j < cols; ++j) out[i * cols + j] += a[i * inner + k] * b[k * cols + j];
-  return out;
-}
-numbers transposed(const numbers& m, std::size_t rows, std::size_t cols) {
-  numbers t(m.size());
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < cols; ++j) t[j * rows + i] = m[i * cols + j];
-  return t;
-}
-template <class A, class B>
-double difference(const A& found, const B& expected) {
-  double apart = 0, size = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    apart += std::pow(static_cast<double>(found[i]) - static_cast<double>(expected[i]), 2);
-    size += std::pow(static_cast<double>(expected[i]), 2);
-  }
-  return std::sqrt(apart / size);
+double difference(const std::vector<float>& found, const dense& expected) {
+  dense apart = expected;
+  for (std::size_t i = 0; i < found.size(); ++i) apart.numbers[i] -= static_cast<double>(found[i]);
+  return apart.norm() / expected.norm();
 }
 
 // Memory for a chain of matrices, aligned as they want it, with a sentinel behind.
@@ -74,9 +56,11 @@ void check(given g, std::size_t rows, std::size_t cols, bool is_transposed) {
   const double within = g.form == form::rounded ? 4e-3 : 5e-5;
 
   std::vector<float> data = noise(rows * cols, 1);
-  const numbers stored(data.begin(), data.end());
-  numbers x = is_transposed ? transposed(stored, cols, rows) : stored;
-  for (double& number : x) number *= 0.25;
+  dense x{rows, cols};
+  if (is_transposed) std::swap(x.rows, x.cols);
+  x.numbers.assign(data.begin(), data.end());
+  if (is_transposed) x = transposed(x);
+  for (double& number : x.numbers) number *= 0.25;
 
   const std::size_t square = bytes(g.form, rows, rows);
   memory m(bytes(g.form, rows, cols) + 3 * square + workspace_bytes(g.form, rows, cols));
@@ -87,36 +71,33 @@ void check(given g, std::size_t rows, std::size_t cols, bool is_transposed) {
   const arithmetic how{g.unit, g.form, m.take(workspace_bytes(g.form, rows, cols))};
 
   load(how, {data.data(), is_transposed}, 0.5f, wide);
-  double squares = 0;
-  for (const double number : x) squares += number * number;
+  const double squares = x.norm() * x.norm();
   const double mean = gram(how, wide, squares, r);
   CHECK(mean == doctest::Approx(squares / static_cast<double>(rows)).epsilon(1e-5));
-  numbers expected_r = product(x, transposed(x, rows, cols), rows, cols, rows);
-  for (std::size_t i = 0; i < rows; ++i) expected_r[i * (rows + 1)] -= mean;
+  dense expected_r = x * transposed(x);
+  for (std::size_t i = 0; i < rows; ++i) expected_r(i, i) -= mean;
 
   // w = 2·r² + 0.5·r − 1·r, less its mean
   const double w_mean = symmetric_product(how, 2, r, r, 0.5f, r, -1, r, w);
-  numbers expected_w = product(expected_r, expected_r, rows, rows, rows);
-  for (std::size_t i = 0; i < rows * rows; ++i) expected_w[i] = 2 * expected_w[i] - 0.5 * expected_r[i];
+  dense expected_w = expected_r * expected_r;
+  for (std::size_t i = 0; i < rows * rows; ++i) expected_w.numbers[i] = 2 * expected_w.numbers[i] - 0.5 * expected_r.numbers[i];
   double trace = 0;
-  for (std::size_t i = 0; i < rows; ++i) trace += expected_w[i * (rows + 1)];
+  for (std::size_t i = 0; i < rows; ++i) trace += expected_w(i, i);
   CHECK(std::abs(w_mean - trace / static_cast<double>(rows)) <= 0.02 * std::abs(trace) / static_cast<double>(rows) + 1e-2);
-  for (std::size_t i = 0; i < rows; ++i) expected_w[i * (rows + 1)] -= w_mean;
+  for (std::size_t i = 0; i < rows; ++i) expected_w(i, i) -= w_mean;
 
   // spare = w·r is symmetric too, for both are polynomials in one matrix
   const double spare_mean = symmetric_product(how, 1, w, r, 0, r, 0, r, spare);
-  numbers expected_spare = product(expected_w, expected_r, rows, rows, rows);
-  for (std::size_t i = 0; i < rows; ++i) expected_spare[i * (rows + 1)] -= spare_mean;
+  dense expected_spare = expected_w * expected_r;
+  for (std::size_t i = 0; i < rows; ++i) expected_spare(i, i) -= spare_mean;
 
   // x ← w·x + 3·x, then the result ← 0.5·(spare·x − x)
-  numbers expected_x = product(expected_w, x, rows, rows, cols);
-  for (std::size_t i = 0; i < rows * cols; ++i) expected_x[i] += 3 * x[i];
-  squares = 0;
-  for (const double number : expected_x) squares += number * number;
-  CHECK(apply(how, w, 3, wide) == doctest::Approx(squares).epsilon(0.02));
-  numbers expected = product(expected_spare, expected_x, rows, rows, cols);
-  for (std::size_t i = 0; i < rows * cols; ++i) expected[i] = 0.5 * (expected[i] - expected_x[i]);
-  if (is_transposed) expected = transposed(expected, rows, cols);
+  dense expected_x = expected_w * x;
+  for (std::size_t i = 0; i < rows * cols; ++i) expected_x.numbers[i] += 3 * x.numbers[i];
+  CHECK(apply(how, w, 3, wide) == doctest::Approx(expected_x.norm() * expected_x.norm()).epsilon(0.02));
+  dense expected = expected_spare * expected_x;
+  for (std::size_t i = 0; i < rows * cols; ++i) expected.numbers[i] = 0.5 * (expected.numbers[i] - expected_x.numbers[i]);
+  if (is_transposed) expected = transposed(expected);
   finish(how, spare, -1, 0.5f, wide, {data.data(), is_transposed});
   CHECK(difference(data, expected) < within * 4);
   CHECK(m.untouched_behind());

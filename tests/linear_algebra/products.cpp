@@ -8,37 +8,17 @@
 #include <doctest/doctest.h>
 #include <thalweg/core/linear_algebra.hpp>
 
+#include "dense.hpp"
+
 namespace {
 
 namespace la = thalweg::linear_algebra;
-
-struct dense {
-  std::size_t rows, cols;
-  std::vector<double> numbers = std::vector<double>(rows * cols);
-  double& operator()(std::size_t i, std::size_t j) { return numbers[i * cols + j]; }
-  double operator()(std::size_t i, std::size_t j) const { return numbers[i * cols + j]; }
-};
 
 dense noise(std::size_t rows, std::size_t cols, unsigned seed) {
   std::mt19937 bits(seed);
   dense m{rows, cols};
   for (double& x : m.numbers) x = static_cast<double>(static_cast<float>(bits()) * 0x1p-31f - 1);
   return m;
-}
-
-dense multiplied(const dense& a, const dense& b) {
-  dense product{a.rows, b.cols};
-  for (std::size_t i = 0; i < a.rows; ++i)
-    for (std::size_t k = 0; k < a.cols; ++k)
-      for (std::size_t j = 0; j < b.cols; ++j) product(i, j) += a(i, k) * b(k, j);
-  return product;
-}
-
-dense transposed(const dense& m) {
-  dense t{m.cols, m.rows};
-  for (std::size_t i = 0; i < m.rows; ++i)
-    for (std::size_t j = 0; j < m.cols; ++j) t(j, i) = m(i, j);
-  return t;
 }
 
 template <class T>
@@ -66,7 +46,7 @@ TEST_CASE_TEMPLATE("products are those of the textbook", T, float, double) {
     const std::size_t rows = size[0], inner = size[1], cols = size[2];
     CAPTURE(rows);
     const dense a = noise(rows, inner, 1), b = noise(inner, cols, 2), c = noise(rows, cols, 3);
-    dense expected = multiplied(a, b);
+    dense expected = a * b;
     for (std::size_t i = 0; i < rows * cols; ++i) expected.numbers[i] = 0.5 * expected.numbers[i] - 2 * c.numbers[i];
     const auto left = as<T>(a), right = as<T>(b), added = as<T>(c);
     std::vector<T> out(rows * cols, T(NAN));
@@ -85,10 +65,10 @@ TEST_CASE_TEMPLATE("a Gram matrix and a product of symmetric matrices are whole 
     const auto from = as<T>(x);
     std::vector<T> gram(n * n, T(NAN)), square(n * n, T(NAN));
     la::gram<T>({from.data(), n, inner}, {gram.data(), n, n});
-    const dense expected = multiplied(x, transposed(x));
+    const dense expected = x * transposed(x);
     CHECK(furthest(gram, expected) < within);
 
-    dense polynomial = multiplied(expected, expected);
+    dense polynomial = expected * expected;
     for (std::size_t i = 0; i < n * n; ++i) polynomial.numbers[i] = 0.1 * polynomial.numbers[i] + expected.numbers[i];
     la::symmetric_product<T>(0.1, {gram.data(), n, n}, {gram.data(), n, n}, {0.25, gram.data()}, {0.75, gram.data()},
                              {square.data(), n, n});

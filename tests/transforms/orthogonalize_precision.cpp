@@ -12,43 +12,17 @@
 #include <doctest/doctest.h>
 #include <thalweg/thalweg.hpp>
 
+#include "../linear_algebra/dense.hpp"
+
 namespace {
 
 using namespace thalweg;
-
-struct dense {
-  std::size_t rows, cols;
-  std::vector<double> numbers = std::vector<double>(rows * cols);
-
-  double& operator()(std::size_t i, std::size_t j) { return numbers[i * cols + j]; }
-  double operator()(std::size_t i, std::size_t j) const { return numbers[i * cols + j]; }
-  [[nodiscard]] double norm() const {
-    double sum = 0;
-    for (const double x : numbers) sum += x * x;
-    return std::sqrt(sum);
-  }
-};
 
 dense noise(std::size_t rows, std::size_t cols, double scale = 1) {
   std::mt19937 bits(static_cast<unsigned>(1000 * rows + cols));
   dense m{rows, cols};
   for (double& x : m.numbers) x = scale * (static_cast<double>(bits()) * 0x1p-31 - 1);
   return m;
-}
-
-dense operator*(const dense& a, const dense& b) {
-  dense product{a.rows, b.cols};
-  for (std::size_t i = 0; i < a.rows; ++i)
-    for (std::size_t k = 0; k < a.cols; ++k)
-      for (std::size_t j = 0; j < b.cols; ++j) product(i, j) += a(i, k) * b(k, j);
-  return product;
-}
-
-dense transposed(const dense& m) {
-  dense t{m.cols, m.rows};
-  for (std::size_t i = 0; i < m.rows; ++i)
-    for (std::size_t j = 0; j < m.cols; ++j) t(j, i) = m(i, j);
-  return t;
 }
 
 // Rank 3 and a thousandth of noise.
