@@ -55,8 +55,8 @@ struct register_of<number<xsimd::batch<T, A>>> {
   static void store(T* to, number<xsimd::batch<T, A>> v) { v.value().store_unaligned(to); }
 };
 
-// What a pass will read 2 KiB further on: beside a division the processor sees too few loads ahead to keep the memory
-// busy. Beyond the array's end nothing happens.
+// What a pass will surely read 2 KiB further on: beside a division the processor sees too few loads ahead to keep the
+// memory busy. Beyond the array's end nothing happens.
 template <class T>
 [[gnu::always_inline]] inline void fetch_ahead(const T* from) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + 2048));
@@ -86,8 +86,8 @@ template <class Passes, class V, traffic Traffic, class T, class... Bound>
   std::array<T*, count> states;
   std::copy_n(a.states, count, states.begin());
   for (std::size_t i = a.begin, end = a.begin + n; i < end; i += registers::width) {
-    fetch_ahead(a.gradient + i);
-    fetch_ahead(a.parameter + i);
+    if constexpr (Traffic.from_gradient) fetch_ahead(a.gradient + i);
+    if constexpr (Traffic.writes_parameter) fetch_ahead(a.parameter + i);
     for (std::size_t j = 0; j < count; ++j) fetch_ahead(states[j] + i);
     element<V> e{.update = V(), .gradient = registers::load(a.gradient + i), .parameter = registers::load(a.parameter + i)};
     e.update = Traffic.from_gradient ? e.gradient : registers::load(a.update + i);
