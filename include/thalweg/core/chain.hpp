@@ -44,6 +44,13 @@ constexpr auto links_of(T t) {
     return std::tuple<T>(std::move(t));
   }
 }
+
+template <class... Links>
+std::string text_of_links(const chained<Links...>& c) {
+  std::string text;
+  std::apply([&](const auto&... l) { ((text += in_words(text.empty() ? "" : " | ", text_of(l))), ...); }, c.links);
+  return text;
+}
 }  // namespace detail
 
 /// Composes transforms, routes and chains. `chain()` passes the gradient on as it is.
@@ -53,6 +60,13 @@ constexpr auto chain(Ts... ts) {
   return [&]<class... Links>(std::tuple<Links...>&& flat) {
     return chained<Links...>{std::move(flat)};
   }(std::move(links));
+}
+
+/// The chain as it is written: `nesterov_ema(beta=0.95, look_ahead=interpolate) | freeze`, and `chain()` if it is empty.
+template <class... Links>
+std::string to_text(const chained<Links...>& c) {
+  std::string text = detail::text_of_links(c);
+  return text.empty() ? "chain()" : text;
 }
 
 template <class Left, class Right>

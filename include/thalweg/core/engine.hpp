@@ -164,12 +164,6 @@ void add_to(std::array<double, N>& total, const std::array<double, N>& part) {
   for (std::size_t k = 0; k < N; ++k) total[k] += part[k];
 }
 
-template <class Leaf>
-std::string leaf_text(const Leaf& leaf) {
-  if constexpr (has_fields<Leaf>) return to_text(leaf);
-  else return std::string(name_of(leaf));
-}
-
 }  // namespace detail
 
 // ---- binding --------------------------------------------------------------------------------------
@@ -536,7 +530,7 @@ std::string optimizer<Chain, T, Passes>::describe() const {
     detail::description::path entry;
     path::for_each_transform(leaves_, [&](const auto& t) {
       names[index] += in_words(names[index].empty() ? "" : " | ", name_of(t));
-      entry.chain += in_words(entry.chain.empty() ? "" : " | ", detail::leaf_text(t));
+      entry.chain += in_words(entry.chain.empty() ? "" : " | ", text_of(t));
       if constexpr (requires { t.computed_by(); })
         entry.computed_by.push_back(in_words(name_of(t), " by ", t.computed_by()));
     });

@@ -77,7 +77,7 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
   std::apply([&](const auto&... f) { (check(f), ...); }, Transform::fields);
 }
 
-/// The unqualified name of a type, as it is written in a chain.
+/// The unqualified name of a type, as it is written in a chain; `...` where it has none (a lambda, a function).
 template <class T>
 constexpr std::string_view type_name() {
   std::string_view text = __PRETTY_FUNCTION__;
@@ -86,7 +86,7 @@ constexpr std::string_view type_name() {
   const auto arguments = text.find('<');
   text = text.substr(0, arguments);
   if (const auto scope = text.rfind("::"); scope != text.npos) text.remove_prefix(scope + 2);
-  return text;
+  return text.empty() || text.find_first_of("()") != text.npos ? "..." : text;
 }
 
 /// A transform is called by its own `name`, where it has one, or by that of its type.
@@ -96,25 +96,51 @@ constexpr std::string_view name_of(const Transform& transform) {
   else return type_name<Transform>();
 }
 
-template <has_fields Choice>
-std::string to_text(const Choice& choice);
+template <has_fields Transform>
+std::string to_text(const Transform& transform);
+
+/// As it is written in a chain: by its own `text()`, with its fields, or by its name alone.
+template <class Transform>
+std::string text_of(const Transform& transform) {
+  if constexpr (requires { transform.text(); }) return transform.text();
+  else if constexpr (has_fields<Transform>) return to_text(transform);
+  else return std::string(name_of(transform));
+}
 
 template <class... Choices>
 std::string to_text(const std::variant<Choices...>& choice) {
-  return std::visit([](const auto& c) {
-    if constexpr (has_fields<std::remove_cvref_t<decltype(c)>>) return to_text(c);
-    else return std::string(name_of(c));
-  }, choice);
+  return std::visit([](const auto& c) { return text_of(c); }, choice);
+}
+
+/// `name(one, another)`, or the name alone.
+template <class... Arguments>
+std::string call_text(std::string_view name, const Arguments&... arguments) {
+  std::string text;
+  ((text += in_words(text.empty() ? "(" : ", ", arguments)), ...);
+  return in_words(name, text, text.empty() ? "" : ")");
 }
 
 /// `nesterov_ema(beta=0.95, look_ahead=interpolate)`
 template <has_fields Transform>
 std::string to_text(const Transform& transform) {
-  std::string arguments;
-  std::apply([&](const auto&... f) {
-    ((arguments += in_words(arguments.empty() ? "" : ", ", f.name, "=", transform.*f.place)), ...);
+  return std::apply([&](const auto&... f) {
+    return call_text(name_of(transform), in_words(f.name, "=", transform.*f.place)...);
   }, Transform::fields);
-  return arguments.empty() ? std::string(name_of(transform)) : in_words(name_of(transform), "(", arguments, ")");
+}
+
+/// The name of the field at `place`.
+template <class Transform, class Value, class Owner>
+std::string_view name_of_field(const Transform&, Value Owner::*place) {
+  std::string_view name = "unnamed";
+  if constexpr (has_fields<Transform>)
+    std::apply([&](const auto&... f) {
+      const auto compare = [&](const auto& field) {
+        if constexpr (std::is_same_v<decltype(field.place), Value Owner::*>)
+          if (field.place == place) name = field.name;
+      };
+      (compare(f), ...);
+    }, Transform::fields);
+  return name;
 }
 
 }  // namespace thalweg

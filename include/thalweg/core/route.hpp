@@ -5,6 +5,7 @@
 // Contextual transforms in a branch act on its parameters alone, also in what follows the route.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -27,12 +28,25 @@ struct every_parameter {
 template <class... Branches>
 struct routed {
   std::tuple<Branches...> branches;
+
+  /// `route(when(hidden_matrix, nesterov_ema(…) | …), otherwise(…))`; a predicate without a `name` is `...`.
+  [[nodiscard]] std::string text() const {
+    const auto text_of_branch = []<class Predicate, class Chain>(const branch<Predicate, Chain>& b) {
+      const std::string links = detail::text_of_links(b.chain);
+      const bool names = !std::is_same_v<Predicate, every_parameter>;
+      return in_words(names ? "when(" : "otherwise(", names ? name_of(b.predicate) : "",
+                      names && !links.empty() ? ", " : "", links, ")");
+    };
+    return std::apply([&](const auto&... b) { return call_text("route", text_of_branch(b)...); }, branches);
+  }
 };
 
 /// A matrix or filter between the layers: what Muon is for. Not embeddings, not the head, not vectors.
-inline constexpr auto hidden_matrix = [](const parameter_info& p) {
-  return p.role == role::hidden && p.shape.size() >= 2;
+struct is_hidden_matrix {
+  static constexpr std::string_view name = "hidden_matrix";
+  constexpr bool operator()(const parameter_info& p) const { return p.role == role::hidden && p.shape.size() >= 2; }
 };
+inline constexpr is_hidden_matrix hidden_matrix;
 
 template <class Predicate, class... Ts>
 constexpr auto when(Predicate predicate, Ts... ts) {

@@ -18,6 +18,8 @@ struct blocked {
     else return std::tuple{count};
   }();
 
+  [[nodiscard]] std::string text() const { return call_text(name, to_text(blocks), text_of(transform)); }
+
   void check(const parameter_info& p) const {
     if (p.rows() % count() != 0)
       throw error(name, "Expected rows in ", blocks, " equal blocks. Received '", p.name, "' with shape ", p.shape,

@@ -28,6 +28,12 @@ struct joined_schedules {
   Last last;
   static constexpr std::string_view name = "join";
 
+  [[nodiscard]] std::string text() const {
+    return std::apply([&](const auto&... p) {
+      return call_text(name, call_text("for_steps", to_text(p.steps), text_of(p.schedule))..., text_of(last));
+    }, parts);
+  }
+
   constexpr context at(context c) const {
     const auto check = [](const auto& schedule) {
       if constexpr (has_fields<std::remove_cvref_t<decltype(schedule)>>) check_fields(name_of(schedule), schedule);

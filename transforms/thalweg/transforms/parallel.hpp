@@ -99,6 +99,10 @@ struct parallel_chains {
   std::tuple<Chains...> chains;
   static constexpr std::string_view name = "parallel";
 
+  [[nodiscard]] std::string text() const {
+    return std::apply([&](const auto&... c) { return call_text(name, name_of(merge), to_text(c)...); }, chains);
+  }
+
   /// All branches' transforms, one after the other.
   [[nodiscard]] constexpr auto leaves() const {
     return std::apply([](const auto&... c) { return std::tuple_cat(detail::leaves(c)...); }, chains);

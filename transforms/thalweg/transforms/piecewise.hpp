@@ -11,6 +11,8 @@ namespace thalweg {
 struct change {
   long from = 1;
   double by = 1;
+  static constexpr auto fields =
+      std::tuple{field{"from", &change::from, thalweg::from(1)}, field{"by", &change::by, non_negative}};
 };
 
 /// lr ← lr·Π by, over all changes that have begun
@@ -22,10 +24,13 @@ template <std::size_t N>
 struct piecewise {
   std::array<change, N> changes;
 
+  [[nodiscard]] std::string text() const {
+    return std::apply([](const auto&... change) { return call_text("piecewise", to_text(change)...); }, changes);
+  }
+
   constexpr context at(context c) const {
     for (const auto& change : changes) {
-      check_in_range("piecewise", "from", static_cast<double>(change.from), thalweg::from(1));
-      check_in_range("piecewise", "by", change.by, non_negative);
+      check_fields("piecewise", change);
       if (c.step >= change.from) c.lr *= change.by;
     }
     return c;

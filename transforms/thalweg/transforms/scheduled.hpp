@@ -11,6 +11,11 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   Schedule schedule;
   static constexpr std::string_view name = type_name<Transform>();
 
+  [[nodiscard]] std::string text() const {
+    return call_text("scheduled", name_of_field(*this, place), text_of(schedule),
+                     text_of(static_cast<const Transform&>(*this)));
+  }
+
   template <class... Scalars>
     requires(!detail::reducing<Transform>) && requires(const Transform& t, context c, Scalars... s) { t.at(c, s...); }
   constexpr auto at(const context& c, Scalars... scalars) const {

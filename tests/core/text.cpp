@@ -1,0 +1,49 @@
+// A chain as text: as one would write it, with every hyper-parameter.
+#include <thalweg/thalweg.hpp>
+
+#include <string>
+
+#include <doctest/doctest.h>
+
+using namespace thalweg;
+
+namespace {
+
+struct sign_momentum {
+  double beta = 0.9;
+  constexpr auto at(const context&) const {
+    return []<class T>(element<T> e) { return next(e.update); };
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a chain reads as it is written") {
+  CHECK(to_text(chain()) == "chain()");
+  CHECK(to_text(chain(freeze{})) == "freeze");
+  CHECK(to_text(ema{.beta = 0.5} | scale{.by = 1e-3} | apply_update{}) == "ema(beta=0.5) | scale(by=0.001) | apply_update");
+  CHECK(to_text(chain(sign_momentum{})) == "sign_momentum");
+  CHECK(to_text(chain(orthogonalize_update{.scale = none{}, .steps = 3})) ==
+        "orthogonalize_update(scale=none, coefficients=jordan, steps=3, epsilon=1e-07, precision=float32)");
+}
+
+TEST_CASE("routes show their predicates, where these have names") {
+  const auto vector = [](const parameter_info& p) { return p.shape.size() == 1; };
+  CHECK(to_text(route(when(hidden_matrix, ema{.beta = 0.5} | scale_by_sign{}), when(vector), otherwise(freeze{})) |
+                scale{.by = 2}) ==
+        "route(when(hidden_matrix, ema(beta=0.5) | scale_by_sign), when(...), otherwise(freeze)) | scale(by=2)");
+  CHECK(to_text(chain(route(when([](const parameter_info&) { return true; }, freeze{}), otherwise()))) ==
+        "route(when(..., freeze), otherwise())");
+}
+
+TEST_CASE("combinators show what is in them") {
+  CHECK(to_text(chain(parallel(grafting{}, ema{.beta = 0.5} | scale{.by = 2}, scale_by_sign{}))) ==
+        "parallel(grafting, ema(beta=0.5) | scale(by=2), scale_by_sign)");
+  CHECK(to_text(chain(in_row_blocks(3, centralize_gradient{}))) == "in_row_blocks(3, centralize_gradient)");
+  CHECK(to_text(chain(scheduled(&ema::beta, linear{.steps = 10, .final = 0.5}, ema{.beta = 0.25}))) ==
+        "scheduled(beta, linear(steps=10, final=0.5), ema(beta=0.25))");
+  CHECK(to_text(join(for_steps(5, warmup{.steps = 5}), linear{.steps = 10, .final = 0.5}) | freeze{}) ==
+        "join(for_steps(5, warmup(steps=5)), linear(steps=10, final=0.5)) | freeze");
+  CHECK(to_text(chain(piecewise{change{.from = 3, .by = 0.5}, change{.from = 7, .by = 0.25}})) ==
+        "piecewise(change(from=3, by=0.5), change(from=7, by=0.25))");
+}
