@@ -45,6 +45,7 @@
 #include <thalweg/recipes/sf_sgd.hpp>
 #include <thalweg/recipes/sgd.hpp>
 #include <thalweg/recipes/signum.hpp>
+#include <thalweg/recipes/soap.hpp>
 
 namespace thalweg::compiled {
 
@@ -60,7 +61,7 @@ using recipe = std::variant<
     decltype(recipes::lars()), decltype(recipes::lion()), decltype(recipes::mars_adamw()), decltype(recipes::muon()),
     decltype(recipes::nadam()), decltype(recipes::normuon()), decltype(recipes::radam()), decltype(recipes::rmsprop()),
     decltype(recipes::sf_adamw()), decltype(recipes::sf_muon()), decltype(recipes::sf_radam()),
-    decltype(recipes::sf_sgd()), decltype(recipes::sgd()), decltype(recipes::signum())>;
+    decltype(recipes::sf_sgd()), decltype(recipes::sgd()), decltype(recipes::signum()), decltype(recipes::soap())>;
 
 /// The instruction sets for which the library holds the recipes and which this machine has, the best first.
 std::span<const std::string_view> instruction_sets();

@@ -54,9 +54,11 @@
 #include <thalweg/transforms/scale_by_rss.hpp>
 #include <thalweg/transforms/scale_by_shampoo.hpp>
 #include <thalweg/transforms/scale_by_sign.hpp>
+#include <thalweg/transforms/scale_by_soap.hpp>
 #include <thalweg/transforms/scale_by_trust_ratio.hpp>
 #include <thalweg/transforms/scale_lr.hpp>
 #include <thalweg/transforms/scale_to_rms.hpp>
+#include <thalweg/transforms/schedule_weight_decay.hpp>
 #include <thalweg/transforms/scheduled.hpp>
 #include <thalweg/transforms/tap.hpp>
 #include <thalweg/transforms/tensorwise.hpp>
@@ -95,3 +97,4 @@
 #include <thalweg/recipes/sf_sgd.hpp>
 #include <thalweg/recipes/sgd.hpp>
 #include <thalweg/recipes/signum.hpp>
+#include <thalweg/recipes/soap.hpp>

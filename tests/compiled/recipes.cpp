@@ -130,6 +130,7 @@ TEST_CASE("and so do the rest of the vocabulary's") {
   check_float("radam", recipes::radam());
   check_float("sf_radam", recipes::sf_radam());
   check_float("signum", recipes::signum());
+  check_float("soap", recipes::soap({.period = 2}));
 }
 
 TEST_CASE("compiled recipes that average equal the header-only chains") {

@@ -14,6 +14,13 @@ namespace {
 
 const std::vector<test::layer> layers{{"w", {5, 9}}, {"b", {3}}, {"large", {300, 301}}};
 
+struct times_loss {
+  using reads = loss_of_step;
+  constexpr auto at(const context& c) const {
+    return [by = c.loss.value_or(0)]<class T>(element<T> e) { return next(T(by) * e.update); };
+  }
+};
+
 template <class T>
 bool same(const model<T>& a, const model<T>& b) {
   return a.values == b.values;
@@ -182,4 +189,65 @@ TEST_CASE("a parameter's own learning rate is a route of scale_lr") {
   opt.step(m.gradients), other.step(plain.gradients);
   CHECK(m.values[1] == plain.values[1]);
   CHECK(m.values[0] != plain.values[0]);
+}
+
+TEST_CASE("behind accumulate the gradient and the loss are the means") {
+  // `cautious` compares with the gradient, on the other side of a barrier as well; the last call's points elsewhere.
+  for (const bool barrier : {false, true}) {
+    CAPTURE(barrier);
+    std::vector<double> theta{0, 0, 0}, plain = theta;
+    const auto train = [&](const auto& chain, std::vector<double>& values, const std::vector<std::vector<double>>& calls) {
+      auto opt = optimizer(chain, std::vector{as_parameter("w", values, {1, 3})}, {.lr = 1});
+      for (int cycle = 0; cycle < 2; ++cycle)
+        for (const auto& g : calls) opt.step({g}, {.loss = g[0]});
+    };
+    const std::vector<std::vector<double>> calls{{6, -1, 3}, {-2, -3, -1}}, mean{{2, -2, 1}};
+    if (barrier) {
+      const auto rest = ema{.beta = 0.5} | equalize_rows{} | cautious{} | scale_by_polyak{.longest = 0.5};
+      train(accumulate{.steps = 2} | rest, theta, calls);
+      train(rest, plain, mean);
+    } else {
+      const auto rest = ema{.beta = 0.5} | cautious{} | scale_by_polyak{.longest = 0.5};
+      train(accumulate{.steps = 2} | rest, theta, calls);
+      train(rest, plain, mean);
+    }
+    CHECK(theta == plain);
+    CHECK(theta[0] != 0);
+  }
+}
+
+TEST_CASE("a loss that is not finite is skipped behind when_finite, else refused, before anything is written") {
+  for (const double loss : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    std::vector<double> theta{1, 2};
+    const auto parameters = std::vector{as_parameter("w", theta)};
+    auto guarded = optimizer(when_finite{} | scale_by_polyak{}, parameters, {.lr = 1});
+    auto bare = optimizer(scale_by_polyak{}, parameters, {.lr = 1});
+    auto indifferent = optimizer(chain(scale{.by = 0}), parameters, {.lr = 1});
+    const std::vector<double> g{1, 1};
+    const auto report = guarded.step({g}, {.loss = loss});
+    CHECK(!report.taken);
+    CHECK(report.parameter.empty());
+    CHECK_THROWS_WITH_AS(bare.step({g}, {.loss = loss}),
+                         ("[scale_by_polyak] Expected a finite loss. Received " + to_text(loss) +
+                          ". A chain that begins with when_finite skips such steps.").c_str(), error);
+    CHECK(indifferent.step({g}, {.loss = loss}).taken);
+    CHECK(theta == std::vector<double>{1, 2});
+    CHECK(guarded.steps() == 0);
+    CHECK(bare.steps() == 0);
+  }
+}
+
+TEST_CASE("a transform that reads the loss is found inside combinators") {
+  std::vector<double> theta{1, 2};
+  const auto refusal = [&](const auto& c) -> std::string {
+    auto opt = optimizer(c, std::vector{as_parameter("w", theta)}, {});
+    try {
+      opt.step({std::vector<double>{1, 1}});
+      return "";
+    } catch (const error& e) {
+      return e.what();
+    }
+  };
+  CHECK(refusal(parallel(ensemble{}, times_loss{} | ema{}, ema{})).starts_with("[parallel] Expected the step's loss"));
+  CHECK(refusal(parallel(ensemble{}, ema{}, ema{})) == "");
 }

@@ -272,3 +272,13 @@ TEST_CASE("arithmetic on registers is that of their lanes, and hyper-parameters 
   check(lanes<float>(0));
   check(lanes<double>(0));
 }
+
+TEST_CASE("a factor that float cannot hold becomes its largest number") {
+  constexpr float most = std::numeric_limits<float>::max();
+  using thalweg::saturated;
+  static_assert(saturated<float>(1e60) == most && saturated<float>(-1e60) == -most);
+  static_assert(saturated<float>(0.1) == 0.1f && saturated<double>(1e300) == 1e300);
+  static_assert(thalweg::number<float>(1e60).value() == most);
+  CHECK(saturated<float>(std::numeric_limits<double>::infinity()) == std::numeric_limits<float>::infinity());
+  CHECK(std::isnan(saturated<float>(std::numeric_limits<double>::quiet_NaN())));
+}

@@ -148,3 +148,22 @@ TEST_CASE("add_noise fades") {
   CHECK(oracle::rms(early) == doctest::Approx(std::sqrt(0.5)).epsilon(0.1));
   CHECK(oracle::rms(late) == doctest::Approx(std::sqrt(1.0 / 800)).epsilon(0.1));
 }
+
+TEST_CASE("gradients so small that a factor leaves float's range shorten the step, and make no NaN of it") {
+  const auto step = [](const auto& chain) {
+    std::vector<float> theta{1, 2, 3, 4};
+    auto opt = optimizer(chain, std::vector{as_parameter("w", theta, {2, 2})}, {.lr = 0.5});
+    opt.step({std::vector<float>{0, 1e-42f, -1e-42f, 0}});
+    for (const float x : theta) CHECK(std::isfinite(x));
+    return theta;
+  };
+  for (const auto& theta : {step(scale_by_trust_ratio{}), step(scale_to_rms{.rms = 1})}) {
+    CHECK(theta[0] == 1);
+    CHECK(theta[1] < 2);
+    CHECK(theta[2] > 3);
+  }
+  step(update_on_sphere{});
+  step(equalize_rows{});
+  step(parallel(grafting{}, scale_by_sign{}, chain()));
+  step(clip_adaptively{} | scale_by_row_rms{});
+}

@@ -57,6 +57,9 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(scale_by_parameter_rms{}) == "floor [0, inf)");
   CHECK(ranges(scale_by_row_rms{}) == "beta2 [0, 1), epsilon (0, 1)");
   CHECK(ranges(scale_by_shampoo{}) == "beta (0, 1], epsilon (0, 1), period [1, inf)");
+  CHECK(ranges(scale_by_soap{}) ==
+        "beta1 [0, 1), beta2 [0, 1), epsilon (0, 1), preconditioner_beta [0, 1), period [1, inf), sides");
+  CHECK(ranges(change{}) == "from [1, inf), by [0, inf)");
   CHECK(ranges(scale_by_trust_ratio{}) == "trust (0, inf)");
   CHECK(ranges(scale_to_rms{}) == "rms (0, inf)");
   CHECK(ranges(clip_by_norm{}) == "max_norm (0, inf)");
@@ -79,4 +82,26 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(update_by_schedule_free{}) == "beta [0, 1], decay, weight");
   CHECK(ranges(warmup{}) == "steps [1, inf)");
   CHECK(ranges(warmup_stable_decay{}) == "warmup_steps [1, inf), steps [1, inf), decay_steps [1, inf), final [0, 1]");
+}
+
+TEST_CASE("what float cannot hold is refused for float alone, also inside a combinator") {
+  const auto refusal = []<class T>(T, const auto& chain) -> std::string {
+    std::vector<T> values(6);
+    try {
+      optimizer(chain, std::vector{as_parameter("w", values, {2, 3})}, {});
+      return "";
+    } catch (const error& e) {
+      return e.what();
+    }
+  };
+  const std::string epsilon =
+      "[scale_by_factored_rms] Expected epsilon in (0, 1) when rounded to float32 as well. Received 1e-50.";
+  const scale_by_factored_rms tiny{.epsilon = 1e-50};
+  CHECK(refusal(0.0f, tiny) == epsilon);
+  CHECK(refusal(0.0, tiny) == "");
+  CHECK(refusal(0.0f, parallel(ensemble{}, chain(tiny), ema{})) == epsilon);
+  CHECK(refusal(0.0f, in_row_blocks(2, equalize_rows{}) | ema{.beta = 0.999999999}) ==
+        "[ema] Expected beta in [0, 1) when rounded to float32 as well. Received 0.999999999.");
+  CHECK(refusal(0.0f, in_row_blocks(2, clip_adaptively{.epsilon = 1e-60})).starts_with("[in_row_blocks] Expected epsilon"));
+  CHECK(refusal(0.0f, scale{.by = 1e300}) == "");  // finite as the largest float
 }

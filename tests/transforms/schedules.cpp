@@ -188,3 +188,37 @@ TEST_CASE("schedules multiply") {
     return 2 * std::min(1.0, static_cast<double>(t) / 3) * (1 - progress(t));
   });
 }
+
+TEST_CASE("scheduled, nested: two fields move") {
+  const auto train = [](const auto& c) {
+    std::vector<double> theta{1, -2, 3};
+    auto opt = optimizer(c, std::vector{as_parameter("p", theta)}, {.lr = 0.1});
+    for (int t = 0; t < 6; ++t) opt.step({std::vector<double>{1, 0.5 * t, -1}});
+    return theta;
+  };
+  const piecewise later{change{.from = 4, .by = 0.5}};
+  const auto both = scheduled(&scale_by_adam::beta1, later,
+                              scheduled(&scale_by_adam::beta2, later, scale_by_adam{.beta1 = 0.8, .beta2 = 0.9}));
+  CHECK(to_text(chain(both)).starts_with("scheduled(beta1, piecewise(change(from=4, by=0.5)), scheduled(beta2, "));
+  const auto one = scheduled(&scale_by_adam::beta1, later, scale_by_adam{.beta1 = 0.8, .beta2 = 0.9});
+  const auto other = scheduled(&scale_by_adam::beta2, later, scale_by_adam{.beta1 = 0.8, .beta2 = 0.9});
+  CHECK(train(both) != train(one));
+  CHECK(train(both) != train(other));
+  CHECK(train(one) != train(other));
+  suite(both);
+}
+
+TEST_CASE("schedule_weight_decay moves the decay and nothing else") {
+  std::vector<double> theta{1};
+  auto opt = optimizer(schedule_weight_decay(piecewise{change{.from = 2, .by = 0.5}}) | scale{},
+                       std::vector{as_parameter("p", theta)}, {.lr = 0.5, .weight_decay = 0.5});
+  opt.step({std::vector<double>{0}});
+  CHECK(theta[0] == 0.75);
+  opt.step({std::vector<double>{0}});
+  CHECK(theta[0] == 0.75 * 0.875);
+  CHECK(to_text(chain(schedule_weight_decay(linear{.steps = 4, .final = 0.5}))) ==
+        "schedule_weight_decay(linear(steps=4, final=0.5))");
+  CHECK_THROWS_WITH_AS(optimizer(schedule_weight_decay(linear{.steps = 0}) | ema{}, std::vector{as_parameter("p", theta)}, {}),
+                       "[linear] Expected steps in [1, inf). Received 0.", error);
+  suite(schedule_weight_decay(linear{.steps = 4, .final = 0.5}) | ema{.beta = 0.8});
+}

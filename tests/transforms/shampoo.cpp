@@ -2,6 +2,7 @@
 #include <thalweg/thalweg.hpp>
 
 #include "agreement.hpp"
+#include "eigen_by_jacobi.hpp"
 
 using namespace thalweg;
 using oracle::descends;
@@ -12,28 +13,14 @@ using training::suite;
 
 namespace {
 
-// (matrix + ε)^(-1/4) of a symmetric matrix by Jacobi's rotations, each of which makes one pair of elements zero.
-vector inverse_fourth_root(vector a, std::size_t n, double epsilon) {
-  vector v(n * n, 0.0);
-  for (std::size_t i = 0; i < n; ++i) v[i * n + i] = 1;
-  for (int sweep = 0; sweep < 50; ++sweep)
-    for (std::size_t p = 0; p < n; ++p)
-      for (std::size_t q = p + 1; q < n; ++q) {
-        const double angle = std::atan2(2 * a[p * n + q], a[p * n + p] - a[q * n + q]) / 2;
-        const double c = std::cos(angle), s = std::sin(angle);
-        const auto rotate = [=](double& x, double& y) {
-          const double before = x;
-          x = c * before + s * y;
-          y = c * y - s * before;
-        };
-        for (std::size_t k = 0; k < n; ++k) rotate(a[k * n + p], a[k * n + q]), rotate(v[k * n + p], v[k * n + q]);
-        for (std::size_t k = 0; k < n; ++k) rotate(a[p * n + k], a[q * n + k]);
-      }
+// (matrix + ε)^(-1/4) of a symmetric matrix.
+vector inverse_fourth_root(const vector& a, std::size_t n, double epsilon) {
+  const auto [values, v] = oracle::eigen(a, n);
   vector root(n * n, 0.0);
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = 0; j < n; ++j)
       for (std::size_t k = 0; k < n; ++k)
-        root[i * n + j] += v[i * n + k] * std::pow(a[k * n + k] + epsilon, -0.25) * v[j * n + k];
+        root[i * n + j] += v[i * n + k] * std::pow(values[k] + epsilon, -0.25) * v[j * n + k];
   return root;
 }
 

@@ -194,7 +194,7 @@ void state(const subject& s, std::size_t rank) {
 
 void ranges(const subject& s, std::size_t rank) {
   const auto refusal = [&](const edge& e) -> std::string {
-    std::vector<float> values(21);
+    std::vector<double> values(21);
     const auto p = one(21, rank);
     try {
       e.build({{.name = p.name, .shape = p.shape, .data = values.data()}}, setting{}.options);

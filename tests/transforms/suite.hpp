@@ -33,7 +33,7 @@ struct way {
 struct edge {
   std::string refusal;  ///< how the message begins, where it must be refused
   double value;
-  builder<float> build;
+  builder<double> build;
 };
 
 namespace detail {
@@ -43,9 +43,9 @@ void follow(const thalweg::chained<Links...>&, const thalweg::parameter_info&, w
 template <class... Branches>
 void follow(const thalweg::routed<Branches...>&, const thalweg::parameter_info&, way&);
 template <class Leaf>
-void follow(const Leaf&, const thalweg::parameter_info& p, way& w) {
+void follow(const Leaf& leaf, const thalweg::parameter_info& p, way& w) {
   [[maybe_unused]] const auto numbers = [&]<class Slot>(Slot) -> std::size_t {
-    if constexpr (Slot::kind == thalweg::slot_kind::array) return thalweg::element_count(Slot::shape(p));
+    if constexpr (Slot::kind == thalweg::slot_kind::array) return thalweg::element_count(Slot::shape(leaf, p));
     else return 0;
   };
   w.state += [&]<class... Slots>(thalweg::state<Slots...>) {
@@ -121,7 +121,7 @@ void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool ou
         place = static_cast<value>(x);
         edges.push_back({"[" + std::string(where) + "] Expected " + std::string(field.name) + " in " +
                              thalweg::to_text(field.allowed) + ". Received ",
-                         x, build<float>(chain)});
+                         x, build<double>(chain)});
       }
       place = usual;
     } else if constexpr (thalweg::has_fields<value>) {

@@ -22,11 +22,14 @@
 //   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream; or
 //   using reads = loss_of_step           every step must be given the loss
 //   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all
-//   bool opens(long call) const, auto absorb() const
+//   bool opens(long call) const, auto absorb(long call) const
 //                                        of an element-wise transform at the head: whether this call of `step` goes on
-//                                        to what is downstream, and the kernel for those that do not
+//                                        to what is downstream, and the kernel for those that do not. What it passes on
+//                                        it keeps in its first state: for all behind it, that is the gradient
 //   std::string computed_by() const      what stands behind it, for describe()
 //   std::string_view name                where it is not the type's
+//   std::string text() const             where it is written otherwise than name(field=value, …)
+//   using leaves_type = std::tuple<…>    of a combinator: the transforms in it
 #pragma once
 
 #include <array>
@@ -242,6 +245,19 @@ struct interpolation_beta {};
 /// What the user gives with a step: `step(gradients, {.loss = loss})`.
 struct loss_of_step {};
 
+namespace detail {
+template <class Transform>
+inline constexpr bool reads_loss = false;
+template <class Transform>
+  requires requires { typename Transform::reads; }
+inline constexpr bool reads_loss<Transform> = std::is_same_v<typename Transform::reads, loss_of_step>;
+template <class... Transforms>
+inline constexpr bool reads_loss<std::tuple<Transforms...>> = (reads_loss<Transforms> || ...);
+template <class Combinator>  // what it holds, it declares
+  requires requires { typename Combinator::leaves_type; }
+inline constexpr bool reads_loss<Combinator> = reads_loss<typename Combinator::leaves_type>;
+}  // namespace detail
+
 /// May stop a step before anything is written: `when_finite`.
 template <class Transform>
 concept stopping = modelwise<Transform> && requires(const Transform& t) {
@@ -252,7 +268,7 @@ concept stopping = modelwise<Transform> && requires(const Transform& t) {
 template <class Transform>
 concept gate = elementwise<Transform> && requires(const Transform& t) {
   { t.opens(1L) } -> std::same_as<bool>;
-  requires detail::kernel_of<decltype(t.absorb()), states_of<Transform>::arrays>;
+  requires detail::kernel_of<decltype(t.absorb(1L)), states_of<Transform>::arrays>;
 };
 
 /// The compile-time door of every chain: says which type is no transform, and what it lacks.

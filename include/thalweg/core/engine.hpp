@@ -49,7 +49,7 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
   } else if constexpr (elementwise<transform>) {
     auto kernel = call_at<Plan::scalars[Position]>(t, c, own);
     if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
-    return bound_kernel<Plan::arrays[Position], decltype(kernel)>{kernel};
+    return bound_kernel<Plan::arrays[Position], decltype(kernel), gate<transform>>{kernel};
   } else if constexpr (reducing<transform>) {
     return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
   } else {
@@ -84,9 +84,10 @@ auto prepare(const Leaves& leaves, context c, double* scalars) {
 template <class Plan, std::size_t Position, class T, class Prepared, class Parameter>
 auto reduce_at(const Prepared& prepared, const Parameter& p, const T* gradient, const T* update, std::size_t begin,
                std::size_t end) {
-  const T* const reduced = Plan::changed_before(Position) ? update : gradient;
+  const T* const seen = Plan::gradient_at(Position, p, gradient);
+  const T* const reduced = Plan::changed_before(Position) ? update : seen;
   return run_reduction<sums_of<typename Plan::template transform_at<Position>>>(
-      end - begin, reduced + begin, gradient + begin, p.data + begin, std::get<Position>(prepared).reduce);
+      end - begin, reduced + begin, seen + begin, p.data + begin, std::get<Position>(prepared).reduce);
 }
 
 /// A stage's pass over memory.
@@ -130,7 +131,8 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
   using pass = stage_pass<Plan, Passes::fused, Stage>;
   constexpr stage s = pass::place;
   if constexpr (pass::exists) {
-    const arrays<T> a{gradient, update, p.data, p.states.data() + Plan::sum(Plan::arrays, s.begin), begin};
+    const arrays<T> a{Plan::gradient_at(s.begin, p, gradient), update, p.data,
+                      p.states.data() + Plan::sum(Plan::arrays, s.begin), begin};
     std::apply([&](const auto&... k) { passes.template run<pass::moves>(end - begin, a, k...); },
                pass::kernels(leaves, prepared, measured));
   }
@@ -141,7 +143,7 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
     const auto view = [&](auto* data) {
       return tensor<std::remove_pointer_t<decltype(data)>>{data, p.info.shape, p.info.order, p.info.name};
     };
-    const whole<T> given{view(update), view(gradient), view(static_cast<const T*>(p.data))};
+    const whole<T> given{view(update), view(Plan::gradient_at(s.end, p, gradient)), view(static_cast<const T*>(p.data))};
     call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen, given,
                scratch, [&](std::size_t j) {
                  const std::size_t state = Plan::sum(Plan::arrays, s.end) + j;
@@ -159,6 +161,14 @@ constexpr bool may_throw() {
                                    std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
 }
 
+/// A transform's fields, and those of the transforms in a combinator.
+template <class T, class Leaf>
+void check_leaf(const Leaf& leaf) {
+  if constexpr (has_fields<Leaf>) check_fields<T>(name_of(leaf), leaf);
+  if constexpr (requires { leaf.leaves(); })
+    std::apply([](const auto&... inner) { (check_leaf<T>(inner), ...); }, leaf.leaves());
+}
+
 template <std::size_t N>
 void add_to(std::array<double, N>& total, const std::array<double, N>& part) {
   for (std::size_t k = 0; k < N; ++k) total[k] += part[k];
@@ -173,10 +183,7 @@ optimizer<Chain, T, Passes>::optimizer(const options& o, const Chain& chain, std
                                        Passes passes)
     : passes_(passes), leaves_(std::tuple_cat(detail::leaves(chain), std::tuple<apply_update>())), options_(o) {
   check_fields("optimizer", options_);
-  plan::for_each_leaf([&](auto l) {
-    const auto& leaf = std::get<l>(leaves_);
-    if constexpr (has_fields<std::remove_cvref_t<decltype(leaf)>>) check_fields(name_of(leaf), leaf);
-  });
+  plan::for_each_leaf([&](auto l) { detail::check_leaf<T>(std::get<l>(leaves_)); });
   bind(chain, parameters);
   plan::for_each_path([&](auto p) {  // whatever `at` refuses, it refuses here
     using path = typename plan::template path_at<p>;
@@ -214,7 +221,7 @@ void optimizer<Chain, T, Passes>::bind(const Chain& chain, std::vector<parameter
         if constexpr (requires { t.check(p.info); }) t.check(p.info);
       });
       path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
-        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name, Slot::shape(p.info));
+        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name, Slot::shape(t, p.info));
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });
@@ -324,7 +331,7 @@ auto optimizer<Chain, T, Passes>::prepare(std::tuple_element_t<Path, typename pl
 }
 
 template <class Chain, class T, class Passes>
-step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, const step_inputs& inputs) {
+step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, const step_inputs& given) {
   auto& store = *store_;
   if (store.at_evaluation_point)
     throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
@@ -332,13 +339,23 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
     throw error("step", "Expected ", store.parameters.size(), " gradients, one a parameter. Received ", gradient_count,
                 ".");
 
+  constexpr bool may_stop = plan::stopping_leaf < plan::leaf_count;
+  const bool loss_is_finite = !given.loss || *given.loss - *given.loss == 0;
+  if (may_stop && !loss_is_finite) return {.taken = false};
   plan::for_each_path([&](auto index) {
-    if (members_[index].empty() || inputs.loss) return;
+    if (members_[index].empty() || (given.loss && loss_is_finite)) return;
     plan::template path_at<index>::for_each_transform(leaves_, [&]<class Leaf>(const Leaf& leaf) {
-      if constexpr (requires { requires std::is_same_v<typename Leaf::reads, loss_of_step>; })
+      if constexpr (detail::reads_loss<Leaf>) {
+        if (given.loss)
+          throw error(name_of(leaf), "Expected a finite loss. Received ", *given.loss,
+                      ". A chain that begins with when_finite skips such steps.");
         throw error(name_of(leaf), "Expected the step's loss: step(gradients, {.loss = ...}). Received none.");
+      }
     });
   });
+  detail::gathered_losses losses = gathered_losses_;  // of all the calls that a gate makes one step of
+  if (given.loss) losses.sum += *given.loss, ++losses.count;
+  const step_inputs inputs{.loss = given.loss ? std::optional(losses.sum / static_cast<double>(losses.count)) : std::nullopt};
 
   auto scalars = scalars_;
   auto weight_sums = weight_sums_;
@@ -383,7 +400,6 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
     for (std::size_t i = 0; i < tasks.size(); ++i)
       detail::add_to(std::get<plan::phases[phase]>(measured), std::get<plan::phases[phase]>(partial_sums_[i]));
   };
-  constexpr bool may_stop = plan::stopping_leaf < plan::leaf_count;
   if constexpr (may_stop) {  // nothing is written before
     static_assert(plan::phases[0] == plan::stopping_leaf);
     run_phase(std::integral_constant<std::size_t, 0>());
@@ -405,6 +421,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
     if (!std::get<plan::gate_leaf>(leaves_).opens(calls_ + 1)) {
       absorb();
       ++calls_;
+      gathered_losses_ = losses;
       return {.taken = false};
     }
   }
@@ -433,6 +450,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
   weight_sums_ = weight_sums;
   ++steps_;
   ++calls_;
+  gathered_losses_ = {};
   return {};
 }
 
@@ -446,7 +464,7 @@ void optimizer<Chain, T, Passes>::absorb() {
       plan::on_path(t.path, [&](auto index) {
         using path = typename plan::template path_at<index>;
         constexpr std::size_t position = path::position_of(plan::gate_leaf);
-        const auto kernel = std::get<plan::gate_leaf>(leaves_).absorb();
+        const auto kernel = std::get<plan::gate_leaf>(leaves_).absorb(calls_ + 1);
         const detail::bound_kernel<path::arrays[position], std::remove_const_t<decltype(kernel)>> bound{kernel};
         constexpr detail::traffic traffic{.from_gradient = true, .writes_update = false, .writes_parameter = false};
         for (std::size_t member = t.first; member < t.last; ++member) {

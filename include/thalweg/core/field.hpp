@@ -13,6 +13,7 @@
 #include <variant>
 
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/number.hpp>
 
 namespace thalweg {
 
@@ -54,23 +55,28 @@ field(const char*, Value Transform::*) -> field<Transform, Value>;
 template <class Transform>
 concept has_fields = requires { Transform::fields; };
 
-/// Throws where a number or one of its fields is out of range; `where` names the owner in the message.
+/// Throws where a number is out of range; `where` names the owner in the message.
 constexpr void check_in_range(std::string_view where, std::string_view name, double value, const range& allowed) {
   if (!allowed.contains(value))
     throw error(where, "Expected ", name, " in ", allowed, ". Received ", value, ".");
 }
 
-template <has_fields Transform>
+/// Throws where a field is out of range, or would be as a T, in which kernels use it: an ε that becomes 0, a β that
+/// becomes 1.
+template <class T = double, has_fields Transform>
 constexpr void check_fields(std::string_view where, const Transform& transform) {
   const auto check = [&](const auto& f) {
     using value_type = std::remove_cvref_t<decltype(transform.*f.place)>;
     if constexpr (std::is_arithmetic_v<value_type>) {
-      check_in_range(where, f.name, static_cast<double>(transform.*f.place), f.allowed);
+      const auto value = static_cast<double>(transform.*f.place);
+      check_in_range(where, f.name, value, f.allowed);
+      if (std::is_floating_point_v<value_type> && !f.allowed.contains(static_cast<double>(saturated<T>(value))))
+        throw error(where, "Expected ", f.name, " in ", f.allowed, " when rounded to float32 as well. Received ", value, ".");
     } else if constexpr (has_fields<value_type>) {
-      check_fields(where, transform.*f.place);
+      check_fields<T>(where, transform.*f.place);
     } else if constexpr (requires { (transform.*f.place).index(); }) {  // a variant of named choices
       std::visit([&](const auto& choice) {
-        if constexpr (has_fields<std::remove_cvref_t<decltype(choice)>>) check_fields(where, choice);
+        if constexpr (has_fields<std::remove_cvref_t<decltype(choice)>>) check_fields<T>(where, choice);
       }, transform.*f.place);
     }
   };

@@ -110,6 +110,15 @@ constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
   return b + T(1 - weight) * (a - b);
 }
 
+/// A double as a T. What is finite stays finite: beyond T's range it becomes T's largest number, so that a factor that
+/// float cannot hold shortens a step instead of making NaN of it.
+template <std::floating_point T>
+constexpr T saturated(double x) {
+  constexpr double most = std::numeric_limits<T>::max();
+  if (x - x == 0) x = min(max(x, -most), most);
+  return static_cast<T>(x);
+}
+
 // ---- registers ------------------------------------------------------------------------------------
 
 /// A number in a register: `number<float>` is one lane, `number<xsimd::batch<float>>` is many. Hyper-parameters
@@ -128,7 +137,7 @@ public:
   constexpr number() = default;
   template <class H>
     requires std::is_arithmetic_v<H>
-  constexpr number(H h) : value_(static_cast<scalar>(h)) {}
+  constexpr number(H h) : value_(saturated<scalar>(static_cast<double>(h))) {}
   constexpr number(Register r)
     requires(!std::is_arithmetic_v<Register>)
       : value_(r) {}

@@ -132,7 +132,7 @@ private:
     const bool hit = above != by_end_.end() && above->begin < begin + n * sizeof(T);
     return hit ? &store_->parameters[above->parameter] : nullptr;
   }
-  step_report take_step(std::size_t gradient_count, const step_inputs& inputs);
+  step_report take_step(std::size_t gradient_count, const step_inputs& given);
   void absorb();
 
   /// What a path's transforms make of the next step; replaces the scalars and adds the step's weight to its sum.
@@ -148,6 +148,7 @@ private:
   options options_;
   long steps_ = 0;
   long calls_ = 0;  ///< of `step`, where a gate swallows some
+  detail::gathered_losses gathered_losses_{};
   std::array<double, plan::path_count> weight_sums_{};
   typename plan::scalars_type scalars_{};  ///< one array a path
   std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();

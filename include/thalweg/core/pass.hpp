@@ -25,10 +25,11 @@ struct arrays {
   std::size_t begin = 0;
 };
 
-/// A kernel and how many of the pass's state arrays are its own.
-template <std::size_t Arrays, class Kernel>
+/// A kernel, how many of the pass's state arrays are its own, and whether its update is the gradient of all behind it.
+template <std::size_t Arrays, class Kernel, bool Gathers = false>
 struct bound_kernel {
   static constexpr std::size_t count = Arrays;
+  static constexpr bool gathers = Gathers;
   Kernel kernel;
 };
 
@@ -72,6 +73,7 @@ template <std::size_t First, class V, std::size_t N, class Bound, class... Behin
     const auto result = bound.kernel(e, s[First + J]...);
     if constexpr (requires { result.parameter; }) e.parameter = result.parameter;
     else e.update = result.value;
+    if constexpr (Bound::gathers) e.gradient = e.update;
     ((s[First + J] = V(std::get<J>(result.states))), ...);
   }(std::make_index_sequence<Bound::count>());
   run_kernels<First + Bound::count>(e, s, behind...);

@@ -99,6 +99,18 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
     });
   }
 
+  static constexpr std::size_t gate_position = [] {
+    constexpr std::array<bool, positions + 1> is{gate<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>..., true};
+    std::size_t i = 0;
+    while (!is[i]) ++i;
+    return i;
+  }();
+  /// The gradient as it is known before `position`: behind a gate, what that has gathered.
+  template <class T, class Parameter>
+  static const T* gradient_at(std::size_t position, const Parameter& p, const T* given) {
+    return gate_position < position ? p.states[sum(arrays, gate_position)] : given;
+  }
+
   /// Whether nothing before the leaf changes the gradient, and it is on this path.
   static constexpr bool opens_with(std::size_t l) { return contains(l) && !changed_before(position_of(l)); }
 

@@ -30,7 +30,8 @@ namespace detail {
 struct parameter_shaped {
   static constexpr slot_kind kind = slot_kind::array;
   static constexpr bool of_its_shape = true;
-  static std::vector<std::size_t> shape(const parameter_info& p) { return p.shape; }
+  template <class Transform>
+  static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return p.shape; }
 };
 /// An array of another shape, from zero; for tensor-wise transforms.
 struct otherwise_shaped {
@@ -69,28 +70,43 @@ struct filled : detail::parameter_shaped {
 template <fixed_string Name>
 struct rows : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
-  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.rows()}; }
+  template <class Transform>
+  static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.rows()}; }
 };
 
 /// One number a column.
 template <fixed_string Name>
 struct columns : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
-  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.cols()}; }
+  template <class Transform>
+  static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.cols()}; }
 };
 
 /// A square matrix of the rows' number.
 template <fixed_string Name>
 struct rows_by_rows : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
-  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.rows(), p.rows()}; }
+  template <class Transform>
+  static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.rows(), p.rows()}; }
 };
 
 /// A square matrix of the columns' number.
 template <fixed_string Name>
 struct columns_by_columns : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
-  static std::vector<std::size_t> shape(const parameter_info& p) { return {p.cols(), p.cols()}; }
+  template <class Transform>
+  static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.cols(), p.cols()}; }
+};
+
+/// An array from zero, of the shape that a member function of the transform gives for the parameter:
+/// `shaped<"left", &scale_by_soap::left>`.
+template <fixed_string Name, auto Shape>
+struct shaped : detail::otherwise_shaped {
+  static constexpr std::string_view name = Name.view();
+  template <class Transform>
+  static std::vector<std::size_t> shape(const Transform& transform, const parameter_info& p) {
+    return (transform.*Shape)(p);
+  }
 };
 
 /// One double a route, handed to `at` behind the context and returned with `next(…, value)`. It starts at zero, or

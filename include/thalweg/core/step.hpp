@@ -16,10 +16,17 @@ struct step_inputs {
 /// What became of a step.
 struct step_report {
   bool taken = true;             ///< the parameters have moved; not so while `accumulate` gathers
-  std::string_view parameter{};  ///< for whose sake `when_finite` skipped the step, else empty
+  /// For whose sake `when_finite` skipped the step. Empty if it did not, or for the sake of the loss.
+  std::string_view parameter{};
 };
 
 namespace detail {
+
+/// The losses since the last step that was taken.
+struct gathered_losses {
+  double sum = 0;
+  long count = 0;
+};
 
 /// Refuses a range whose gradients would be gone before the step reads them.
 template <std::ranges::input_range Gradients>

@@ -95,6 +95,7 @@ struct tensor {
   std::span<const std::size_t> shape;
   storage_order order = storage_order::row_major;
   std::string_view name;  ///< of the parameter
+  std::size_t begin = 0;  ///< where in the parameter it begins, if it is a block of it
 
   [[nodiscard]] constexpr std::size_t rank() const { return shape.size(); }
   [[nodiscard]] constexpr std::size_t size() const { return element_count(shape); }

@@ -12,28 +12,27 @@ namespace thalweg {
 /// | steps | 1       |
 ///
 /// For what is downstream the other calls do not exist: t, the warm-up and an average's weights count steps that were
-/// taken, so that it composes with Schedule-Free. The first of its chain, or behind `when_finite`, which then leaves
-/// out the gradients that are not finite. State: `sum`, from zero.
+/// taken, so that it composes with Schedule-Free; the gradient is that mean, and the loss, where it is given, the mean
+/// of the losses. The first of its chain, or behind `when_finite`, which then leaves out the gradients that are not
+/// finite. State: `mean`, from zero.
 ///
 ///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct accumulate {
   long steps = 1;
   static constexpr auto fields = std::tuple{field{"steps", &accumulate::steps, from(1)}};
 
-  using states = state<zeros<"sum">>;
+  using states = state<zeros<"mean">>;
 
   [[nodiscard]] constexpr bool opens(long call) const { return call % steps == 0; }
 
-  constexpr auto absorb() const {
-    return [share = 1 / static_cast<double>(steps)]<class T>(element<T> e, T sum) {
-      return next(e.update, sum + T(share) * e.update);
+  constexpr auto absorb(long call) const {
+    const double before = (call - 1) % steps == 0 ? 0 : 1;
+    return [before, share = 1 / static_cast<double>(steps)]<class T>(element<T> e, T mean) {
+      const T sum = where(T(before) == T(0), T(0), mean) + T(share) * e.update;
+      return next(sum, sum);
     };
   }
-  constexpr auto at(const context&) const {
-    return [share = 1 / static_cast<double>(steps)]<class T>(element<T> e, T sum) {
-      return next(sum + T(share) * e.update, T(0));
-    };
-  }
+  constexpr auto at(const context&) const { return absorb(steps); }
 };
 
 }  // namespace thalweg

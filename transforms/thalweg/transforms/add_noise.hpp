@@ -16,7 +16,7 @@ namespace thalweg {
 /// | seed     | 0       |                                                      |
 ///
 /// Tensor-wise. ξ is a function of the seed, the step, the parameter's name and the place in it alone: threads, the
-/// other parameters and what came before change nothing.
+/// other parameters and what came before change nothing. Two in one chain need two seeds.
 ///
 ///     auto c = add_noise{.variance = 0.3, .seed = 7} | scale_by_adam{};
 struct add_noise {
@@ -32,7 +32,7 @@ struct add_noise {
     std::uint64_t stream = mixed(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(c.step));
     for (const char letter : u.name) stream = mixed(stream, static_cast<unsigned char>(letter));
     const double deviation = sqrt(variance / pow(1 + static_cast<double>(c.step), fading));
-    for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += static_cast<T>(deviation * normal(stream, i));
+    for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += static_cast<T>(deviation * normal(stream, u.begin + i));
   }
 
   /// Number i of a stream, by Box and Muller's transform.

@@ -26,7 +26,7 @@ struct equalize_rows {
     const double length = sqrt(all / static_cast<double>(u.rows));
     for (std::size_t i = 0; i < u.rows; ++i) {
       const double own = sqrt(squares(i));
-      const T by = static_cast<T>(own == 0 ? 0 : length / own);
+      const T by = saturated<T>(own == 0 ? 0 : length / own);
       for (std::size_t j = 0; j < u.cols; ++j) u(i, j) *= by;
     }
   }

@@ -12,6 +12,7 @@ struct blocked {
   Transform transform;
   long blocks = 1;
   static constexpr std::string_view name = "in_row_blocks";
+  using leaves_type = std::tuple<Transform>;
   static constexpr auto fields = [] {
     const field count{"blocks", &blocked::blocks, from(1)};
     if constexpr (has_fields<Transform>) return std::tuple{count, field{"transform", &blocked::transform}};
@@ -24,8 +25,6 @@ struct blocked {
     if (p.rows() % count() != 0)
       throw error(name, "Expected rows in ", blocks, " equal blocks. Received '", p.name, "' with shape ", p.shape,
                   ".");
-    if (p.order != storage_order::row_major)
-      throw error(name, "Expected a row-major matrix, whose rows lie together. Received '", p.name, "' column-major.");
     if constexpr (requires { transform.check(p); }) transform.check(block(p));
   }
 
@@ -35,21 +34,44 @@ struct blocked {
     transform.check(c);
   }
 
-  [[nodiscard]] std::size_t scratch(const parameter_info& p) const
-    requires detail::has_scratch<Transform>
+  [[nodiscard]] std::string computed_by() const
+    requires requires(const Transform& t) { t.computed_by(); }
   {
-    return transform.scratch(block(p));
+    return transform.computed_by();
   }
 
-  template <class T, class... Scratch>
-    requires requires(const Transform& t, const context& c, tensor<T> u, Scratch... s) { t.apply(c, u, s...); }
-  void apply(const context& c, tensor<T> u, Scratch... scratch) const
-      noexcept(noexcept(transform.apply(c, u, scratch...))) {
-    const std::array shape{u.rows() / count(), u.cols()};
-    const std::size_t size = shape[0] * shape[1];
-    const auto seen = std::span<const std::size_t>(shape).first(std::min<std::size_t>(u.rank(), 2));
-    for (std::size_t b = 0; b < count(); ++b)
-      transform.apply(c, tensor<T>{u.data + b * size, seen, u.order, u.name}, scratch...);
+  [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
+    std::size_t room = p.order == storage_order::row_major ? 0 : 3 * block(p).size();
+    if constexpr (detail::has_scratch<Transform>) room += transform.scratch(block(p));
+    return room;
+  }
+
+  template <class T>
+    requires tensorwise_of<Transform, T>
+  void apply(const context& c, whole<T> w, std::span<T> scratch) const
+      noexcept(noexcept(detail::call_apply(std::index_sequence<>(), transform, c, w, scratch, nullptr))) {
+    const bool together = w.update.order == storage_order::row_major;
+    const std::size_t rows = w.update.rows() / count(), cols = w.update.cols(), size = rows * cols;
+    const std::array shape{rows, cols};
+    const auto seen = std::span<const std::size_t>(shape).first(std::min<std::size_t>(w.update.rank(), 2));
+    const auto copy_columns = [&](const T* from, std::size_t from_stride, T* to, std::size_t to_stride) {
+      for (std::size_t j = 0; j < cols; ++j) std::copy_n(from + j * from_stride, rows, to + j * to_stride);
+    };
+    for (std::size_t b = 0; b < count(); ++b) {
+      std::span<T> free = scratch;
+      const auto block_of = [&](auto t) {
+        auto* data = t.data + b * size;
+        if (!together) {  // the block lies in pieces
+          copy_columns(t.data + b * rows, w.update.rows(), free.data(), rows);
+          data = free.data();
+          free = free.subspan(size);
+        }
+        return decltype(t){data, seen, t.order, t.name, b * size};
+      };
+      const whole<T> given{block_of(w.update), block_of(w.gradient), block_of(w.parameter)};
+      detail::call_apply(std::index_sequence<>(), transform, c, given, free, nullptr);
+      if (!together) copy_columns(given.update.data, rows, w.update.data + b * rows, w.update.rows());
+    }
   }
 
 private:

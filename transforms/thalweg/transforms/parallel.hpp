@@ -30,7 +30,7 @@ struct grafting {
       return sqrt(sum);
     };
     const double length = norm(branches[0]), unit = norm(branches[1]);
-    const T by = static_cast<T>(unit == 0 ? 0 : length / unit);
+    const T by = saturated<T>(unit == 0 ? 0 : length / unit);
     for (std::size_t i = 0; i < update.size(); ++i) update.data[i] = by * branches[1].data[i];
   }
 };
@@ -63,6 +63,10 @@ struct branch_slot : Slot {
     return letters;
   }();
   static constexpr std::string_view name{text.data() + (text[0] == '0'), text.size() - (text[0] == '0')};
+  template <class Parallel>
+  static std::vector<std::size_t> shape(const Parallel& p, const parameter_info& of) {
+    return Slot::shape(std::get<Leaf>(p.leaves()), of);
+  }
   template <class Parallel, class T>
   static constexpr T initial(const Parallel& p, T parameter) {
     return Slot::initial(std::get<Leaf>(p.leaves()), parameter);
@@ -111,7 +115,10 @@ struct parallel_chains {
   using states = typename detail::states_of_leaves<0, leaves_type>::type;
 
   void check(const parameter_info& p) const {
-    std::apply([&](const auto&... leaf) { (check_leaf(leaf, p), ...); }, leaves());
+    const auto check = [&](const auto& leaf) {
+      if constexpr (requires { leaf.check(p); }) leaf.check(p);
+    };
+    std::apply([&](const auto&... leaf) { (check(leaf), ...); }, leaves());
   }
   void check(const context& c) const {  // whatever `at` refuses, it refuses before the step
     for_each_branch([&](auto, auto, const auto& branch) {
@@ -163,12 +170,6 @@ private:
     return !(detail::may_throw<L, T>() || ...) && std::is_nothrow_invocable_v<const Merge&, tensor<T>, const results&>;
   }(static_cast<leaves_type*>(nullptr));
 
-  template <class Leaf>
-  static void check_leaf(const Leaf& leaf, const parameter_info& p) {
-    if constexpr (has_fields<Leaf>) check_fields(name_of(leaf), leaf);
-    if constexpr (requires { leaf.check(p); }) leaf.check(p);
-  }
-
   /// f(number, its first array, its leaves and the end)
   template <class F>
   constexpr void for_each_branch(F f) const {
@@ -186,7 +187,8 @@ namespace detail {
 template <class Leaf>
 constexpr bool fits_a_branch() {
   if constexpr (is_routed<Leaf>) return false;
-  else return !modelwise<Leaf> && !terminal<Leaf> && !gate<Leaf> && states_of<Leaf>::scalars == 0;
+  else return !modelwise<Leaf> && !terminal<Leaf> && !gate<Leaf> && states_of<Leaf>::scalars == 0 &&
+              !requires(const Leaf& t, const context& c) { t.pass_on(c); };
 }
 template <class... Links>
 constexpr bool is_branch_chain(chained<Links...>*) { return (fits_a_branch<Links>() && ...); }
@@ -194,7 +196,7 @@ constexpr bool is_branch_chain(chained<Links...>*) { return (fits_a_branch<Links
 
 /// Every chain gets the update as it comes here and changes a copy of it; `merge(update, results)` puts them together.
 /// Within a chain element-wise neighbours fuse; the whole is tensor-wise. Its states are the chains'. What a contextual
-/// transform changes, and that `decay_weights` has decayed, stays in its chain.
+/// transform changes stays in its chain.
 ///
 ///     auto c = parallel(grafting{}, scale_by_adam{}, nesterov_ema{} | orthogonalize_update{});
 template <class Merge, class... Branches>
@@ -203,7 +205,7 @@ constexpr auto parallel(Merge merge, Branches... branches) {
   const auto make = [&]<class... Chains>(Chains... chains) {
     static_assert((detail::is_branch_chain(static_cast<Chains*>(nullptr)) && ...),
                   "thalweg: a chain in parallel(merge, chain...) may have no route, no end that writes the parameters, "
-                  "nothing model-wise, no accumulate and no scalar state");
+                  "nothing model-wise, no accumulate, no scalar state and no decay_weights, which stands before or behind it");
     return parallel_chains<Merge, Chains...>{std::move(merge), {std::move(chains)...}};
   };
   return make(chain(std::move(branches))...);

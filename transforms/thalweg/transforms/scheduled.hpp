@@ -5,11 +5,14 @@
 
 namespace thalweg {
 
-template <class Transform, class Value, class Schedule>
+template <class Transform, class Place, class Schedule>
 struct scheduled_transform : Transform {  // states and fields are the transform's own
-  Value Transform::*place;
+  Place place;
   Schedule schedule;
-  static constexpr std::string_view name = type_name<Transform>();
+  static constexpr std::string_view name = [] {
+    if constexpr (requires { std::string_view(Transform::name); }) return std::string_view(Transform::name);
+    else return type_name<Transform>();
+  }();
 
   [[nodiscard]] std::string text() const {
     return call_text("scheduled", name_of_field(*this, place), text_of(schedule),
@@ -61,7 +64,7 @@ private:
     Transform t = *this;
     context of_value = c;
     of_value.lr = static_cast<double>(t.*place);
-    t.*place = static_cast<Value>(schedule.at(of_value).lr);
+    t.*place = static_cast<std::remove_reference_t<decltype(t.*place)>>(schedule.at(of_value).lr);
     return t;
   }
   constexpr Transform now(const context& c) const {
@@ -74,17 +77,19 @@ private:
 
 /// The transform with one of its fields on a schedule: what the schedule makes of a learning rate, it makes of the
 /// field's value. Out of the field's range it is refused, before the step. Scratch memory is that of the first value.
+/// Nested, it moves several fields.
 ///
 ///     auto c = scheduled(&nesterov_ema::beta, linear{.steps = 1000, .final = 0.9}, nesterov_ema{.beta = 0.95});
-template <class Transform, class Value, class Schedule>
-constexpr auto scheduled(Value Transform::*place, Schedule schedule, Transform transform = {}) {
+template <class Owner, class Value, class Schedule, class Transform = Owner>
+  requires std::derived_from<Transform, Owner>
+constexpr auto scheduled(Value Owner::*place, Schedule schedule, Transform transform = {}) {
   static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
                 "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
                 "state");
   static_assert(!gate<Transform>, "thalweg: the fields of what swallows steps (accumulate) may not move");
   static_assert(!averaging<Transform> || states_of<Transform>::scalars > 0,
                 "thalweg: this transform recovers x by its fields, which therefore may not move");
-  return scheduled_transform<Transform, Value, Schedule>{std::move(transform), place, std::move(schedule)};
+  return scheduled_transform<Transform, Value Owner::*, Schedule>{std::move(transform), place, std::move(schedule)};
 }
 
 }  // namespace thalweg

@@ -1,0 +1,101 @@
+#include <thalweg/transforms/scale_by_soap.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include <Eigen/Eigenvalues>
+#include <Eigen/QR>
+
+namespace thalweg::detail {
+
+namespace {
+
+template <class T>
+using matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+
+template <class T>
+matrix<T> map(T* data, std::size_t rows, std::size_t cols) {
+  return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols)};
+}
+
+/// One side of the matrix: its preconditioner and its basis. Decompositions are computed in double.
+template <class T>
+struct side {
+  matrix<T> preconditioner, basis;
+
+  /// Eigenvectors, those of the largest eigenvalues first.
+  void begin() {
+    if (!preconditioner.allFinite()) return spoil();  // which the solver would not survive
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(preconditioner.template cast<double>());
+    basis = solver.eigenvectors().rowwise().reverse().template cast<T>();
+  }
+
+  /// `permute(order)` is told where the columns come from.
+  template <class Permute>
+  void turn(Permute permute) {
+    if (!preconditioner.allFinite() || !basis.allFinite()) return spoil();
+    const Eigen::MatrixXd of = preconditioner.template cast<double>();
+    Eigen::MatrixXd q = basis.template cast<double>();
+    const Eigen::VectorXd estimates = (q.transpose() * of * q).diagonal();
+    std::vector<Eigen::Index> order(static_cast<std::size_t>(estimates.size()));
+    std::iota(order.begin(), order.end(), Eigen::Index{0});
+    std::ranges::stable_sort(order, [&](auto a, auto b) { return estimates[a] > estimates[b]; });
+    permute(order);
+    q = q(Eigen::all, order).eval();
+    basis = Eigen::MatrixXd(Eigen::HouseholderQR<Eigen::MatrixXd>(of * q).householderQ()).template cast<T>();
+  }
+
+private:
+  void spoil() { basis.setConstant(std::numeric_limits<T>::quiet_NaN()); }
+};
+
+template <class T>
+void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scratch) {
+  auto u = map(m.update, m.rows, m.cols), first = map(m.first, m.rows, m.cols), second = map(m.second, m.rows, m.cols);
+  auto half = map(scratch.data(), m.rows, m.cols), rotated = map(scratch.data() + m.rows * m.cols, m.rows, m.cols);
+  side<T> left{map(m.left, m.rows, m.rows), map(m.left_basis, m.rows, m.rows)};
+  side<T> right{map(m.right, m.cols, m.cols), map(m.right_basis, m.cols, m.cols)};
+
+  const T keep = static_cast<T>(s.preconditioner_beta), add = static_cast<T>(1 - s.preconditioner_beta);
+  if (m.left) left.preconditioner = keep * left.preconditioner + add * (u * u.transpose());
+  if (m.right) right.preconditioner = keep * right.preconditioner + add * (u.transpose() * u);
+  if (s.begins) {
+    if (m.left) left.begin();
+    if (m.right) right.begin();
+    u.setZero();
+    return;
+  }
+
+  const auto rotate = [&](const auto& from, auto& to) {
+    if (m.left) half.noalias() = left.basis.transpose() * from;
+    else half = from;
+    if (m.right) to.noalias() = half * right.basis;
+    else to = half;
+  };
+  rotate(u, rotated);
+  second += static_cast<T>(1 - s.beta2) * (rotated.cwiseAbs2() - second);
+  first += static_cast<T>(1 - s.beta1) * (u - first);
+  rotate(first, rotated);
+  rotated.array() *= static_cast<T>(s.correction) / (second.array().sqrt() + static_cast<T>(s.epsilon));
+  if (m.left) half.noalias() = left.basis * rotated;
+  else half = rotated;
+  if (m.right) u.noalias() = half * right.basis.transpose();
+  else u = half;
+
+  if (!s.refreshes) return;
+  if (m.left) left.turn([&](const auto& order) { second = second(order, Eigen::all).eval(); });
+  if (m.right) right.turn([&](const auto& order) { second = second(Eigen::all, order).eval(); });
+}
+
+}  // namespace
+
+void soap(const soap_matrix<float>& m, const soap_step& step, std::span<float> scratch) noexcept {
+  precondition(m, step, scratch);
+}
+void soap(const soap_matrix<double>& m, const soap_step& step, std::span<double> scratch) noexcept {
+  precondition(m, step, scratch);
+}
+
+}  // namespace thalweg::detail
