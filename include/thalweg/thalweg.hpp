@@ -48,6 +48,7 @@
 #include <thalweg/transforms/scale_by_nadam.hpp>
 #include <thalweg/transforms/scale_by_parameter_rms.hpp>
 #include <thalweg/transforms/scale_by_polyak.hpp>
+#include <thalweg/transforms/scale_by_psgd_kron.hpp>
 #include <thalweg/transforms/scale_by_radam.hpp>
 #include <thalweg/transforms/scale_by_rms.hpp>
 #include <thalweg/transforms/scale_by_row_rms.hpp>

@@ -57,6 +57,8 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(scale_by_parameter_rms{}) == "floor [0, inf)");
   CHECK(ranges(scale_by_row_rms{}) == "beta2 [0, 1), epsilon (0, 1)");
   CHECK(ranges(scale_by_shampoo{}) == "beta (0, 1], epsilon (0, 1), period [1, inf)");
+  CHECK(ranges(scale_by_psgd_kron{}) ==
+        "rate (0, 1), flat [1, inf), fading (0, inf), least (0, 1], longest [1, inf), seed [0, inf)");
   CHECK(ranges(scale_by_soap{}) ==
         "beta1 [0, 1), beta2 [0, 1), epsilon (0, 1), preconditioner_beta [0, 1), period [1, inf), sides");
   CHECK(ranges(change{}) == "from [1, inf), by [0, inf)");

@@ -550,7 +550,8 @@ std::string optimizer<Chain, T, Passes>::describe() const {
       names[index] += in_words(names[index].empty() ? "" : " | ", name_of(t));
       entry.chain += in_words(entry.chain.empty() ? "" : " | ", text_of(t));
       if constexpr (requires { t.computed_by(); })
-        entry.computed_by.push_back(in_words(name_of(t), " by ", t.computed_by()));
+        if (const std::string by = t.computed_by(); !by.empty())
+          entry.computed_by.push_back(in_words(name_of(t), " by ", by));
     });
     const double* next = std::get<index>(scalars_).data();
     path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {

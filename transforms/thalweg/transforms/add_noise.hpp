@@ -1,9 +1,8 @@
 // add_noise: Gaussian noise that fades, the same for the same seed.
 #pragma once
 
-#include <cstdint>
-
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/noise.hpp>
 
 namespace thalweg {
 
@@ -29,26 +28,9 @@ struct add_noise {
 
   template <class T>
   void apply(const context& c, tensor<T> u) const noexcept {
-    std::uint64_t stream = mixed(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(c.step));
-    for (const char letter : u.name) stream = mixed(stream, static_cast<unsigned char>(letter));
+    const noise xi(seed, c.step, u.name);
     const double deviation = sqrt(variance / pow(1 + static_cast<double>(c.step), fading));
-    for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += static_cast<T>(deviation * normal(stream, u.begin + i));
-  }
-
-  /// Number i of a stream, by Box and Muller's transform.
-  static double normal(std::uint64_t stream, std::uint64_t i) {
-    const auto uniform = [](std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; };
-    const double radius = std::sqrt(-2 * std::log(uniform(mixed(stream, 2 * i))));
-    return radius * std::cos(2 * std::numbers::pi * uniform(mixed(stream, 2 * i + 1)));
-  }
-
-private:
-  // A counter on a stream, scrambled (the finaliser of SplitMix64, Steele et al. 2014).
-  static constexpr std::uint64_t mixed(std::uint64_t stream, std::uint64_t counter) {
-    std::uint64_t x = stream + (counter + 1) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
+    for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += static_cast<T>(deviation * xi.normal(u.begin + i));
   }
 };
 

@@ -114,6 +114,16 @@ struct parallel_chains {
   using leaves_type = decltype(std::tuple_cat(detail::leaves(std::declval<const Chains&>())...));
   using states = typename detail::states_of_leaves<0, leaves_type>::type;
 
+  [[nodiscard]] std::string computed_by() const {
+    std::string text;
+    const auto add = [&](const auto& leaf) {
+      if constexpr (requires { leaf.computed_by(); })
+        text += in_words(text.empty() ? "" : ", ", name_of(leaf), " by ", leaf.computed_by());
+    };
+    std::apply([&](const auto&... leaf) { (add(leaf), ...); }, leaves());
+    return text;
+  }
+
   void check(const parameter_info& p) const {
     const auto check = [&](const auto& leaf) {
       if constexpr (requires { leaf.check(p); }) leaf.check(p);

@@ -45,7 +45,8 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   void check(const context& c) const
     requires tensorwise_transform<Transform>
   {
-    now(c);
+    [[maybe_unused]] const Transform t = now(c);
+    if constexpr (requires { t.check(c); }) t.check(c);
   }
   void check(const parameter_info& p) const
     requires requires(const Transform& t) { t.check(p); }

@@ -1,0 +1,41 @@
+// Noise that depends on where it falls and not on who asks first.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <numbers>
+#include <string_view>
+
+namespace thalweg {
+
+/// Independent numbers of the standard normal distribution: number i is a function of the seed, the step, the
+/// parameter's name and i alone, whatever the threads and whatever came before.
+///
+///     const noise xi(seed, c.step, u.name);
+///     u.data[i] += xi.normal(i);
+class noise {
+  std::uint64_t stream_;
+
+  // A counter on a stream, scrambled (the finaliser of SplitMix64, Steele et al. 2014).
+  static constexpr std::uint64_t mixed(std::uint64_t stream, std::uint64_t counter) {
+    std::uint64_t x = stream + (counter + 1) * 0x9e3779b97f4a7c15u;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+  }
+
+public:
+  constexpr noise(long seed, long step, std::string_view name)
+      : stream_(mixed(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(step))) {
+    for (const char letter : name) stream_ = mixed(stream_, static_cast<unsigned char>(letter));
+  }
+
+  /// By Box and Muller's transform.
+  [[nodiscard]] double normal(std::uint64_t i) const {
+    const auto uniform = [](std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; };
+    const double radius = std::sqrt(-2 * std::log(uniform(mixed(stream_, 2 * i))));
+    return radius * std::cos(2 * std::numbers::pi * uniform(mixed(stream_, 2 * i + 1)));
+  }
+};
+
+}  // namespace thalweg

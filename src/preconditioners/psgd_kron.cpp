@@ -1,0 +1,131 @@
+#include <thalweg/transforms/scale_by_psgd_kron.hpp>
+
+#include <algorithm>
+
+#include <Eigen/Core>
+
+namespace thalweg::detail {
+
+namespace {
+
+template <class T>
+using matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
+template <class T>
+using vector = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>>;
+
+template <class T>
+matrix<T> map(T* data, std::size_t rows, std::size_t cols) {
+  return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols)};
+}
+
+template <class T>
+struct factor : psgd_factor<T> {
+  [[nodiscard]] matrix<T> triangle() const { return map(this->data, this->rows, this->rows); }
+  [[nodiscard]] vector<T> line() const { return {this->data, static_cast<Eigen::Index>(this->rows)}; }
+
+  void begin() const {
+    if (!this->data) return;
+    if (this->diagonal) line().setOnes();
+    else triangle().setIdentity();
+  }
+  /// x ← Q·x, Qᵀ·x or Q⁻ᵀ·x, with x's columns as vectors.
+  template <class X>
+  void multiply(X&& x) const {
+    if (!this->data) return;
+    if (this->diagonal) x.array().colwise() *= line().array();
+    else x = triangle().template triangularView<Eigen::Upper>() * x.eval();
+  }
+  template <class X>
+  void multiply_transposed(X&& x) const {
+    if (!this->data) return;
+    if (this->diagonal) x.array().colwise() *= line().array();
+    else x = triangle().template triangularView<Eigen::Upper>().transpose() * x.eval();
+  }
+  template <class X>
+  void divide_transposed(X&& x) const {
+    if (!this->data) return;
+    if (this->diagonal) x.array().colwise() /= line().array();
+    else triangle().template triangularView<Eigen::Upper>().transpose().solveInPlace(x);
+  }
+
+  [[nodiscard]] T largest() const { return this->diagonal ? line().cwiseAbs().maxCoeff() : triangle().cwiseAbs().maxCoeff(); }
+  void scale(T by) const {
+    if (this->diagonal) line() *= by;
+    else triangle() *= by;
+  }
+
+  /// One step towards a·aᵀ = b·bᵀ in the mean.
+  template <class A>
+  void fit(const A& a, const A& b, T rate, T* scratch) const {
+    if (!this->data) return;
+    if (this->diagonal) {
+      const auto of_a = a.rowwise().squaredNorm().eval(), of_b = b.rowwise().squaredNorm().eval();
+      const T largest = (of_a + of_b).maxCoeff();
+      line().array() -= rate / largest * (of_a - of_b).array() * line().array();
+      return;
+    }
+    auto of_a = map(scratch, this->rows, this->rows);
+    auto of_b = map(scratch + this->rows * this->rows, this->rows, this->rows);
+    auto turned = map(scratch + 2 * this->rows * this->rows, this->rows, this->rows);
+    of_a.noalias() = a * a.transpose();
+    of_b.noalias() = b * b.transpose();
+    turned = of_a + of_b;
+    Eigen::Index longest = 0;
+    const T scale = turned.cwiseAbs().maxCoeff();  // keeps the squares in range
+    turned /= scale;
+    turned.colwise().squaredNorm().maxCoeff(&longest);
+    const T norm = scale * (turned * turned.col(longest).normalized()).norm();
+    turned.noalias() = (of_a - of_b).template triangularView<Eigen::Upper>() * triangle();
+    triangle() -= rate / norm * turned;
+  }
+};
+
+// Equally large factors: their product stays, and neither leaves the range of T.
+template <class T>
+void balance(const factor<T>& left, const factor<T>& right) {
+  if (!left.data || !right.data) return;
+  const T of_left = left.largest(), of_right = right.largest(), mean = sqrt(of_left * of_right);
+  left.scale(mean / of_left);
+  right.scale(mean / of_right);
+}
+
+template <class T>
+void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scratch) {
+  const factor<T> left{m.left}, right{m.right};
+  auto u = map(m.update, left.rows, right.rows);
+  T* const rest = scratch.data() + 2 * left.rows * right.rows;
+  if (s.begins) {
+    left.begin();
+    right.begin();
+  }
+  if (s.fits && !u.isZero(0)) {
+    auto a = map(scratch.data(), left.rows, right.rows), b = map(scratch.data() + u.size(), left.rows, right.rows);
+    a = u;
+    left.multiply(a);
+    right.multiply(a.transpose());
+    for (Eigen::Index i = 0; i < b.size(); ++i) b.data()[i] = static_cast<T>(s.v.normal(static_cast<std::uint64_t>(i)));
+    left.divide_transposed(b);
+    right.divide_transposed(b.transpose());
+    left.fit(a, b, static_cast<T>(s.rate), rest);
+    right.fit(a.transpose(), b.transpose(), static_cast<T>(s.rate), rest);
+    balance(left, right);
+  }
+  left.multiply(u);
+  right.multiply(u.transpose());
+  left.multiply_transposed(u);
+  right.multiply_transposed(u.transpose());
+}
+
+}  // namespace
+
+std::size_t psgd_scratch(std::size_t rows, std::size_t cols, std::size_t longest_factor) {
+  return 2 * rows * cols + 3 * longest_factor * longest_factor;
+}
+void psgd_kron(const psgd_matrix<float>& m, const psgd_step& step, std::span<float> scratch) noexcept {
+  precondition(m, step, scratch);
+}
+void psgd_kron(const psgd_matrix<double>& m, const psgd_step& step, std::span<double> scratch) noexcept {
+  precondition(m, step, scratch);
+}
+
+}  // namespace thalweg::detail

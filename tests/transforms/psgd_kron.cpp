@@ -1,0 +1,163 @@
+#include <cmath>
+#include <random>
+
+#include <doctest/doctest.h>
+#include <thalweg/thalweg.hpp>
+
+#include "agreement.hpp"
+
+using namespace thalweg;
+using oracle::operator+, oracle::operator-, oracle::operator*;
+using oracle::vector;
+using training::suite;
+
+namespace {
+
+vector times(const vector& a, std::size_t rows, std::size_t inner, const vector& b, std::size_t cols) {
+  return oracle::newton_schulz::product(a, rows, inner, b, cols, false);
+}
+vector transposed(const vector& a, std::size_t rows, std::size_t cols) {
+  return oracle::newton_schulz::transposed(a, rows, cols);
+}
+
+// By Gauss and Jordan; an upper triangle needs no pivots.
+vector inverse(vector a, std::size_t n) {
+  vector b(n * n, 0.0);
+  for (std::size_t i = 0; i < n; ++i) b[i * n + i] = 1;
+  for (std::size_t k = 0; k < n; ++k) {
+    const double pivot = a[k * n + k];
+    for (std::size_t j = 0; j < n; ++j) a[k * n + j] /= pivot, b[k * n + j] /= pivot;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double by = a[i * n + k];
+      if (i != k)
+        for (std::size_t j = 0; j < n; ++j) a[i * n + j] -= by * a[k * n + j], b[i * n + j] -= by * b[k * n + j];
+    }
+  }
+  return b;
+}
+
+// A lower bound of a symmetric matrix's spectral norm.
+double norm_from_below(const vector& m, std::size_t n) {
+  std::size_t longest = 0;
+  const auto column = [&](std::size_t j) {
+    vector c(n);
+    for (std::size_t i = 0; i < n; ++i) c[i] = m[i * n + j];
+    return c;
+  };
+  for (std::size_t j = 0; j < n; ++j)
+    if (oracle::norm(column(j)) > oracle::norm(column(longest))) longest = j;
+  const vector x = (1 / oracle::norm(column(longest))) * column(longest);
+  return oracle::norm(times(m, n, n, x, 1));
+}
+
+// Every factor a whole matrix, of which a diagonal one keeps nothing else.
+struct factor {
+  std::size_t n;
+  bool diagonal;
+  vector q = identity();
+  [[nodiscard]] vector identity() const {
+    vector i(n * n, 0.0);
+    for (std::size_t k = 0; k < n; ++k) i[k * n + k] = 1;
+    return i;
+  }
+  void fit(const vector& of_a, const vector& of_b, double rate) {
+    vector turn = of_a - of_b, sum = of_a + of_b;
+    double largest = 0;
+    for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, sum[i * n + i]);
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < n; ++j)
+        if (diagonal ? i != j : i > j) turn[i * n + j] = 0;
+    q = q - (rate / (diagonal ? largest : norm_from_below(sum, n))) * times(turn, n, n, q, n);
+  }
+};
+
+oracle::update psgd(std::size_t m, std::size_t n, bool left_diagonal, bool right_diagonal, double rate, long seed,
+                    std::size_t period) {
+  return [=](const oracle::history& u) {
+    factor left{m, left_diagonal}, right{n, right_diagonal};
+    for (std::size_t t = 1; t <= u.size(); ++t) {
+      if ((t - 1) % period != 0) continue;
+      vector v(m * n);
+      const noise xi(seed, static_cast<long>(t), "");
+      for (std::size_t i = 0; i < m * n; ++i) v[i] = xi.normal(i);
+      const vector a = times(times(left.q, m, m, u[t - 1], n), m, n, transposed(right.q, n, n), n);
+      const vector b = times(times(transposed(inverse(left.q, m), m, m), m, m, v, n), m, n, inverse(right.q, n), n);
+      left.fit(times(a, m, n, transposed(a, m, n), m), times(b, m, n, transposed(b, m, n), m), rate);
+      right.fit(times(transposed(a, m, n), n, m, a, n), times(transposed(b, m, n), n, m, b, n), rate);
+    }
+    const vector p = times(transposed(left.q, m, m), m, m, left.q, m), r = times(transposed(right.q, n, n), n, n, right.q, n);
+    return times(times(p, m, m, u.back(), n), m, n, r, n);
+  };
+}
+
+void agrees(const scale_by_psgd_kron& o, std::vector<std::size_t> shape, const oracle::update& u) {
+  auto s = oracle::dozen();
+  s.parameters.front().shape = std::move(shape);
+  const auto& p = s.parameters.front();
+  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), u, s.options.weight_decay,
+                                 oracle::warmed_up(s.options), oracle::decay::decoupled);
+  oracle::agrees(o, s, {{y}, {y}}, 1e-3, 1e-11);
+}
+
+}  // namespace
+
+TEST_CASE("scale_by_psgd_kron: the common suite") {
+  suite(scale_by_psgd_kron{});
+  suite(ema{.beta = 0.8} | scale_by_psgd_kron{.flat = 2, .fading = 0.7, .least = 0.4, .longest = 4, .seed = 3});
+}
+
+TEST_CASE("scale_by_psgd_kron fits a factor a side") {
+  agrees({.rate = 0.2, .seed = 5}, {5, 9}, psgd(5, 9, false, false, 0.2, 5, 1));
+  agrees({}, {4, 3}, psgd(4, 3, false, false, 0.1, 0, 1));
+  agrees({.longest = 5}, {5, 9}, psgd(5, 9, false, true, 0.1, 0, 1));
+  agrees({.longest = 5}, {9, 5}, psgd(9, 5, true, false, 0.1, 0, 1));
+  agrees({.rate = 0.3}, {7, 1}, psgd(7, 1, false, true, 0.3, 0, 1));
+  agrees({.rate = 0.3}, {1, 1}, psgd(1, 1, true, true, 0.3, 0, 1));
+}
+
+TEST_CASE("scale_by_psgd_kron: fits become rarer") {
+  const auto count = [](const scale_by_psgd_kron& o, long from, long to) {
+    long n = 0;
+    for (long t = from; t <= to; ++t) n += o.fits(t);
+    return n;
+  };
+  const scale_by_psgd_kron usual;
+  CHECK(count(usual, 1, 500) == 500);
+  CHECK(count(usual, 501, 1500) == doctest::Approx((1 - std::exp(-1)) * 1000).epsilon(0.01));
+  CHECK(count(usual, 10001, 20000) == doctest::Approx(300).epsilon(0.01));
+  CHECK(count({.least = 1}, 1, 5000) == 5000);
+  CHECK(count({.flat = 1, .fading = 100, .least = 0.5}, 2, 101) == doctest::Approx(50).epsilon(0.03));
+}
+
+TEST_CASE("scale_by_psgd_kron makes coloured gradients white") {
+  // Rows and columns of very different size, and mixed.
+  constexpr std::size_t m = 3, n = 4;
+  const vector rows{10, 3, 0, 0, 1, 0.5, 0, 0, 0.1}, cols{1, 0, 0, 0, 2, 5, 0, 0, 0, 0, 0.2, 0, 1, 0, 0, 1};
+  std::mt19937 random(7);
+  std::normal_distribution<double> normal;
+  std::vector<double> theta(m * n, 0.0);
+  auto opt = optimizer(scale_by_psgd_kron{.flat = 4000}, std::vector{as_parameter("w", theta, {m, n})}, {.lr = 1});
+  vector covariance(m * m, 0.0);
+  constexpr int samples = 2000;
+  for (int t = 0; t < 4000 + samples; ++t) {
+    vector z(m * n);
+    for (double& x : z) x = normal(random);
+    const auto before = theta;
+    opt.step({times(times(rows, m, m, z, n), m, n, cols, n)});
+    const vector u = before - theta;
+    if (t < 4000) continue;
+    covariance = covariance + (1.0 / (samples * n)) * times(u, m, n, transposed(u, m, n), m);
+  }
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < m; ++j) CHECK(std::abs(covariance[i * m + j] - (i == j)) < 0.35);
+}
+
+TEST_CASE("scale_by_psgd_kron: an update of zeros teaches nothing, however many there are") {
+  std::vector<float> theta{1, 2, 3, 4};
+  auto opt = optimizer(scale_by_psgd_kron{}, std::vector{as_parameter("w", theta, {2, 2})}, {.lr = 1});
+  const std::vector<float> zero(4, 0.0f), g{1, -1, 2, 0.5f};
+  for (int t = 0; t < 2000; ++t) opt.step({zero});
+  CHECK(theta == std::vector<float>{1, 2, 3, 4});
+  opt.step({g});
+  for (const float x : theta) CHECK(std::isfinite(x));
+}

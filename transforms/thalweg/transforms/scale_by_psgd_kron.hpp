@@ -1,0 +1,108 @@
+// scale_by_psgd_kron: a preconditioner for each side of a matrix, fitted step by step until the update is white.
+#pragma once
+
+#include <vector>
+
+#include <thalweg/core/concepts.hpp>
+#include <thalweg/core/noise.hpp>
+
+namespace thalweg {
+
+namespace detail {
+/// A factor Q of `rows` × `rows` numbers, upper triangular; or of `rows` numbers, its diagonal.
+template <class T>
+struct psgd_factor {
+  T* data;  ///< null: the identity
+  std::size_t rows;
+  bool diagonal;
+};
+template <class T>
+struct psgd_matrix {
+  T* update;  ///< row-major
+  psgd_factor<T> left, right;
+};
+struct psgd_step {
+  double rate;
+  bool begins, fits;
+  noise v;
+};
+/// Numbers of scratch memory that it needs.
+std::size_t psgd_scratch(std::size_t rows, std::size_t cols, std::size_t longest_factor);
+void psgd_kron(const psgd_matrix<float>& m, const psgd_step& step, std::span<float> scratch) noexcept;
+void psgd_kron(const psgd_matrix<double>& m, const psgd_step& step, std::span<double> scratch) noexcept;
+}  // namespace detail
+
+/// update QₗᵀQₗ·u·QᵣᵀQᵣ, with Qₗ and Qᵣ fitted before, where V is white noise: A = Qₗ·u·Qᵣᵀ, B = Qₗ⁻ᵀ·V·Qᵣ⁻¹,
+/// Qₗ ← Qₗ - μ·triu(A·Aᵀ - B·Bᵀ)·Qₗ/‖A·Aᵀ + B·Bᵀ‖,  Qᵣ ← Qᵣ - μ·triu(Aᵀ·A - Bᵀ·B)·Qᵣ/‖Aᵀ·A + Bᵀ·B‖
+///
+/// | field   | default | source                                                                              |
+/// |---------|---------|-------------------------------------------------------------------------------------|
+/// | rate    | 0.1     | μ; PSGD, Li, arXiv 1512.04202, with Kronecker factors as in kron_torch              |
+/// | flat    | 500     | kron_torch: so many steps are all fitted at                                         |
+/// | fading  | 1e-3    | the same: then a share e^(-fading·(t - flat)) of the steps …                        |
+/// | least   | 0.03    | the same: … and no fewer than this                                                  |
+/// | longest | 8192    | the same: the factor of a longer side is diagonal, as are those of vectors          |
+/// | seed    | 0       | of V, one for all parameters                                                        |
+///
+/// Tensor-wise; filters are viewed as (first, rest). ‖·‖ is a lower bound of the spectral norm: ‖M·x‖ for M's longest
+/// column x, normalised. The steps at which Q is fitted are spread evenly where kron_torch draws them. An update of zeros
+/// teaches nothing. State: `left`, `right`, from the identity at the first step: m² + n² numbers for a matrix of m × n.
+///
+///     auto c = ema{} | scale_by_psgd_kron{} | clip_by_rms{.max_rms = 1.1} | apply_update{};
+struct scale_by_psgd_kron {
+  double rate = 0.1;
+  long flat = 500;
+  double fading = 1e-3;
+  double least = 0.03;
+  long longest = 8192;
+  long seed = 0;
+  static constexpr auto fields = std::tuple{field{"rate", &scale_by_psgd_kron::rate, above(0).below(1)},
+                                            field{"flat", &scale_by_psgd_kron::flat, from(1)},
+                                            field{"fading", &scale_by_psgd_kron::fading, positive},
+                                            field{"least", &scale_by_psgd_kron::least, above(0).to(1)},
+                                            field{"longest", &scale_by_psgd_kron::longest, from(1)},
+                                            field{"seed", &scale_by_psgd_kron::seed, from(0)}};
+
+  [[nodiscard]] std::vector<std::size_t> left(const parameter_info& p) const { return factor(p, p.rows()); }
+  [[nodiscard]] std::vector<std::size_t> right(const parameter_info& p) const {
+    return p.shape.size() < 2 ? std::vector<std::size_t>{0} : factor(p, p.cols());
+  }
+  using states =
+      state<shaped<"left", &scale_by_psgd_kron::left>, shaped<"right", &scale_by_psgd_kron::right>>;
+
+  /// Whether Q is fitted at step t: how many fits there were up to it grows by one.
+  [[nodiscard]] bool fits(long t) const {
+    const auto up_to = [&](long step) {
+      const double since = static_cast<double>(max(0.0, static_cast<double>(step - flat)));
+      const double until_least = -std::log(least) / fading;
+      const double faded = (1 - std::exp(-fading * min(since, until_least))) / fading;
+      return static_cast<long>(static_cast<double>(step < flat ? step : flat) + faded + least * max(0.0, since - until_least));
+    };
+    return up_to(t) > up_to(t - 1);
+  }
+
+  [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
+    const auto side = [](const std::vector<std::size_t>& shape) { return shape.size() < 2 ? 0 : shape[0]; };
+    return detail::psgd_scratch(p.rows(), p.cols(), std::max(side(left(p)), side(right(p))));
+  }
+
+  template <class T>
+  void apply(const context& c, tensor<T> u, std::span<T> scratch, tensor<T> left, tensor<T> right) const noexcept {
+    const auto factor_of = [](const tensor<T>& q) {
+      return detail::psgd_factor<T>{q.size() ? q.data : nullptr, q.shape[0], q.rank() == 1};
+    };
+    detail::psgd_matrix<T> m{u.data, factor_of(left), factor_of(right)};
+    if (!m.right.data) m.right.rows = 1;
+    if (u.order == storage_order::column_major) std::swap(m.left, m.right);  // the transposed matrix
+    detail::psgd_kron(m, {.rate = rate, .begins = c.step == 1, .fits = fits(c.step), .v = noise(seed, c.step, "")},
+                      scratch);
+  }
+
+private:
+  [[nodiscard]] std::vector<std::size_t> factor(const parameter_info& p, std::size_t n) const {
+    const bool diagonal = p.shape.size() < 2 || n == 1 || n > static_cast<std::size_t>(longest);
+    return diagonal ? std::vector{n} : std::vector{n, n};
+  }
+};
+
+}  // namespace thalweg
