@@ -15,7 +15,7 @@ wrong = [f"{name}: not in the catalogue" for name in sorted(headers.keys() - row
 wrong += [f"{name}: no such header" for name in sorted(rows.keys() - headers.keys() - {"apply_update"})]
 wrong += [f"{name}: twice" for name in rows if len(re.findall(rf"^\| `{name}` \|", text, re.M)) > 1]
 for name in sorted(rows.keys() & headers.keys()):
-    declared = re.findall(r'\b(?:zeros|copy_of_param|filled|rows|columns|\w+_by_\w+|scalar)<"(\w+)"', headers[name])
+    declared = re.findall(r'\b(?:zeros|copy_of_param|filled|shaped|rows|columns|\w+_by_\w+|scalar)<"(\w+)"', headers[name])
     said = re.findall(r"`(\w+)`", rows[name][1])
     if "the same" not in rows[name][1] and "its chains'" not in rows[name][1] and said != declared:
         wrong.append(f"{name}: the catalogue says the states {said}, the header {declared}")
