@@ -27,7 +27,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "thalweg: safetensors files are little-endian");
 
 constexpr std::string_view version = "1";
-constexpr long most_steps = 1L << 53;  // a double still counts them
+constexpr range counts = from(0).below(0x1p53);  // a double counts them
 template <class T>
 constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
 
@@ -262,7 +262,6 @@ progress load_checkpoint(const std::string& path, storage<T>& store, progress no
                   saved, ". Make the optimizer with the options of then; lr alone is taken from the checkpoint.");
     number = saved;
   });
-  const range counts = from(0).to(static_cast<double>(most_steps));
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
   if (now.calls < now.steps)
