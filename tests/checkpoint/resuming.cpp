@@ -3,6 +3,7 @@
 #include <thalweg/thalweg.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -50,35 +51,32 @@ void resumes(Make make, std::vector<test::layer> of = layers()) {
   const auto expected = bytes_of(folder / "alone");
   REQUIRE(!expected.empty());
 
-  for (const long stop : {0, 1, 2, 5})
-    for (const bool at_x : {false, true}) {
-      CAPTURE(stop);
-      CAPTURE(at_x);
-      model<T> weights(of);
-      {
-        model<T> first(of);
-        auto opt = make(first);
-        train(first, opt, 1, stop);
-        if (at_x) {
-          const auto point = opt.evaluation_point();
-          opt.save(folder / "stopped");
-          weights.values = first.values;
-        } else {
-          opt.save(folder / "stopped");
-          weights.values = first.values;
-        }
-      }
-      auto& resumed = weights;
-      auto opt = make(resumed);
-      opt.load(folder / "stopped");
-      CHECK(opt.steps() <= stop);
-      train(resumed, opt, stop + 1, last);
-      CHECK(same_bits(resumed.values, never_stopped.values));
-      CHECK(opt.steps() == alone.steps());
-      CHECK(opt.lr() == alone.lr());
-      opt.save(folder / "resumed");
-      CHECK(bytes_of(folder / "resumed") == expected);
+  struct stop {
+    long after;
+    bool at_x;
+  };
+  for (const stop& s : {stop{0, false}, stop{0, true}, stop{1, false}, stop{2, true}, stop{5, false}, stop{5, true}}) {
+    CAPTURE(s.after);
+    CAPTURE(s.at_x);
+    model<T> resumed(of);  // with the weights as they are saved
+    {
+      model<T> stopped(of);
+      auto opt = make(stopped);
+      train(stopped, opt, 1, s.after);
+      std::optional<evaluation_guard<T>> point;
+      if (s.at_x) point.emplace(opt.evaluation_point());
+      opt.save(folder / "stopped");
+      resumed.values = stopped.values;
     }
+    auto opt = make(resumed);
+    opt.load(folder / "stopped");
+    train(resumed, opt, s.after + 1, last);
+    CHECK(same_bits(resumed.values, never_stopped.values));
+    CHECK(opt.steps() == alone.steps());
+    CHECK(opt.lr() == alone.lr());
+    opt.save(folder / "resumed");
+    CHECK(bytes_of(folder / "resumed") == expected);
+  }
 }
 
 /// `chain` in the engine that is compiled here.
