@@ -113,7 +113,9 @@ std::string parameter_key(const parameter_info& p, std::string_view what) { retu
 /// f(name, number, range) for each of the options' numbers.
 template <class Options, class F>
 void for_each_option(Options& settings, F f) {
-  std::apply([&](const auto&... field) { (f(field.name, settings.*field.place, field.allowed), ...); }, options::fields);
+  std::apply([&](const auto&... field) {
+    (f(field.name, settings.*field.place, field.allowed), ...);
+  }, options::fields);
 }
 
 /// A file's metadata, on its way out of it: what nobody asks for in the end should not be there.
@@ -163,15 +165,105 @@ void check_same_chain(const std::string& here, const std::string& saved) {
               "\nThey part at character ", at + 1, ": '", around(here), "' here, '", around(saved), "' there.");
 }
 
+struct contents {
+  safetensors::header header;
+  std::size_t arrays_begin, array_bytes;
+};
+
+contents read_contents(const file_to_read& file, const std::string& path) {
+  const auto refuse = [&](const auto&... more) {
+    throw error("load", "Expected a safetensors file. Received '", path, "' of ", file.size(), " bytes", more..., ".");
+  };
+  if (file.size() < safetensors::length_bytes) refuse();
+  std::uint64_t length = 0;
+  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
+  if (length > std::min<std::uint64_t>(file.size() - safetensors::length_bytes, safetensors::longest_header))
+    refuse(", with a header of ", length);
+  std::string text(length, ' ');
+  file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(text)));
+  const std::size_t begin = safetensors::length_bytes + length;
+  return {safetensors::parse(text, file.size() - begin), begin, file.size() - begin};
+}
+
+void read_options(metadata_reader& metadata, options& settings) {
+  for_each_option(settings, [&]<class Number>(std::string_view name, Number& number, const range& allowed) {
+    const auto saved = metadata.take_number<Number>(in_words("options.", name), allowed);
+    if (name != "lr" && saved != number)
+      throw error("load", "Expected a checkpoint of ", name, "=", number, ", as this optimizer has. Received one of ",
+                  saved, ". Make the optimizer with the options of then; lr alone is taken from the checkpoint.");
+    number = saved;
+  });
+}
+
+template <class T>
+void check_arrays(const safetensors::header& header, const std::vector<named_array<T>>& arrays) {
+  for (const auto& a : arrays) {
+    const auto found = header.tensors.find(a.name);
+    if (found == header.tensors.end())
+      throw error("load", "Expected '", a.name, "' in the checkpoint. Received none.");
+    const auto& t = found->second;  // whose shape is compared, never multiplied
+    if (t.dtype != dtype<T> || !std::ranges::equal(t.shape, a.shape) || t.end - t.begin != a.size() * sizeof(T))
+      throw error("load", "Expected '", a.name, "' with shape ", a.shape, " of ", dtype<T>, ". Received shape ",
+                  std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.");
+  }
+  if (header.tensors.size() == arrays.size()) return;
+  for (const auto& [name, t] : header.tensors)
+    if (std::ranges::find(arrays, name, &named_array<T>::name) == arrays.end())
+      throw error("load", "Expected no more states than this optimizer has. Received '", name, "'.");
+}
+
+/// The file numbers routes in its own way, but the same parameters share one.
+template <class T>
+void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector<progress::route>& routes) {
+  std::map<std::size_t, std::size_t> path_of_route, route_of_path;
+  for (const auto& p : store.parameters) {
+    const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), non_negative);
+    if (path_of_route.emplace(route, p.path).first->second != p.path ||
+        route_of_path.emplace(p.path, route).first->second != route)
+      throw error("load", "Expected '", p.info.name, "' on the route that it takes here. Received it on another.");
+  }
+  for (const auto& [route, path] : path_of_route) {
+    auto& r = routes[path];
+    r.weight_sum = metadata.take_number<double>(route_key(route, "weight_sum"), non_negative);
+    for (std::size_t s = 0; s < r.scalars.size(); ++s)
+      r.scalars[s] = metadata.take_number<double>(route_key(route, r.names[s]), finite_number);
+  }
+}
+
+/// Whether the parameters are those that the checkpoint goes with. Returns the checksum of y by the name of its array.
+template <class T>
+std::map<std::string, std::string> check_parameters(metadata_reader& metadata, const storage<T>& store, bool at_x) {
+  std::map<std::string, std::string> of_y;
+  std::vector<T> room;
+  for (const auto& p : store.parameters) {
+    const auto refuse = [&](std::string_view when) {
+      throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved", when,
+                  ". Received other values. Load the parameters that go with the checkpoint first.");
+    };
+    const std::string here = checksum(in_row_major(parameter_at<T>(p, p.data), room));
+    if (!p.averaged) {
+      if (here != metadata.take(parameter_key(p.info, "checksum"))) refuse("");
+      continue;
+    }
+    const std::string y = metadata.take(parameter_key(p.info, "checksum at y"));
+    const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
+    of_y[parameter_key(p.info, "y")] = y;
+    if (here == y || (at_x && here == x)) continue;
+    if (here == x)
+      throw error("load", "Expected '", p.info.name, "' at y, since the checkpoint was saved there. Received it at x, ",
+                  "from which no training goes on. Load the parameters as they were in training; or save both, the "
+                  "parameters and the checkpoint, at an evaluation point.");
+    refuse(at_x ? ", at x" : ", at y");
+  }
+  return of_y;
+}
+
 }  // namespace
 
 template <class T>
 void save_checkpoint(const std::string& path, const storage<T>& store, const progress& now,
                      const std::function<void(std::size_t i, T* out)>& average_into) {
   const bool at_x = store.at_evaluation_point;
-  const auto arrays = arrays_of<T>(store, at_x, "save");
-  std::vector<T> room;
-
   safetensors::header h;
   h.metadata = {{"thalweg", std::string(version)},
                 {"chain", now.chain},
@@ -194,14 +286,13 @@ void save_checkpoint(const std::string& path, const storage<T>& store, const pro
     for (std::size_t s = 0; s < route.scalars.size(); ++s) put(route.names[s], route.scalars[s]);
   }
 
-  std::vector<T> x;
+  std::vector<T> room, x;
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     const auto put = [&](std::string_view what, const T* data) {
       h.metadata[parameter_key(p.info, what)] = checksum(in_row_major(parameter_at<T>(p, data), room));
     };
-    h.metadata[parameter_key(p.info, "route")] =
-        to_text(static_cast<std::size_t>(std::ranges::find(paths, p.path) - paths.begin()));
+    h.metadata[parameter_key(p.info, "route")] = to_text(std::ranges::find(paths, p.path) - paths.begin());
     if (!p.averaged) {
       put("checksum", p.data);
     } else if (at_x) {
@@ -216,6 +307,8 @@ void save_checkpoint(const std::string& path, const storage<T>& store, const pro
       } catch (const error&) {}  // a chain that has lost its average
     }
   }
+
+  const auto arrays = arrays_of<T>(store, at_x, "save");
   std::size_t end = 0;
   for (const auto& a : arrays) {
     const std::size_t begin = std::exchange(end, end + a.size() * sizeof(T));
@@ -226,8 +319,7 @@ void save_checkpoint(const std::string& path, const storage<T>& store, const pro
 
   file_to_replace file(path);
   file.write(std::as_bytes(std::span(header)));
-  for (const auto& a : arrays)
-    file.write(std::as_bytes(in_row_major(a, room)));
+  for (const auto& a : arrays) file.write(std::as_bytes(in_row_major(a, room)));
   file.commit();
 }
 
@@ -235,33 +327,15 @@ template <class T>
 progress load_checkpoint(const std::string& path, storage<T>& store, progress now) {
   if (store.at_evaluation_point)
     throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-
   const file_to_read file(path);
-  const auto refuse_length = [&](const auto&... received) {
-    throw error("load", "Expected a safetensors file. Received '", path, "' of ", file.size(), " bytes", received..., ".");
-  };
-  if (file.size() < safetensors::length_bytes) refuse_length();
-  std::uint64_t length = 0;
-  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
-  if (length > std::min<std::uint64_t>(file.size() - safetensors::length_bytes, safetensors::longest_header))
-    refuse_length(", with a header of ", length);
-  std::string text(length, ' ');
-  file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(text)));
-  const std::size_t arrays_begin = safetensors::length_bytes + length;
-  const auto header = safetensors::parse(text, file.size() - arrays_begin);
+  const auto [header, arrays_begin, array_bytes] = read_contents(file, path);
 
   metadata_reader metadata(header.metadata);
   if (const auto v = metadata.take_if_there("thalweg"); v != version)
     throw error("load", "Expected a checkpoint of thalweg, version ", version, ". Received '", path, "', which has ",
                 v ? in_words("version '", *v, "'") : "no word of that", ".");
   check_same_chain(now.chain, metadata.take("chain"));
-  for_each_option(now.settings, [&]<class Number>(std::string_view name, Number& number, const range& allowed) {
-    const auto saved = metadata.take_number<Number>(in_words("options.", name), allowed);
-    if (name != "lr" && saved != number)
-      throw error("load", "Expected a checkpoint of ", name, "=", number, ", as this optimizer has. Received one of ",
-                  saved, ". Make the optimizer with the options of then; lr alone is taken from the checkpoint.");
-    number = saved;
-  });
+  read_options(metadata, now.settings);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
   if (now.calls < now.steps)
@@ -270,67 +344,23 @@ progress load_checkpoint(const std::string& path, storage<T>& store, progress no
   if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
 
   const auto arrays = arrays_of<T>(store, mode == "x", "load");
-  for (const auto& a : arrays) {
-    const auto found = header.tensors.find(a.name);
-    if (found == header.tensors.end()) throw error("load", "Expected '", a.name, "' in the checkpoint. Received none.");
-    const auto& t = found->second;
-    if (t.dtype != dtype<T> || !std::ranges::equal(t.shape, a.shape) || t.end - t.begin != a.size() * sizeof(T))
-      throw error("load", "Expected '", a.name, "' with shape ", a.shape, " of ", dtype<T>, ". Received shape ",
-                  std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.");
-  }
-  if (header.tensors.size() != arrays.size())
-    for (const auto& [name, t] : header.tensors)
-      if (std::ranges::find(arrays, name, &named_array<T>::name) == arrays.end())
-        throw error("load", "Expected no more states than this optimizer has. Received '", name, "'.");
-
-  std::map<std::size_t, std::size_t> path_of_route, route_of_path;
-  std::vector<T> room;
-  std::map<std::string, std::string> checksums_of_y;
-  for (const auto& p : store.parameters) {
-    const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), from(0));
-    if (path_of_route.emplace(route, p.path).first->second != p.path ||
-        route_of_path.emplace(p.path, route).first->second != route)
-      throw error("load", "Expected '", p.info.name, "' on the route that it takes here. Received it on another.");
-
-    const std::string here = checksum(in_row_major(parameter_at<T>(p, p.data), room));
-    const char* const mend = "Load the parameters that go with the checkpoint first.";
-    if (!p.averaged) {
-      if (here != metadata.take(parameter_key(p.info, "checksum")))
-        throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved. Received other values. ",
-                    mend);
-      continue;
-    }
-    const std::string y = metadata.take(parameter_key(p.info, "checksum at y"));
-    const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
-    if (mode == "x") checksums_of_y[parameter_key(p.info, "y")] = y;
-    if (here == y || (mode == "x" && here == x)) continue;
-    if (here == x)
-      throw error("load", "Expected '", p.info.name, "' at y, since the checkpoint was saved there. Received it at x, ",
-                  "from which no training goes on. Load the parameters as they were in training; or save both, the "
-                  "parameters and the checkpoint, at an evaluation point.");
-    throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved, at ", mode,
-                ". Received other values. ", mend);
-  }
-  for (const auto& [route, path_taken] : path_of_route) {
-    auto& r = now.routes[path_taken];
-    r.weight_sum = metadata.take_number<double>(route_key(route, "weight_sum"), non_negative);
-    for (std::size_t s = 0; s < r.scalars.size(); ++s)
-      r.scalars[s] = metadata.take_number<double>(route_key(route, r.names[s]), finite_number);
-  }
+  check_arrays(header, arrays);
+  read_routes(metadata, store, now.routes);
+  const auto checksums_of_y = check_parameters(metadata, store, mode == "x");
   metadata.check_empty();
 
-  auto loaded = allocate<T>((file.size() - arrays_begin) / sizeof(T));
-  file.read(arrays_begin, std::as_writable_bytes(std::span(loaded.get(), (file.size() - arrays_begin) / sizeof(T))));
-  const auto values_of = [&](const named_array<T>& a) {
-    return loaded.get() + header.tensors.find(a.name)->second.begin / sizeof(T);
-  };
+  const std::size_t count = array_bytes / sizeof(T);
+  const auto loaded = allocate<T>(count);
+  file.read(arrays_begin, std::as_writable_bytes(std::span(loaded.get(), count)));
+  std::vector<const T*> values;
   for (const auto& a : arrays) {
-    const std::span<const T> values(values_of(a), a.size());
-    check_finite<T>("load", a.name, values);
-    if (const auto y = checksums_of_y.find(a.name); y != checksums_of_y.end() && checksum(values) != y->second)
+    values.push_back(loaded.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
+    const std::span<const T> given(values.back(), a.size());
+    check_finite<T>("load", a.name, given);
+    if (const auto y = checksums_of_y.find(a.name); y != checksums_of_y.end() && checksum(given) != y->second)
       throw error("load", "Expected the y that was saved in '", a.name, "'. Received other values.");
   }
-  for (const auto& a : arrays) from_row_major(values_of(a), a);  // nothing is refused any more
+  for (std::size_t i = 0; i < arrays.size(); ++i) from_row_major(values[i], arrays[i]);  // from here on nothing throws
   return now;
 }
 

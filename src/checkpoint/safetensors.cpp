@@ -65,7 +65,8 @@ void check_offsets(const header& h, std::size_t array_bytes) {
   std::size_t end = 0;
   for (const auto* t : by_begin) {
     if (t->second.begin != end || t->second.end < end)
-      refuse("in which '", t->first, "' lies at bytes ", t->second.begin, " to ", t->second.end, ", not from ", end, " on");
+      refuse("in which '", t->first, "' lies at bytes ", t->second.begin, " to ", t->second.end, ", not from ", end,
+             " on");
     end = t->second.end;
   }
   if (end != array_bytes) refuse("whose header speaks of ", end, " bytes of arrays, with ", array_bytes, " behind it");

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -118,7 +119,8 @@ TEST_CASE("load refuses files that are cut off, at whatever byte, and files that
 TEST_CASE("load refuses headers of absurd length before it asks for memory") {
   subject<float> s;
   const std::size_t has = s.at_y.size() - 8;
-  for (const std::uint64_t length : {std::uint64_t{has + 1}, std::uint64_t{1} << 40, std::uint64_t{1} << 63, ~std::uint64_t{0}}) {
+  const std::uint64_t one = 1, most = std::numeric_limits<std::uint64_t>::max();
+  for (const std::uint64_t length : {one + has, one << 40, one << 63, most}) {
     auto bytes = s.at_y;
     std::memcpy(bytes.data(), &length, sizeof length);
     CHECK_SAYS(s.refusal(bytes), in_words("with a header of ", length));
@@ -135,10 +137,11 @@ TEST_CASE("load refuses headers of absurd length before it asks for memory") {
 TEST_CASE("load refuses headers that are no JSON, or none of safetensors") {
   subject<float> s;
   const auto header = [&](const std::string& text) { return s.refusal(test::with_header(text, "")); };
-  for (const char* text : {"", " ", "{", "{]", "nul", "{\"a\":}", "{\"a\":1,}", "{} {}", "\"\xff\"", "{\"\xc3\":1}", "'{}'",
-                           "{\"a\":\"\\ud800\"}", "{\"a\":01}"})
+  for (const char* text : {"", " ", "{", "{]", "nul", "{\"a\":}", "{\"a\":1,}", "{} {}", "\"\xff\"", "{\"\xc3\":1}",
+                           "'{}'", "{\"a\":\"\\ud800\"}", "{\"a\":01}"})
     CHECK_SAYS(header(text), "whose header is no JSON");
-  for (const char* text : {"[]", "1", "\"a\"", "null", "true"}) CHECK_SAYS(header(text), "whose header is no JSON object");
+  for (const char* text : {"[]", "1", "\"a\"", "null", "true"})
+    CHECK_SAYS(header(text), "whose header is no JSON object");
   for (const char* text : {"{\"__metadata__\":1}", "{\"__metadata__\":[]}"})
     CHECK_SAYS(header(text), "whose __metadata__ is no object");
   for (const char* value : {"1", "null", "[]", "{}"})
@@ -217,8 +220,9 @@ TEST_CASE("load refuses shapes, also those whose product overflows to the right 
   const auto shaped = [&](const json& shape) {
     return s.refusal(s.at_y, [&](auto& p) { p.header[z]["shape"] = shape; });
   };
-  for (const json& shape : {json{7, 5}, json{35}, json{5, 7, 1}, json::array(), json{0}, json{5, 7, std::uint64_t{1} << 63},
-                            json{5, 7, (std::uint64_t{1} << 32) + 1, std::uint64_t{1} << 32}, json{~std::uint64_t{0}, ~std::uint64_t{0}, 5, 7}})
+  const std::uint64_t one = 1, most = std::numeric_limits<std::uint64_t>::max();
+  for (const json& shape : {json{7, 5}, json{35}, json{5, 7, 1}, json::array(), json{0}, json{5, 7, one << 63},
+                            json{5, 7, (one << 32) + 1, one << 32}, json{most, most, 5, 7}})
     CHECK_SAYS(shaped(shape), "Expected 'w1/update_by_schedule_free.z' with shape (5, 7) of F32");
   CHECK_SAYS(s.refusal(s.at_y, [&](auto& p) { p.header[z]["dtype"] = "F64"; }), "of F64");
   CHECK_SAYS(s.refusal(s.at_y, [&](auto& p) { p.header[z]["dtype"] = "f32"; }), "of f32");
@@ -228,7 +232,7 @@ TEST_CASE("load refuses numbers of another type") {
   subject<float> in_float;
   subject<double> in_double;
   auto parts = test::taken_apart(in_double.at_y);
-  for (auto& [key, value] : test::taken_apart(in_float.at_y).header["__metadata__"].items()) parts.metadata(key) = value;
+  parts.header["__metadata__"] = test::taken_apart(in_float.at_y).header["__metadata__"];
   CHECK_SAYS(in_float.refusal(test::put_together(parts)), "of F32. Received shape");
 }
 
@@ -257,14 +261,16 @@ TEST_CASE("load refuses states that are missing or too many") {
   CHECK_SAYS(s.refusal(s.at_y, [&](auto& p) { p.metadata("mode") = "x"; }), "Expected 'w1/y' in the checkpoint");
   CHECK_SAYS(s.refusal(s.at_x, [&](auto& p) { p.metadata("mode") = "y"; }), "Received 'b1/y'");
   CHECK_SAYS(s.refusal(s.at_y, [](auto& p) { p.header.erase("__metadata__"); }), "no word of that");
-  for (const auto& [key, value] : test::taken_apart(s.at_y).header["__metadata__"].items()) {
+  const std::map<std::string, std::string> metadata = test::taken_apart(s.at_y).header["__metadata__"];
+  REQUIRE(metadata.size() > 20);
+  for (const auto& entry : metadata) {
+    const std::string& key = entry.first;
     CAPTURE(key);
-    if (!contains(key, "checksum at x"))
-      CHECK_SAYS(s.refusal(s.at_y, [&, k = key](auto& p) { p.header["__metadata__"].erase(k); }),
-                 key == "thalweg" ? "no word of that" : in_words("Expected '", key, "' in the metadata. Received none."));
-    else
-      CHECK(s.refusal(s.at_y, [&, k = key](auto& p) { p.header["__metadata__"].erase(k); }) == "");
-    CHECK_SAYS(s.refusal(s.at_y, [&, k = key](auto& p) { p.metadata(k + " ") = value; }), in_words("Received '", key, " '"));
+    const auto without = s.refusal(s.at_y, [&](auto& p) { p.header["__metadata__"].erase(key); });
+    if (contains(key, "checksum at x")) CHECK(without == "");  // there may be none
+    else CHECK_SAYS(without, key == "thalweg" ? "no word of that" : "Expected '" + key + "' in the metadata.");
+    const auto with_more = s.refusal(s.at_y, [&](auto& p) { p.metadata(key + " ") = entry.second; });
+    CHECK_SAYS(with_more, "Received '" + key + " '");
   }
 }
 
@@ -300,15 +306,18 @@ TEST_CASE("load refuses metadata that says what cannot be") {
   CHECK_SAYS(with("calls", "4"), "Expected no more steps than calls. Received 5 of 4.");
   for (const char* value : {"", "z", "xy"}) CHECK_SAYS(with("mode", value), "Expected a mode of x or y");
   CHECK_SAYS(with("thalweg", "2"), "version 1. Received");
-  for (const char* key : {"route 0.weight_sum", "route 1.amuse_beta.warmup_average_weight", "route 0.update_by_schedule_free.beta"}) {
+  for (const char* key : {"route 0.weight_sum", "route 1.amuse_beta.warmup_average_weight",
+                          "route 0.update_by_schedule_free.beta"}) {
     for (const char* value : {"nan", "inf", "-inf"}) CHECK_SAYS(with(key, value), in_words("Expected ", key, " in "));
-    for (const char* value : {"", "1e999", "0.5 ", "1,5", "0x1p3"}) CHECK_SAYS(with(key, value), in_words("Expected a number as '", key));
+    for (const char* value : {"", "1e999", "0.5 ", "1,5", "0x1p3"})
+      CHECK_SAYS(with(key, value), in_words("Expected a number as '", key));
   }
   CHECK_SAYS(with("route 0.weight_sum", "-1"), "Expected route 0.weight_sum in [0, inf)");
   CHECK_SAYS(with("options.lr", "-1"), "Expected options.lr in [0, inf). Received -1.");
   CHECK_SAYS(with("options.lr", "nan"), "Expected options.lr in [0, inf). Received nan.");
   CHECK_SAYS(with("options.warmup_steps", "-3"), "Expected options.warmup_steps in [0, inf)");
-  CHECK_SAYS(with("options.warmup_steps", "4"), "Expected a checkpoint of warmup_steps=3, as this optimizer has. Received one of 4.");
+  CHECK_SAYS(with("options.warmup_steps", "4"),
+             "Expected a checkpoint of warmup_steps=3, as this optimizer has. Received one of 4.");
   CHECK_SAYS(with("options.weight_decay", "0.05000000000000001"), "Expected a checkpoint of weight_decay=0.05");
   CHECK_SAYS(with("options.r", "1"), "Expected a checkpoint of r=0");
   CHECK_SAYS(with("options.weight_lr_power", "1"), "Expected a checkpoint of weight_lr_power=2");
@@ -327,17 +336,18 @@ TEST_CASE("load refuses another chain, and shows where the texts part") {
   other.save(s.folder / "other");
   const auto said = s.refusal_of_file(s.folder / "other");
   CAPTURE(said);
-  CHECK(contains(said, "[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, nesterov_ema(beta=0.95, "));
+  CHECK(said.starts_with("[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, nesterov_ema(beta=0.95, "));
   CHECK(contains(said, "\nReceived one of another:\n  route(when(hidden_matrix, nesterov_ema(beta=0.9, "));
-  CHECK(contains(said, "They part at character 48: '…esterov_ema(beta=0.95, look_ahead=interp…' here, '…esterov_ema(beta=0.9, "
-                       "look_ahead=interpo…' there."));
+  CHECK(said.ends_with("\nThey part at character 48: '…esterov_ema(beta=0.95, look_ahead=interp…' here, "
+                       "'…esterov_ema(beta=0.9, look_ahead=interpo…' there."));
 }
 
 TEST_CASE("load refuses the same words for other routes") {
   test::folder folder;
   model<float> m(test::small_layers());
   const auto by = [&](auto predicate) {
-    return optimizer(route(when(predicate, ema{}), otherwise(ema{})) | update_by_schedule_free{}, m.parameters(), settings);
+    return optimizer(route(when(predicate, ema{}), otherwise(ema{})) | update_by_schedule_free{}, m.parameters(),
+                     settings);
   };
   auto opt = by([](const parameter_info& p) { return p.shape.size() > 1; });
   opt.save(folder / "file");
@@ -368,12 +378,12 @@ TEST_CASE("load refuses parameters that the checkpoint does not go with") {
     CHECK(bytes_of(s.folder / "after") == before);
     return said;
   };
-  CHECK(refusal("y") == "[load] Expected 'w1' as it was when the checkpoint was saved, at y. Received other values. Load the "
-                        "parameters that go with the checkpoint first.");
+  CHECK(refusal("y") == "[load] Expected 'w1' as it was when the checkpoint was saved, at y. Received other values. "
+                        "Load the parameters that go with the checkpoint first.");
   CHECK_SAYS(refusal("x"), "Expected 'w1' as it was when the checkpoint was saved, at x. Received other values.");
   set(m, s.x);
-  CHECK(refusal("y") == "[load] Expected 'w1' at y, since the checkpoint was saved there. Received it at x, from which no "
-                        "training goes on. Load the parameters as they were in training; or save both, the parameters "
+  CHECK(refusal("y") == "[load] Expected 'w1' at y, since the checkpoint was saved there. Received it at x, from which "
+                        "no training goes on. Load the parameters as they were in training; or save both, the parameters "
                         "and the checkpoint, at an evaluation point.");
   set(m, s.m.values);
   m.values[4][0] = std::nextafter(m.values[4][0], 9.f);
@@ -421,7 +431,8 @@ TEST_CASE("load refuses while an evaluation point lives") {
   const auto point = s.opt.evaluation_point();
   const auto x = s.m.values;
   CHECK_THROWS_WITH_AS(s.opt.load(s.folder / "x"),
-                       "[load] Expected the parameters at y. Received them at x: let the evaluation point go first.", error);
+                       "[load] Expected the parameters at y. Received them at x: let the evaluation point go first.",
+                       error);
   CHECK(same_bits(s.m.values, x));
 }
 
@@ -445,7 +456,8 @@ TEST_CASE("save refuses a state that is not finite, and the old file stays") {
   opt.step(m.gradients, {.loss = 1.0});
   m.gradients[1][2] = NAN;
   opt.step(m.gradients, {.loss = 1.0});
-  CHECK_THROWS_WITH_AS(opt.save(folder / "file"), "[save] Expected finite numbers in 'b1/ema.momentum'. Received nan.", error);
+  CHECK_THROWS_WITH_AS(opt.save(folder / "file"),
+                       "[save] Expected finite numbers in 'b1/ema.momentum'. Received nan.", error);
   CHECK(bytes_of(folder / "file") == old);
   CHECK(folder.count() == 1);
 
@@ -464,10 +476,12 @@ TEST_CASE("save refuses names that no reader could tell apart, or read") {
   auto opt = optimizer(route(when(is_a, odd{}), otherwise(ema{})),
                        std::vector{as_parameter("a", a), as_parameter("a/b", b)}, settings);
   CHECK_THROWS_WITH_AS(opt.save(folder / "file"),
-                       "[save] Expected names of parameters that tell their states apart. Received two of 'a/b/ema.momentum'.",
+                       "[save] Expected names of parameters that tell their states apart. Received two of "
+                       "'a/b/ema.momentum'.",
                        error);
   auto in_latin1 = optimizer(ema{}, std::vector{as_parameter("gr\xfc\xdf" "e", a)}, settings);
-  CHECK_THROWS_WITH_AS(in_latin1.save(folder / "file"), "[save] Expected names in UTF-8. Received some that are not.", error);
+  CHECK_THROWS_WITH_AS(in_latin1.save(folder / "file"),
+                       "[save] Expected names in UTF-8. Received some that are not.", error);
   CHECK(folder.count() == 0);
   auto in_utf8 = optimizer(ema{}, std::vector{as_parameter("größe \"\\\n\x01", a)}, settings);
   in_utf8.save(folder / "file");

@@ -166,7 +166,8 @@ TEST_CASE("the engines read each other's checkpoints") {
   auto there = compiled::optimizer(recipes::amuse(), b.parameters(), settings);
   there.load(folder / "here");
   there.save(folder / "there");
-  auto wrote_here = test::taken_apart(bytes_of(folder / "here")), wrote_there = test::taken_apart(bytes_of(folder / "there"));
+  auto wrote_here = test::taken_apart(bytes_of(folder / "here"));
+  auto wrote_there = test::taken_apart(bytes_of(folder / "there"));
   for (auto* file : {&wrote_here, &wrote_there})  // which each computes with its own instructions
     for (const auto& layer : layers()) file->header["__metadata__"].erase(layer.name + "/checksum at x");
   CHECK(wrote_here.header == wrote_there.header);
