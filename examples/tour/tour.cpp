@@ -1,6 +1,8 @@
 // A tour of thalweg: chains, a route, a transform of one's own, a tensor-level function, training and evaluation.
 #include <cstdio>
+#include <filesystem>
 #include <random>
+#include <string>
 #include <vector>
 
 // snippet: chains
@@ -106,6 +108,18 @@ void training() {
   { auto at_x = opt.evaluation_point(); validate(model); }  // parameters hold x here; y is back bit for bit after
   // end
   std::puts(opt.describe().c_str());
+
+  const std::string path = (std::filesystem::temp_directory_path() / "thalweg-tour.safetensors").string();
+  const auto save_weights = [](const network&) {}, load_weights = save_weights;
+  // snippet: checkpoints
+  save_weights(model);  // as you always did
+  opt.save(path);
+  // Some other day:
+  load_weights(model);  // first: a checkpoint knows the weights that it goes with
+  auto resumed = optimizer(amuse, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
+  resumed.load(path);
+  // end
+  std::filesystem::remove(path);
 }
 
 }  // namespace

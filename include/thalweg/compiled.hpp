@@ -82,6 +82,8 @@ public:
   virtual long steps() const = 0;
   virtual double lr() const = 0;
   virtual void lr(double lr) = 0;
+  virtual void save(const std::string& path) const = 0;
+  virtual void load(const std::string& path) = 0;
   virtual std::string describe() const = 0;
 };
 
@@ -130,6 +132,8 @@ public:
   [[nodiscard]] long steps() const { return engine_->steps(); }
   [[nodiscard]] double lr() const { return engine_->lr(); }
   void lr(double lr) { engine_->lr(lr); }
+  void save(const std::string& path) const { engine_->save(path); }
+  void load(const std::string& path) { engine_->load(path); }
   [[nodiscard]] std::string describe() const { return engine_->describe(); }
 };
 

@@ -24,6 +24,8 @@ public:
   long steps() const override { return optimizer_.steps(); }
   double lr() const override { return optimizer_.lr(); }
   void lr(double lr) override { optimizer_.lr(lr); }
+  void save(const std::string& path) const override { optimizer_.save(path); }
+  void load(const std::string& path) override { optimizer_.load(path); }
   std::string describe() const override { return optimizer_.describe(); }
 };
 

@@ -181,7 +181,8 @@ void add_to(std::array<double, N>& total, const std::array<double, N>& part) {
 template <class Chain, class T, class Passes>
 optimizer<Chain, T, Passes>::optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters,
                                        Passes passes)
-    : passes_(passes), leaves_(std::tuple_cat(detail::leaves(chain), std::tuple<apply_update>())), options_(o) {
+    : passes_(passes), leaves_(std::tuple_cat(detail::leaves(chain), std::tuple<apply_update>())),
+      text_(to_text(chain)), options_(o) {
   check_fields("optimizer", options_);
   plan::for_each_leaf([&](auto l) { detail::check_leaf<T>(std::get<l>(leaves_)); });
   bind(chain, parameters);
@@ -536,6 +537,34 @@ void optimizer<Chain, T, Passes>::average_into(std::size_t i, T* out) const {
       }
   });
 }
+
+// ---- saving and loading ---------------------------------------------------------------------------
+
+template <class Chain, class T, class Passes>
+detail::progress optimizer<Chain, T, Passes>::progress() const {
+  detail::progress now{.chain = text_, .settings = options_, .steps = steps_, .calls = calls_};
+  plan::for_each_path([&](auto index) {
+    auto& route = now.routes.emplace_back(detail::progress::route{.weight_sum = weight_sums_[index]});
+    const double* next = std::get<index>(scalars_).data();
+    plan::template path_at<index>::for_each_slot(leaves_, [&]<class Slot>(const auto& transform, Slot) {
+      if constexpr (Slot::kind == slot_kind::scalar) route.add_scalar(name_of(transform), Slot::name, *next++);
+    });
+  });
+  return now;
+}
+
+template <class Chain, class T, class Passes>
+void optimizer<Chain, T, Passes>::adopt(const detail::progress& loaded) noexcept {
+  options_.lr = loaded.settings.lr;
+  steps_ = loaded.steps;
+  calls_ = loaded.calls;
+  plan::for_each_path([&](auto index) {
+    weight_sums_[index] = loaded.routes[index].weight_sum;
+    std::ranges::copy(loaded.routes[index].scalars, std::get<index>(scalars_).begin());
+  });
+}
+
+// ---- describing -----------------------------------------------------------------------------------
 
 template <class Chain, class T, class Passes>
 std::string optimizer<Chain, T, Passes>::describe() const {

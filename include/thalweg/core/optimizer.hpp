@@ -20,6 +20,7 @@
 
 #include <thalweg/core/apply_update.hpp>
 #include <thalweg/core/binding.hpp>
+#include <thalweg/core/checkpoint.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
 #include <thalweg/core/step.hpp>
@@ -103,6 +104,18 @@ public:
     options_ = changed;
   }
 
+  /// Writes all that the next step depends on to a safetensors file, which is replaced whole or not at all; also while an
+  /// evaluation point lives. What is in it, and what is not: <thalweg/core/checkpoint.hpp>.
+  ///
+  ///     opt.save("opt.safetensors");
+  void save(const std::string& path) const {
+    detail::save_checkpoint<T>(path, *store_, progress(), [this](std::size_t i, T* out) { average_into(i, out); });
+  }
+
+  /// Goes on where `save` left off, bit for bit. The parameters must be bound and hold what they held then; all options
+  /// but lr, which is restored, must be those of then. Throws before anything is changed.
+  void load(const std::string& path) { adopt(detail::load_checkpoint<T>(path, *store_, progress())); }
+
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;
 
@@ -140,11 +153,15 @@ private:
   auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum,
                const step_inputs& inputs) const;
 
+  [[nodiscard]] detail::progress progress() const;
+  void adopt(const detail::progress& loaded) noexcept;
+
   void check_averages(std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
 
   [[no_unique_address]] Passes passes_;
   typename plan::leaves_type leaves_;
+  std::string text_;  ///< the chain's
   options options_;
   long steps_ = 0;
   long calls_ = 0;  ///< of `step`, where a gate swallows some

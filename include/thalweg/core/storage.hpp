@@ -35,6 +35,17 @@ aligned_array<T> allocate(std::size_t n) {
   return aligned_array<T>(static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(alignment))));
 }
 
+/// `transform.slot`, unique among `taken`: the second `ema` of a chain is `ema#2`.
+inline std::string state_name(const std::vector<std::string>& taken, std::string_view transform,
+                              std::string_view slot) {
+  const auto name = [&](int nth) {
+    return nth > 1 ? in_words(transform, "#", nth, ".", slot) : in_words(transform, ".", slot);
+  };
+  int nth = 1;
+  while (std::ranges::find(taken, name(nth)) != taken.end()) ++nth;
+  return name(nth);
+}
+
 /// One parameter, bound: the user's memory, its state arrays in the order of its path, and the path it takes.
 template <class T>
 struct bound_parameter {
@@ -47,15 +58,9 @@ struct bound_parameter {
   std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
   std::vector<std::vector<std::size_t>> state_shapes{};
 
-  /// The second `ema` of a chain is `ema#2`.
   void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape) {
     state_shapes.push_back(std::move(shape));
-    const auto name = [&](int nth) {
-      return nth > 1 ? in_words(transform, "#", nth, ".", slot) : in_words(transform, ".", slot);
-    };
-    int nth = 1;
-    while (std::ranges::find(state_names, name(nth)) != state_names.end()) ++nth;
-    state_names.push_back(name(nth));
+    state_names.push_back(state_name(state_names, transform, slot));
   }
 };
 

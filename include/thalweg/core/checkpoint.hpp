@@ -1,0 +1,78 @@
+// Checkpoints: `optimizer::save(path)` and `load(path)`. All that the next step depends on, besides the parameters
+// themselves, in one safetensors file; a run that is resumed from it goes on bit for bit as if it had never stopped.
+//
+//     save_weights(model); opt.save("opt.safetensors");
+//     …
+//     load_weights(model); auto opt = optimizer(chain, parameters, options); opt.load("opt.safetensors");
+//
+// What is in it. Tensors: the state arrays as `parameter/transform.slot`, in the parameters' type and in row-major
+// order (those of a column-major parameter are transposed, so that the file means the same to everybody).
+// `__metadata__`: the version of this format, the chain's text with the transforms' fields, the options, the steps
+// taken, the calls of `step`, the mode, a checksum of each parameter, and the scalars and weights of each route. Numbers
+// are written as the shortest text that reads back as the same double.
+//
+// Where the parameters are. They are the user's to save; the checkpoint has a checksum of each as it was in memory.
+//   mode y   saved in training. `load` expects the parameters as they were then, and touches none of them. Where it
+//            finds the x of that moment it says so: from x alone no y can be had, bit for bit. (It knows x by its own
+//            arithmetic: that of another engine, or of another instruction set, is to it just other values.)
+//   mode x   saved while an evaluation point lives, when the weights that one saves are the average. The file then
+//            holds y too, as `parameter/y`, for those that are averaged; `load` expects the parameters at x (or already
+//            at y) and leaves them at y.
+// Other values (older ones, or rounded on their way) are refused: load the parameters first, then the optimizer.
+//
+// What must be the same: the chain, the parameters' names, shapes, type and routes, and all options but lr. That one
+// moves in training and is restored; set another after `load`. Threads and the order of the parameters are free. Bit
+// for bit holds on the same instruction set. What a function of the user's keeps to itself, in a `tap` or `tensorwise`,
+// is in no checkpoint, and a field that no `fields` names is not compared.
+//
+// `save` replaces the file whole or not at all: it writes beside it, to `path.part-…`, syncs and renames. Killed at
+// any moment it leaves the old file or the new one, and perhaps such a part, which nothing reads. A symbolic link goes
+// on to point to the file, and an old file's permissions stay. Throws `error`, and leaves the old file, where that fails
+// and where the state is not finite: the checkpoint before it is worth more.
+//
+// `load` throws `error`, and changes neither the optimizer nor the parameters, where anything is not as it must be: a
+// file that is cut off or malformed, tensors that are missing, too many, of another type or shape, values that are not
+// finite, an evaluation point that lives. It holds a second copy of the state until all is checked.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thalweg/core/options.hpp>
+#include <thalweg/core/storage.hpp>
+
+namespace thalweg::detail {
+
+/// What the next step depends on, but for the arrays of `storage`.
+struct progress {
+  struct route {
+    std::vector<std::string> names{};  ///< of its scalars: `transform.slot`
+    std::vector<double> scalars{};
+    double weight_sum = 0;
+
+    void add_scalar(std::string_view transform, std::string_view slot, double value) {
+      names.push_back(state_name(names, transform, slot));
+      scalars.push_back(value);
+    }
+  };
+
+  std::string chain;  ///< its text
+  options settings;
+  long steps = 0, calls = 0;
+  std::vector<route> routes{};  ///< as `bound_parameter::path` numbers them
+};
+
+/// `average_into(i, out)` writes x of parameter i, or throws `error` where there is none. It is asked at y only.
+template <class T>
+void save_checkpoint(const std::string& path, const storage<T>& store, const progress& now,
+                     const std::function<void(std::size_t i, T* out)>& average_into);
+
+/// Fills the arrays of `store` and, from mode x, the averaged parameters. Returns `now` with what is to be taken over:
+/// steps, calls, lr, the routes' numbers.
+template <class T>
+progress load_checkpoint(const std::string& path, storage<T>& store, progress now);
+
+}  // namespace thalweg::detail

@@ -1,0 +1,374 @@
+// What a checkpoint holds, how it is written, and all that is checked before one is read.
+#include <thalweg/core/checkpoint.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "checksum.hpp"
+#include "file.hpp"
+#include "safetensors.hpp"
+
+namespace thalweg::detail {
+
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "thalweg: safetensors files are little-endian");
+
+constexpr std::string_view version = "1";
+constexpr range counts = from(0).below(0x1p53);  // a double counts them
+template <class T>
+constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
+
+/// An array as it lies in memory.
+template <class T>
+struct named_array {
+  std::string name;
+  std::span<const std::size_t> shape;
+  storage_order order;
+  T* data;
+
+  [[nodiscard]] std::size_t size() const { return element_count(shape); }
+  [[nodiscard]] bool transposed() const { return order == storage_order::column_major && shape.size() == 2; }
+};
+
+// f(place in memory) for each element, in row-major order.
+template <class T, class F>
+void for_each_transposed(const named_array<T>& a, F f) {
+  for (std::size_t row = 0; row < a.shape[0]; ++row)
+    for (std::size_t col = 0; col < a.shape[1]; ++col) f(a.data[row + col * a.shape[0]]);
+}
+
+template <class T>
+std::span<const T> in_row_major(const named_array<const T>& a, std::vector<T>& room) {
+  if (!a.transposed()) return {a.data, a.size()};
+  room.clear();
+  for_each_transposed(a, [&](T value) { room.push_back(value); });
+  return room;
+}
+
+template <class T>
+void from_row_major(const T* from, const named_array<T>& a) {
+  if (!a.transposed()) std::copy_n(from, a.size(), a.data);
+  else for_each_transposed(a, [&](T& value) { value = *from++; });
+}
+
+/// The arrays of a checkpoint, in the order in which they are written: to be read, or, of a `Store` that is not const,
+/// to be filled. y is held back while an evaluation point lives.
+template <class T, class Store>
+auto arrays_of(Store& store, bool with_y, const char* where) {
+  using element = std::conditional_t<std::is_const_v<Store>, const T, T>;
+  std::vector<named_array<element>> all;
+  for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+    const auto& p = store.parameters[i];
+    for (std::size_t s = 0; s < p.states.size(); ++s)
+      all.push_back({in_words(p.info.name, "/", p.state_names[s]), p.state_shapes[s], p.info.order, p.states[s]});
+    if (!with_y || !p.averaged) continue;
+    element* const y = store.at_evaluation_point ? store.held_back[i].data() : p.data;
+    all.push_back({in_words(p.info.name, "/y"), p.info.shape, p.info.order, y});
+  }
+  std::vector<std::string_view> names;
+  for (const auto& a : all) names.push_back(a.name);
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+    throw error(where, "Expected names of parameters that tell their states apart. Received two of '", *twice, "'.");
+  return all;
+}
+
+template <class T>
+named_array<const T> parameter_at(const bound_parameter<T>& p, const T* data) {
+  return {p.info.name, p.info.shape, p.info.order, data};
+}
+
+template <class T>
+void check_finite(const char* where, const std::string& name, std::span<const T> values) {
+  for (const T value : values)
+    if (!std::isfinite(value))
+      throw error(where, "Expected finite numbers in '", name, "'. Received ", static_cast<double>(value), ".");
+}
+
+// The routes that parameters take, numbered as they come.
+template <class T>
+std::vector<std::size_t> routes_in_use(const storage<T>& store) {
+  std::vector<std::size_t> paths;
+  for (const auto& p : store.parameters)
+    if (std::ranges::find(paths, p.path) == paths.end()) paths.push_back(p.path);
+  return paths;
+}
+
+std::string route_key(std::size_t route, std::string_view what) { return in_words("route ", route, ".", what); }
+std::string parameter_key(const parameter_info& p, std::string_view what) { return in_words(p.name, "/", what); }
+
+/// f(name, number, range) for each of the options' numbers.
+template <class Options, class F>
+void for_each_option(Options& settings, F f) {
+  std::apply([&](const auto&... field) {
+    (f(field.name, settings.*field.place, field.allowed), ...);
+  }, options::fields);
+}
+
+/// A file's metadata, on its way out of it: what nobody asks for in the end should not be there.
+class metadata_reader {
+  std::map<std::string, std::string> left_;
+
+public:
+  explicit metadata_reader(std::map<std::string, std::string> all) : left_(std::move(all)) {}
+
+  [[nodiscard]] std::optional<std::string> take_if_there(const std::string& key) {
+    const auto found = left_.find(key);
+    if (found == left_.end()) return {};
+    std::string value = std::move(found->second);
+    left_.erase(found);
+    return value;
+  }
+  std::string take(const std::string& key) {
+    auto value = take_if_there(key);
+    if (!value) throw error("load", "Expected '", key, "' in the metadata. Received none.");
+    return *std::move(value);
+  }
+  template <class Number>
+  Number take_number(const std::string& key, const range& allowed) {
+    const std::string text = take(key);
+    Number number{};
+    const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (fault != std::errc() || end != text.data() + text.size())
+      throw error("load", "Expected a number as '", key, "'. Received '", text, "'.");
+    check_in_range("load", key, static_cast<double>(number), allowed);
+    return number;
+  }
+  void check_empty() const {
+    if (!left_.empty())
+      throw error("load", "Expected no more metadata than this optimizer has. Received '", left_.begin()->first, "'.");
+  }
+};
+
+void check_same_chain(const std::string& here, const std::string& saved) {
+  if (here == saved) return;
+  const auto at = static_cast<std::size_t>(
+      std::mismatch(here.begin(), here.end(), saved.begin(), saved.end()).first - here.begin());
+  const auto around = [&](const std::string& text) {
+    const std::size_t from = at < 20 ? 0 : at - 20;
+    return in_words(from ? "…" : "", text.substr(from, 40), from + 40 < text.size() ? "…" : "");
+  };
+  throw error("load", "Expected a checkpoint of this chain:\n  ", here, "\nReceived one of another:\n  ", saved,
+              "\nThey part at character ", at + 1, ": '", around(here), "' here, '", around(saved), "' there.");
+}
+
+struct contents {
+  safetensors::header header;
+  std::size_t arrays_begin, array_bytes;
+};
+
+contents read_contents(const file_to_read& file, const std::string& path) {
+  const auto refuse = [&](const auto&... more) {
+    throw error("load", "Expected a safetensors file. Received '", path, "' of ", file.size(), " bytes", more..., ".");
+  };
+  if (file.size() < safetensors::length_bytes) refuse();
+  std::uint64_t length = 0;
+  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
+  if (length > std::min<std::uint64_t>(file.size() - safetensors::length_bytes, safetensors::longest_header))
+    refuse(", with a header of ", length);
+  std::string text(length, ' ');
+  file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(text)));
+  const std::size_t begin = safetensors::length_bytes + length;
+  return {safetensors::parse(text, file.size() - begin), begin, file.size() - begin};
+}
+
+void read_options(metadata_reader& metadata, options& settings) {
+  for_each_option(settings, [&]<class Number>(std::string_view name, Number& number, const range& allowed) {
+    const auto saved = metadata.take_number<Number>(in_words("options.", name), allowed);
+    if (name != "lr" && saved != number)
+      throw error("load", "Expected a checkpoint of ", name, "=", number, ", as this optimizer has. Received one of ",
+                  saved, ". Make the optimizer with the options of then; lr alone is taken from the checkpoint.");
+    number = saved;
+  });
+}
+
+template <class T>
+void check_arrays(const safetensors::header& header, const std::vector<named_array<T>>& arrays) {
+  for (const auto& a : arrays) {
+    const auto found = header.tensors.find(a.name);
+    if (found == header.tensors.end())
+      throw error("load", "Expected '", a.name, "' in the checkpoint. Received none.");
+    const auto& t = found->second;  // whose shape is compared, never multiplied
+    if (t.dtype != dtype<T> || !std::ranges::equal(t.shape, a.shape) || t.end - t.begin != a.size() * sizeof(T))
+      throw error("load", "Expected '", a.name, "' with shape ", a.shape, " of ", dtype<T>, ". Received shape ",
+                  std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.");
+  }
+  if (header.tensors.size() == arrays.size()) return;
+  for (const auto& [name, t] : header.tensors)
+    if (std::ranges::find(arrays, name, &named_array<T>::name) == arrays.end())
+      throw error("load", "Expected no more states than this optimizer has. Received '", name, "'.");
+}
+
+/// The file numbers routes in its own way, but the same parameters share one.
+template <class T>
+void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector<progress::route>& routes) {
+  std::map<std::size_t, std::size_t> path_of_route, route_of_path;
+  for (const auto& p : store.parameters) {
+    const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), non_negative);
+    if (path_of_route.emplace(route, p.path).first->second != p.path ||
+        route_of_path.emplace(p.path, route).first->second != route)
+      throw error("load", "Expected '", p.info.name, "' on the route that it takes here. Received it on another.");
+  }
+  for (const auto& [route, path] : path_of_route) {
+    auto& r = routes[path];
+    r.weight_sum = metadata.take_number<double>(route_key(route, "weight_sum"), non_negative);
+    for (std::size_t s = 0; s < r.scalars.size(); ++s)
+      r.scalars[s] = metadata.take_number<double>(route_key(route, r.names[s]), finite_number);
+  }
+}
+
+/// Whether the parameters are those that the checkpoint goes with. Returns the checksum of y by the name of its array.
+template <class T>
+std::map<std::string, std::string> check_parameters(metadata_reader& metadata, const storage<T>& store, bool at_x) {
+  std::map<std::string, std::string> of_y;
+  std::vector<T> room;
+  for (const auto& p : store.parameters) {
+    const auto refuse = [&](std::string_view when) {
+      throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved", when,
+                  ". Received other values. Load the parameters that go with the checkpoint first.");
+    };
+    const std::string here = checksum(in_row_major(parameter_at<T>(p, p.data), room));
+    if (!p.averaged) {
+      if (here != metadata.take(parameter_key(p.info, "checksum"))) refuse("");
+      continue;
+    }
+    const std::string y = metadata.take(parameter_key(p.info, "checksum at y"));
+    const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
+    of_y[parameter_key(p.info, "y")] = y;
+    if (here == y || (at_x && here == x)) continue;
+    if (here == x)
+      throw error("load", "Expected '", p.info.name, "' at y, since the checkpoint was saved there. Received it at x, ",
+                  "from which no training goes on. Load the parameters as they were in training; or save both, the "
+                  "parameters and the checkpoint, at an evaluation point.");
+    refuse(at_x ? ", at x" : ", at y");
+  }
+  return of_y;
+}
+
+}  // namespace
+
+template <class T>
+void save_checkpoint(const std::string& path, const storage<T>& store, const progress& now,
+                     const std::function<void(std::size_t i, T* out)>& average_into) {
+  const bool at_x = store.at_evaluation_point;
+  safetensors::header h;
+  h.metadata = {{"thalweg", std::string(version)},
+                {"chain", now.chain},
+                {"mode", at_x ? "x" : "y"},
+                {"step", to_text(now.steps)},
+                {"calls", to_text(now.calls)}};
+  for_each_option(now.settings, [&](std::string_view name, auto number, const range&) {
+    h.metadata[in_words("options.", name)] = to_text(number);
+  });
+
+  const auto paths = routes_in_use(store);
+  for (std::size_t r = 0; r < paths.size(); ++r) {
+    const auto& route = now.routes[paths[r]];
+    const auto put = [&](std::string_view name, double number) {
+      const std::string key = route_key(r, name);
+      check_finite<double>("save", key, std::span(&number, 1));
+      h.metadata[key] = to_text(number);
+    };
+    put("weight_sum", route.weight_sum);
+    for (std::size_t s = 0; s < route.scalars.size(); ++s) put(route.names[s], route.scalars[s]);
+  }
+
+  std::vector<T> room, x;
+  for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+    const auto& p = store.parameters[i];
+    const auto put = [&](std::string_view what, const T* data) {
+      h.metadata[parameter_key(p.info, what)] = checksum(in_row_major(parameter_at<T>(p, data), room));
+    };
+    h.metadata[parameter_key(p.info, "route")] = to_text(std::ranges::find(paths, p.path) - paths.begin());
+    if (!p.averaged) {
+      put("checksum", p.data);
+    } else if (at_x) {
+      put("checksum at x", p.data);
+      put("checksum at y", store.held_back[i].data());
+    } else {
+      put("checksum at y", p.data);
+      x.resize(p.size);
+      try {
+        average_into(i, x.data());
+        put("checksum at x", x.data());
+      } catch (const error&) {}  // a chain that has lost its average
+    }
+  }
+
+  const auto arrays = arrays_of<T>(store, at_x, "save");
+  std::size_t end = 0;
+  for (const auto& a : arrays) {
+    const std::size_t begin = std::exchange(end, end + a.size() * sizeof(T));
+    check_finite<T>("save", a.name, {a.data, a.size()});
+    h.tensors[a.name] = {std::string(dtype<T>), {a.shape.begin(), a.shape.end()}, begin, end};
+  }
+  const std::string header = safetensors::to_bytes(h);
+
+  file_to_replace file(path);
+  file.write(std::as_bytes(std::span(header)));
+  for (const auto& a : arrays) file.write(std::as_bytes(in_row_major(a, room)));
+  file.commit();
+}
+
+template <class T>
+progress load_checkpoint(const std::string& path, storage<T>& store, progress now) {
+  if (store.at_evaluation_point)
+    throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
+  const file_to_read file(path);
+  const auto [header, arrays_begin, array_bytes] = read_contents(file, path);
+
+  metadata_reader metadata(header.metadata);
+  if (const auto v = metadata.take_if_there("thalweg"); v != version)
+    throw error("load", "Expected a checkpoint of thalweg, version ", version, ". Received '", path, "', which has ",
+                v ? in_words("version '", *v, "'") : "no word of that", ".");
+  check_same_chain(now.chain, metadata.take("chain"));
+  read_options(metadata, now.settings);
+  now.steps = metadata.take_number<long>("step", counts);
+  now.calls = metadata.take_number<long>("calls", counts);
+  if (now.calls < now.steps)
+    throw error("load", "Expected no more steps than calls. Received ", now.steps, " of ", now.calls, ".");
+  const std::string mode = metadata.take("mode");
+  if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
+
+  const auto arrays = arrays_of<T>(store, mode == "x", "load");
+  check_arrays(header, arrays);
+  read_routes(metadata, store, now.routes);
+  const auto checksums_of_y = check_parameters(metadata, store, mode == "x");
+  metadata.check_empty();
+
+  const std::size_t count = array_bytes / sizeof(T);
+  const auto loaded = allocate<T>(count);
+  file.read(arrays_begin, std::as_writable_bytes(std::span(loaded.get(), count)));
+  std::vector<const T*> values;
+  for (const auto& a : arrays) {
+    values.push_back(loaded.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
+    const std::span<const T> given(values.back(), a.size());
+    check_finite<T>("load", a.name, given);
+    if (const auto y = checksums_of_y.find(a.name); y != checksums_of_y.end() && checksum(given) != y->second)
+      throw error("load", "Expected the y that was saved in '", a.name, "'. Received other values.");
+  }
+  for (std::size_t i = 0; i < arrays.size(); ++i) from_row_major(values[i], arrays[i]);  // from here on nothing throws
+  return now;
+}
+
+template void save_checkpoint(const std::string&, const storage<float>&, const progress&,
+                              const std::function<void(std::size_t, float*)>&);
+template void save_checkpoint(const std::string&, const storage<double>&, const progress&,
+                              const std::function<void(std::size_t, double*)>&);
+template progress load_checkpoint(const std::string&, storage<float>&, progress);
+template progress load_checkpoint(const std::string&, storage<double>&, progress);
+
+}  // namespace thalweg::detail

@@ -1,0 +1,261 @@
+// Training that was saved and resumed beside training that never stopped: not a bit may differ.
+#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "../core/model.hpp"
+#include "files.hpp"
+
+using namespace thalweg;
+using test::bytes_of;
+using test::model;
+using test::same_bits;
+
+namespace {
+
+const options settings{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3};
+
+/// Parameters for several tasks of several threads, and for every route.
+std::vector<test::layer> layers() {
+  auto all = test::small_layers();
+  all.push_back({"filters", {6, 2, 3, 3}});
+  all.push_back({"long", {70001}});
+  return all;
+}
+
+template <class T, class Optimizer>
+void train(model<T>& m, Optimizer& opt, long from, long to) {
+  for (long t = from; t <= to; ++t) {
+    m.differentiate(t);
+    if (t == 3) opt.lr(0.0123456789);
+    opt.step(m.gradients, {.loss = 1.0 / 3 + (t % 4 == 0)});
+  }
+}
+
+template <class T, class Make>
+void resumes(Make make, std::vector<test::layer> of = layers()) {
+  const test::folder folder;
+  const long last = 9;
+  model<T> never_stopped(of);
+  auto alone = make(never_stopped);
+  train(never_stopped, alone, 1, last);
+  alone.save(folder / "alone");
+  const auto expected = bytes_of(folder / "alone");
+  REQUIRE(!expected.empty());
+
+  struct stop {
+    long after;
+    bool at_x;
+  };
+  for (const stop& s : {stop{0, false}, stop{0, true}, stop{1, false}, stop{2, true}, stop{5, false}, stop{5, true}}) {
+    CAPTURE(s.after);
+    CAPTURE(s.at_x);
+    model<T> resumed(of);  // with the weights as they are saved
+    {
+      model<T> stopped(of);
+      auto opt = make(stopped);
+      train(stopped, opt, 1, s.after);
+      std::optional<evaluation_guard<T>> point;
+      if (s.at_x) point.emplace(opt.evaluation_point());
+      opt.save(folder / "stopped");
+      resumed.values = stopped.values;
+    }
+    auto opt = make(resumed);
+    opt.load(folder / "stopped");
+    train(resumed, opt, s.after + 1, last);
+    CHECK(same_bits(resumed.values, never_stopped.values));
+    CHECK(opt.steps() == alone.steps());
+    CHECK(opt.lr() == alone.lr());
+    opt.save(folder / "resumed");
+    CHECK(bytes_of(folder / "resumed") == expected);
+  }
+}
+
+/// `chain` in the engine that is compiled here.
+template <class T, class Chain>
+void resumes_here(const Chain& chain, const options& o = settings) {
+  resumes<T>([&](model<T>& m) { return optimizer(chain, m.parameters(), o); });
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("every compiled recipe resumes", T, float, double) {
+  const std::vector<compiled::recipe> all{
+      recipes::adafactor(), recipes::adagrad(), recipes::adam(),     recipes::adamuon(), recipes::adamw(),
+      recipes::adan(),      recipes::ademamix(), recipes::adopt(),   recipes::amsgrad(), recipes::amuse(),
+      recipes::cautious_adamw(), recipes::lamb(), recipes::laprop(), recipes::lars(),    recipes::lion(),
+      recipes::mars_adamw(), recipes::muon(),   recipes::nadam(),    recipes::normuon(), recipes::radam(),
+      recipes::rmsprop(),   recipes::sf_adamw(), recipes::sf_muon(), recipes::sf_radam(), recipes::sf_sgd(),
+      recipes::sgd({.momentum = 0.9}), recipes::signum()};
+  CHECK(all.size() == std::variant_size_v<compiled::recipe>);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    CAPTURE(i);
+    CHECK(all[i].index() == i);
+    resumes<T>([&](model<T>& m) { return compiled::optimizer(all[i], m.parameters(), settings); });
+  }
+}
+
+TEST_CASE_TEMPLATE("a chain with two averages and none resumes", T, float, double) {
+  resumes_here<T>(route(when(hidden_matrix, amuse_beta{} | update_by_schedule_free{.beta = 0.75}),
+                        when([](const parameter_info& p) { return p.role == role::embedding; },
+                             scale{.by = 2} | update_and_average{}),
+                        otherwise(scale_by_nadam{})));
+}
+
+TEST_CASE("the state of every shape resumes") {
+  resumes_here<double>(route(when(hidden_matrix, scale_by_factored_rms{} | scale_by_shampoo{}), otherwise(ema{})) |
+                       add_noise{} | update_by_lookahead{});
+}
+
+TEST_CASE("what the loss has done resumes") { resumes_here<double>(reduce_on_plateau{.patience = 1} | ema{}); }
+
+TEST_CASE("a step that was half gathered resumes") {
+  resumes_here<float>(accumulate{.steps = 3} | scale_by_adam{} | update_by_schedule_free{});
+}
+
+TEST_CASE("twins and chains without state resume") {
+  resumes_here<float>(ema{.beta = 0.5} | ema{.beta = 0.9} | update_by_schedule_free{});
+  resumes_here<float>(chain());
+}
+
+TEST_CASE("an average that is lost is no hindrance") {
+  const test::folder folder;
+  model<float> a(layers()), b(layers());
+  auto opt = optimizer(update_by_schedule_free{.beta = 0}, a.parameters(), settings);
+  train(a, opt, 1, 4);
+  opt.save(folder / "file");
+  b.values = a.values;
+  auto resumed = optimizer(update_by_schedule_free{.beta = 0}, b.parameters(), settings);
+  resumed.load(folder / "file");
+  train(a, opt, 5, 6);
+  train(b, resumed, 5, 6);
+  CHECK(same_bits(a.values, b.values));
+}
+
+TEST_CASE("any number of threads goes on where another stopped") {
+  const test::folder folder;
+  model<float> a(layers()), b(layers());
+  options alone = settings;
+  alone.parallel = sequential();
+  auto opt = compiled::optimizer(recipes::amuse(), a.parameters(), settings);
+  train(a, opt, 1, 4);
+  opt.save(folder / "file");
+  b.values = a.values;
+  auto resumed = compiled::optimizer(recipes::amuse(), b.parameters(), alone);
+  resumed.load(folder / "file");
+  train(a, opt, 5, 8);
+  train(b, resumed, 5, 8);
+  CHECK(same_bits(a.values, b.values));
+}
+
+TEST_CASE("the engines read each other's checkpoints") {
+  const test::folder folder;
+  model<float> a(layers()), b(layers());
+  auto here = optimizer(recipes::amuse(), a.parameters(), settings);
+  train(a, here, 1, 4);
+  here.save(folder / "here");
+  b.values = a.values;
+  auto there = compiled::optimizer(recipes::amuse(), b.parameters(), settings);
+  there.load(folder / "here");
+  there.save(folder / "there");
+  auto wrote_here = test::taken_apart(bytes_of(folder / "here"));
+  auto wrote_there = test::taken_apart(bytes_of(folder / "there"));
+  for (auto* file : {&wrote_here, &wrote_there})  // which each computes with its own instructions
+    for (const auto& layer : layers()) file->header["__metadata__"].erase(layer.name + "/checksum at x");
+  CHECK(wrote_here.header == wrote_there.header);
+  CHECK(wrote_here.arrays == wrote_there.arrays);
+  here.load(folder / "there");
+  auto slow = optimizer(unfused(recipes::amuse()), a.parameters(), settings);
+  slow.load(folder / "there");
+  CHECK(slow.steps() == 4);
+}
+
+TEST_CASE("at x, weights of x and of y are welcome, and y is there after") {
+  const test::folder folder;
+  const auto chain = scale_by_exp_avg_sq{} | update_by_schedule_free{};
+  model<float> m(layers()), at_x(layers()), at_y(layers());
+  auto opt = optimizer(chain, m.parameters(), settings);
+  train(m, opt, 1, 4);
+  at_y.values = m.values;
+  {
+    const auto point = opt.evaluation_point();
+    at_x.values = m.values;
+    opt.save(folder / "x");
+  }
+  REQUIRE(!same_bits(at_x.values, at_y.values));
+  for (auto* weights : {&at_x, &at_y}) {
+    optimizer(chain, weights->parameters(), settings).load(folder / "x");
+    CHECK(same_bits(weights->values, m.values));
+  }
+}
+
+TEST_CASE("the order of the parameters is free") {
+  const test::folder folder;
+  model<double> a(layers()), b(layers());
+  auto opt = optimizer(recipes::amuse(), a.parameters(), settings);
+  train(a, opt, 1, 4);
+  opt.save(folder / "file");
+  b.values = a.values;
+  auto turned = b.parameters();
+  std::ranges::reverse(turned);
+  auto resumed = optimizer(recipes::amuse(), turned, settings);
+  resumed.load(folder / "file");
+  train(a, opt, 5, 6);
+  for (long t = 5; t <= 6; ++t) {
+    b.differentiate(t);
+    std::vector<std::span<const double>> gradients(b.gradients.rbegin(), b.gradients.rend());
+    resumed.step(gradients);
+  }
+  CHECK(same_bits(a.values, b.values));
+}
+
+TEST_CASE("a column-major matrix is saved as the matrix that it is") {
+  const test::folder folder;
+  const auto chain = nesterov_ema{} | scale_by_shampoo{} | update_by_schedule_free{};
+  const std::size_t rows = 5, cols = 7;
+  std::vector<float> by_rows(rows * cols), by_columns(rows * cols), g_rows(rows * cols), g_columns(rows * cols);
+  const auto both = [&](auto& a, auto& b, std::uint64_t seed) {
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < cols; ++j)
+        a[i * cols + j] = b[j * rows + i] = static_cast<float>(test::noise(seed, i * cols + j));
+  };
+  both(by_rows, by_columns, 1);
+  const auto bound = [&](std::vector<float>& data, storage_order order) {
+    return std::vector<parameter<float>>{{.name = "w", .shape = {rows, cols}, .data = data.data(), .order = order}};
+  };
+  auto columns = optimizer(chain, bound(by_columns, storage_order::column_major), settings);
+  for (std::uint64_t t = 2; t < 6; ++t) {
+    both(g_rows, g_columns, t);
+    columns.step({g_columns});
+  }
+  for (const bool at_x : {false, true}) {
+    if (at_x) {
+      const auto point = columns.evaluation_point();
+      columns.save(folder / "columns");
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < cols; ++j) by_rows[i * cols + j] = by_columns[j * rows + i];
+    } else {
+      columns.save(folder / "columns");
+      for (std::size_t i = 0; i < rows; ++i)
+        for (std::size_t j = 0; j < cols; ++j) by_rows[i * cols + j] = by_columns[j * rows + i];
+    }
+    auto turned = optimizer(chain, bound(by_rows, storage_order::row_major), settings);
+    turned.load(folder / "columns");
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < cols; ++j) CHECK(by_rows[i * cols + j] == by_columns[j * rows + i]);
+    columns.save(folder / "columns");
+    turned.save(folder / "rows");
+    CHECK(bytes_of(folder / "columns") == bytes_of(folder / "rows"));
+    columns.load(folder / "rows");
+    columns.save(folder / "again");
+    CHECK(bytes_of(folder / "again") == bytes_of(folder / "rows"));
+  }
+}

@@ -1,0 +1,162 @@
+// Any bytes are given to `load`: it takes them, and all is as a checkpoint may say, or it throws and nothing has
+// changed.
+//
+// An input that begins with { or a space is a header, and gets its length and the arrays that go with it: those at y or
+// those at x. Any other is a whole file.
+#include <thalweg/core/checkpoint.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+using namespace thalweg;
+
+namespace {
+
+void expect(bool good, const char* what) {
+  if (good) return;
+  std::fprintf(stderr, "load: %s\n", what);
+  std::abort();
+}
+
+using numbers = std::vector<float>;
+
+/// What an engine has: an averaged matrix in columns with three states, a plain vector with one, two routes.
+struct subject {
+  numbers w{1, 2, 3, 4, 5, 6}, b{7, 8};
+  detail::storage<float> store;
+  detail::progress now;
+
+  subject() {
+    now = {.chain = "a | b",
+           .settings = {.lr = 0.5, .parallel = sequential()},
+           .steps = 3,
+           .calls = 7,
+           .routes = {{.names = {"a.s"}, .scalars = {0.25}, .weight_sum = 1.5}, {.weight_sum = 2}}};
+    const auto add = [&](const char* name, numbers& values, std::vector<std::size_t> shape, std::size_t path) {
+      detail::bound_parameter<float> p{.info = {.name = name, .shape = shape}, .data = values.data()};
+      p.info.order = path == 0 ? storage_order::column_major : storage_order::row_major;
+      p.size = values.size();
+      p.path = path;
+      p.averaged = path == 0;
+      p.add_state("a", "m", shape);
+      if (path == 0) {
+        p.add_state("a", "r", {2});
+        p.add_state("a", "c", {3, 3});
+      }
+      store.parameters.push_back(p);
+    };
+    add("w", w, {2, 3}, 0);
+    add("b", b, {2}, 1);
+    for (const auto& p : store.parameters)
+      for (const auto& shape : p.state_shapes) store.state_elements += element_count(shape);
+    store.states = detail::allocate<float>(store.state_elements);
+    float* free = store.states.get();
+    for (auto& p : store.parameters)
+      for (const auto& shape : p.state_shapes) {
+        p.states.push_back(free);
+        for (std::size_t i = 0; i < element_count(shape); ++i) *free++ = 0.125f * static_cast<float>(i);
+      }
+  }
+
+  void move_to_x() {
+    for (float& value : w) value += 1;
+  }
+  [[nodiscard]] numbers states() const { return {store.states.get(), store.states.get() + store.state_elements}; }
+
+  void save(const std::string& path) const {
+    detail::save_checkpoint<float>(path, store, now, [&](std::size_t, float* out) {
+      for (const float value : w) *out++ = value + 1;
+    });
+  }
+};
+
+bool same(const numbers& a, const numbers& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// The files of a subject at y and at x.
+struct reference {
+  std::string at_y, at_x;
+  reference() {
+    std::string folder = (std::filesystem::temp_directory_path() / "thalweg-XXXXXX").string();
+    expect(mkdtemp(folder.data()), "no folder to save to");
+    const std::string path = folder + "/file";
+    const auto saved = [&](const subject& s) {
+      s.save(path);
+      std::ifstream file(path, std::ios::binary);
+      return std::string(std::istreambuf_iterator<char>(file), {});
+    };
+    subject s;
+    at_y = saved(s);
+    s.store.held_back = {s.w, {}};
+    s.store.at_evaluation_point = true;
+    s.move_to_x();
+    at_x = saved(s);
+    std::filesystem::remove_all(folder);
+  }
+  [[nodiscard]] static std::string arrays_of(const std::string& file) {
+    std::uint64_t length = 0;
+    std::memcpy(&length, file.data(), sizeof length);
+    return file.substr(sizeof length + length);
+  }
+};
+
+/// Whether it was taken.
+bool check(const std::string& path, bool at_x) {
+  subject s;
+  const numbers y = s.w;
+  if (at_x) s.move_to_x();
+  const numbers w = s.w, b = s.b, states = s.states();
+  try {
+    const auto loaded = detail::load_checkpoint<float>(path, s.store, s.now);
+    expect(same(s.w, y), "the parameters are not at y");
+    expect(same(s.b, b), "a parameter has changed that is not averaged");
+    expect(std::ranges::all_of(s.states(), [](float value) { return std::isfinite(value); }), "a state is not finite");
+    expect(loaded.chain == s.now.chain && loaded.steps >= 0 && loaded.calls >= loaded.steps, "counts that cannot be");
+    expect(std::isfinite(loaded.settings.lr) && loaded.settings.lr >= 0, "a learning rate that cannot be");
+    expect(loaded.routes.size() == 2 && loaded.routes[0].scalars.size() == 1, "other scalars");
+    for (const auto& route : loaded.routes) {
+      expect(std::isfinite(route.weight_sum) && route.weight_sum >= 0, "a weight that cannot be");
+      for (const double value : route.scalars) expect(std::isfinite(value), "a scalar that is not finite");
+    }
+    return true;
+  } catch (const error&) {
+    expect(same(s.w, w) && same(s.b, b) && same(s.states(), states), "it threw, and something has changed");
+    return false;
+  }
+}
+
+}  // namespace
+
+int inputs_taken = 0;  ///< for replay.cpp: a corpus of which nothing is taken has grown old
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const reference files;
+  static const int file = memfd_create("checkpoint", 0);
+  static const std::string path = in_words("/proc/self/fd/", file);
+
+  std::string bytes(reinterpret_cast<const char*>(data), size);
+  if (bytes.starts_with('{') || bytes.starts_with(' ')) {
+    const std::uint64_t length = size;
+    std::string start(sizeof length, '\0');
+    std::memcpy(start.data(), &length, sizeof length);
+    bytes = start + bytes + reference::arrays_of(bytes[0] == '{' ? files.at_y : files.at_x);
+  }
+  expect(ftruncate(file, 0) == 0 &&
+             pwrite(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()), "no file to load");
+  inputs_taken += check(path, false);
+  inputs_taken += check(path, true);
+  return 0;
+}
