@@ -132,6 +132,7 @@ public:
     left_.erase(found);
     return value;
   }
+  [[nodiscard]] bool has(const std::string& key) const { return left_.contains(key); }
   std::string take(const std::string& key) {
     auto value = take_if_there(key);
     if (!value) throw error("load", "Expected '", key, "' in the metadata. Received none.");
@@ -270,6 +271,10 @@ void save_checkpoint(const std::string& path, const storage<T>& store, const pro
                 {"mode", at_x ? "x" : "y"},
                 {"step", to_text(now.steps)},
                 {"calls", to_text(now.calls)}};
+  if (now.losses.count) {
+    h.metadata["losses"] = to_text(now.losses.count);
+    h.metadata["sum of losses"] = to_text(now.losses.sum);
+  }
   for_each_option(now.settings, [&](std::string_view name, auto number, const range&) {
     h.metadata[in_words("options.", name)] = to_text(number);
   });
@@ -340,6 +345,10 @@ progress load_checkpoint(const std::string& path, storage<T>& store, progress no
   now.calls = metadata.take_number<long>("calls", counts);
   if (now.calls < now.steps)
     throw error("load", "Expected no more steps than calls. Received ", now.steps, " of ", now.calls, ".");
+  now.losses = {};
+  if (metadata.has("losses"))
+    now.losses = {.sum = metadata.take_number<double>("sum of losses", finite_number),
+                  .count = metadata.take_number<long>("losses", counts)};
   const std::string mode = metadata.take("mode");
   if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
 

@@ -94,7 +94,7 @@ TEST_CASE_TEMPLATE("every compiled recipe resumes", T, float, double) {
       recipes::cautious_adamw(), recipes::lamb(), recipes::laprop(), recipes::lars(),    recipes::lion(),
       recipes::mars_adamw(), recipes::muon(),   recipes::nadam(),    recipes::normuon(), recipes::radam(),
       recipes::rmsprop(),   recipes::sf_adamw(), recipes::sf_muon(), recipes::sf_radam(), recipes::sf_sgd(),
-      recipes::sgd({.momentum = 0.9}), recipes::signum()};
+      recipes::sgd({.momentum = 0.9}), recipes::signum(), recipes::soap({.period = 2})};
   CHECK(all.size() == std::variant_size_v<compiled::recipe>);
   for (std::size_t i = 0; i < all.size(); ++i) {
     CAPTURE(i);
@@ -113,12 +113,15 @@ TEST_CASE_TEMPLATE("a chain with two averages and none resumes", T, float, doubl
 TEST_CASE("the state of every shape resumes") {
   resumes_here<double>(route(when(hidden_matrix, scale_by_factored_rms{} | scale_by_shampoo{}), otherwise(ema{})) |
                        add_noise{} | update_by_lookahead{});
+  resumes_here<float>(route(when(hidden_matrix, scale_by_soap{.period = 2, .sides = soap_sides::shorter} |
+                                                    scale_by_psgd_kron{.longest = 5}), otherwise(scale_by_psgd_kron{})));
 }
 
 TEST_CASE("what the loss has done resumes") { resumes_here<double>(reduce_on_plateau{.patience = 1} | ema{}); }
 
 TEST_CASE("a step that was half gathered resumes") {
   resumes_here<float>(accumulate{.steps = 3} | scale_by_adam{} | update_by_schedule_free{});
+  resumes_here<float>(accumulate{.steps = 3} | scale_by_polyak{} | update_by_schedule_free{});
 }
 
 TEST_CASE("twins and chains without state resume") {

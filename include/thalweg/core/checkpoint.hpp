@@ -8,8 +8,8 @@
 // What is in it. Tensors: the state arrays as `parameter/transform.slot`, in the parameters' type and in row-major
 // order (those of a column-major parameter are transposed, so that the file means the same to everybody).
 // `__metadata__`: the version of this format, the chain's text with the transforms' fields, the options, the steps
-// taken, the calls of `step`, the mode, a checksum of each parameter, and the scalars and weights of each route. Numbers
-// are written as the shortest text that reads back as the same double.
+// taken, the calls of `step` and the losses since the last one taken, the mode, a checksum of each parameter, and the
+// scalars and weights of each route. Numbers are written as the shortest text that reads back as the same double.
 //
 // Where the parameters are. They are the user's to save; the checkpoint has a checksum of each as it was in memory.
 //   mode y   saved in training. `load` expects the parameters as they were then, and touches none of them. Where it
@@ -42,6 +42,7 @@
 #include <vector>
 
 #include <thalweg/core/options.hpp>
+#include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
 
 namespace thalweg::detail {
@@ -62,6 +63,7 @@ struct progress {
   std::string chain;  ///< its text
   options settings;
   long steps = 0, calls = 0;
+  gathered_losses losses{};  ///< since the last step that was taken
   std::vector<route> routes{};  ///< as `bound_parameter::path` numbers them
 };
 

@@ -542,7 +542,8 @@ void optimizer<Chain, T, Passes>::average_into(std::size_t i, T* out) const {
 
 template <class Chain, class T, class Passes>
 detail::progress optimizer<Chain, T, Passes>::progress() const {
-  detail::progress now{.chain = text_, .settings = options_, .steps = steps_, .calls = calls_};
+  detail::progress now{
+      .chain = text_, .settings = options_, .steps = steps_, .calls = calls_, .losses = gathered_losses_};
   plan::for_each_path([&](auto index) {
     auto& route = now.routes.emplace_back(detail::progress::route{.weight_sum = weight_sums_[index]});
     const double* next = std::get<index>(scalars_).data();
@@ -558,6 +559,7 @@ void optimizer<Chain, T, Passes>::adopt(const detail::progress& loaded) noexcept
   options_.lr = loaded.settings.lr;
   steps_ = loaded.steps;
   calls_ = loaded.calls;
+  gathered_losses_ = loaded.losses;
   plan::for_each_path([&](auto index) {
     weight_sums_[index] = loaded.routes[index].weight_sum;
     std::ranges::copy(loaded.routes[index].scalars, std::get<index>(scalars_).begin());
