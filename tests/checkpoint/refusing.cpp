@@ -336,7 +336,7 @@ TEST_CASE("load refuses another chain, and shows where the texts part") {
   other.save(s.folder / "other");
   const auto said = s.refusal_of_file(s.folder / "other");
   CAPTURE(said);
-  CHECK(said.starts_with("[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, nesterov_ema(beta=0.95, "));
+  CHECK(said.starts_with("[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, nesterov_ema(beta=0.95"));
   CHECK(contains(said, "\nReceived one of another:\n  route(when(hidden_matrix, nesterov_ema(beta=0.9, "));
   CHECK(said.ends_with("\nThey part at character 48: '…esterov_ema(beta=0.95, look_ahead=interp…' here, "
                        "'…esterov_ema(beta=0.9, look_ahead=interpo…' there."));
@@ -383,8 +383,8 @@ TEST_CASE("load refuses parameters that the checkpoint does not go with") {
   CHECK_SAYS(refusal("x"), "Expected 'w1' as it was when the checkpoint was saved, at x. Received other values.");
   set(m, s.x);
   CHECK(refusal("y") == "[load] Expected 'w1' at y, since the checkpoint was saved there. Received it at x, from which "
-                        "no training goes on. Load the parameters as they were in training; or save both, the parameters "
-                        "and the checkpoint, at an evaluation point.");
+                        "no training goes on. Load the parameters as they were in training; or save both, the "
+                        "parameters and the checkpoint, at an evaluation point.");
   set(m, s.m.values);
   m.values[4][0] = std::nextafter(m.values[4][0], 9.f);
   CHECK_SAYS(refusal("y"), "Expected 'b2' as it was");
