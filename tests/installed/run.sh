@@ -25,7 +25,7 @@ leads_back CMake "$(cat "$libraries"/cmake/thalweg/*.cmake)"
 if [ -e "$libraries/libthalweg.so" ]; then
   soname=$(objdump -p "$libraries/libthalweg.so" | awk '/SONAME/ { print $2 }')
   minor=$(pkg-config --modversion thalweg | cut -d. -f1-2)
-  [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected the soname libthalweg.so.$minor. Received $soname."; exit 1; }
+  [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
 fi
 
 cp "$source"/tests/installed/{user.cpp,CMakeLists.txt} "$stage"
