@@ -209,11 +209,18 @@ TEST_CASE("a network is fitted, from the weights that `fit` initialises") {
     y.push_back({3 * x.back()[0] - 2 * x.back()[1] + 1});
   }
   int batches = 0;
-  net.fit<layers::mse>(opt, x, y, 8, 50, [&] { ++batches; }, [] {});
+  float validated = 0;
+  const auto validate = [&] {
+    const auto at_x = opt.evaluation_point();
+    validated = net.predict({0.5f, -0.5f})[0];
+  };
+  net.fit<layers::mse>(opt, x, y, 8, 50, [&] { ++batches; }, validate);
   CHECK(opt.steps() == batches);
   CHECK(opt.describe().find("compiled for") != std::string::npos);
+  CHECK(validated == doctest::Approx(3.5).epsilon(0.02));
+  CHECK(net.predict({0.5f, -0.5f})[0] != validated);  // y
   const auto at_x = opt.evaluation_point();
-  CHECK(net.predict({0.5f, -0.5f})[0] == doctest::Approx(3.5).epsilon(0.02));
+  CHECK(net.predict({0.5f, -0.5f})[0] == validated);
 }
 
 TEST_CASE("a network without weights is refused, and bad settings at once") {
