@@ -42,8 +42,8 @@ total_passed = total_failed = 0
 for argument in sys.argv[1:]:
     name, folder, status = argument.split("=")
     tests, planned = read(pathlib.Path(folder))
-    passed = failed = skipped = 0
-    notes = []
+    passed = failed = 0
+    skipped, notes = [], []
     if status != "0":
         failed += 1
         notes.append("the build failed")
@@ -52,11 +52,14 @@ for argument in sys.argv[1:]:
         notes.append(f"{max(planned, 1) - len(tests)} never ran")
     for test in tests:
         p, f = count(test)
-        passed, failed, skipped = passed + p, failed + f, skipped + (test["result"] == "SKIP")
+        passed, failed = passed + p, failed + f
+        short_name = test["name"].split(" / ")[-1]
+        if test["result"] == "SKIP":
+            skipped.append(short_name)
         if f:
-            notes.append(f"{test['name'].split(' / ')[-1]}: {f} failed ({test['result'].lower()})")
+            notes.append(f"{short_name}: {f} failed ({test['result'].lower()})")
     if skipped:
-        notes.append(f"{skipped} skipped")
+        notes.append(f"skipped: {', '.join(skipped)}")
     print(f"{name:<24}{passed:>6} passed {failed:>5} failed   {'; '.join(notes)}")
     total_passed += passed
     total_failed += failed

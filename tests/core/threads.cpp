@@ -1,7 +1,11 @@
 // Threads: the same result, bit for bit, for any number of workers and whoever runs them.
 #include <doctest/doctest.h>
 
+#include <future>
+#include <mutex>
+#include <optional>
 #include <random>
+#include <span>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -113,6 +117,97 @@ TEST_CASE("distinct optimizers on distinct threads; one that moves from thread t
   }
   const auto at_x = opt.evaluation_point();
   CHECK(m.values == alone);
+}
+
+using arrays = std::vector<std::vector<float>>;
+
+template <class Optimizer>
+arrays averaged_of(const Optimizer& opt, const model<float>& m) {
+  arrays x = m.values;
+  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, x[i]);
+  return x;
+}
+
+// x after each step, by one thread alone.
+std::vector<arrays> path_of_x(long steps) {
+  model<float> m;
+  auto opt = optimizer(recipes::amuse(), m.parameters, {.lr = 0.01, .warmup_steps = 3, .parallel = sequential()});
+  std::vector<arrays> path{averaged_of(opt, m)};
+  for (long step = 0; step < steps; ++step) {
+    opt.step(m.gradients);
+    path.push_back(averaged_of(opt, m));
+  }
+  return path;
+}
+
+TEST_CASE("x, copied between steps by the thread that trains, is another's while training goes on") {
+  const auto path = path_of_x(4);
+  model<float> m;
+  auto opt = optimizer(recipes::amuse(), m.parameters, {.lr = 0.01, .warmup_steps = 3, .parallel = on_new_threads(2)});
+  std::vector<std::future<bool>> judgements;
+  for (std::size_t step = 1; step <= 4; ++step) {
+    opt.step(m.gradients);
+    const auto judge = [&path, step, x = averaged_of(opt, m)] { return x == path[step]; };
+    judgements.push_back(std::async(std::launch::async, judge));
+  }
+  for (auto& judgement : judgements) CHECK(judgement.get());
+}
+
+TEST_CASE("a lock of the user's around step and averaged lets a validation thread fetch x itself") {
+  const auto path = path_of_x(4);
+  model<float> m;
+  auto opt = optimizer(recipes::amuse(), m.parameters, {.lr = 0.01, .warmup_steps = 3, .parallel = on_new_threads(2)});
+  std::mutex one_at_a_time;
+  bool consistent = true;
+  std::jthread validation([&] {
+    for (long step = 0; step < 4;) {
+      arrays x;
+      {
+        const std::scoped_lock lock(one_at_a_time);
+        x = averaged_of(opt, m);
+        step = opt.steps();
+      }
+      consistent = consistent && x == path[static_cast<std::size_t>(step)];
+    }
+  });
+  for (int step = 0; step < 4; ++step) {
+    const std::scoped_lock lock(one_at_a_time);
+    opt.step(m.gradients);
+  }
+  validation.join();
+  CHECK(consistent);
+}
+
+TEST_CASE("what does not change an optimizer may be asked by several threads at once, at y and at x") {
+  model<float> m;
+  auto opt = optimizer(recipes::amuse(), m.parameters, {.lr = 0.01, .warmup_steps = 3, .parallel = sequential()});
+  for (int step = 0; step < 4; ++step) opt.step(m.gradients);
+  const auto x = averaged_of(opt, m);
+  const auto text = opt.describe();
+  const auto ask = [&] {
+    std::vector<std::future<bool>> answers;
+    for (int thread = 0; thread < 4; ++thread)
+      answers.push_back(std::async(std::launch::async, [&] {
+        return averaged_of(opt, m) == x && opt.describe() == text && opt.steps() == 4 && opt.lr() == 0.01;
+      }));
+    for (auto& answer : answers) CHECK(answer.get());
+  };
+  ask();
+  const auto at_x = opt.evaluation_point();
+  ask();
+}
+
+TEST_CASE("an evaluation point may begin on one thread and end on another") {
+  model<float> m;
+  auto opt = optimizer(recipes::amuse(), m.parameters, {.lr = 0.01, .warmup_steps = 3, .parallel = sequential()});
+  opt.step(m.gradients);
+  const auto y = m.values, x = averaged_of(opt, m);
+  auto at_x = std::optional(opt.evaluation_point());
+  std::jthread([&, mine = std::move(*at_x)] { CHECK(m.values == x); }).join();  // ends with the thread's function
+  at_x.reset();
+  CHECK(m.values == y);
+  opt.step(m.gradients);
+  CHECK(opt.steps() == 2);
 }
 
 }  // namespace

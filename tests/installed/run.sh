@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs into an empty folder, then compiles and runs a user's program against that copy alone.
+# Installs into an empty folder, then builds and runs a user's program against that copy alone: by pkg-config, by CMake.
 #   run.sh SOURCE_ROOT BUILD_ROOT COMPILER...
 set -euo pipefail
 source=$1 build=$2
@@ -14,13 +14,29 @@ includes=$(dirname "$(find "$stage" -type d -path '*/include/thalweg')")
 diff <({ listed "$source/include"; listed "$source/transforms"; } | sort) <(listed "$includes")
 
 PKG_CONFIG_PATH=$(dirname "$(find "$stage" -name thalweg.pc)")
+libraries=$(dirname "$PKG_CONFIG_PATH")
 export PKG_CONFIG_PATH
 flags=$(pkg-config --cflags --libs thalweg)
-case $flags in *"$source"*|*"$build"*) echo "thalweg.pc leads back into the tree: $flags"; exit 1 ;; esac
+leads_back() { case $2 in *"$source"* | *"$build"*) echo "$1 leads back into the tree: $2"; exit 1 ;; esac; }
+leads_back thalweg.pc "$flags"
+leads_back CMake "$(cat "$libraries"/cmake/thalweg/*.cmake)"
 
-cp "$source/tests/installed/user.cpp" "$stage"
+# Programs of one minor version share a library, others do not.
+if [ -e "$libraries/libthalweg.so" ]; then
+  soname=$(objdump -p "$libraries/libthalweg.so" | awk '/SONAME/ { print $2 }')
+  minor=$(pkg-config --modversion thalweg | cut -d. -f1-2)
+  [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
+fi
+
+cp "$source"/tests/installed/{user.cpp,CMakeLists.txt} "$stage"
 cd "$stage"
 # shellcheck disable=SC2086 # the flags are words
 # -O3: some of g++'s warnings come with the optimiser.
 "$@" -std=c++20 -O3 -Wall -Wextra -Wpedantic -Werror user.cpp $flags -o user
-./user
+LD_LIBRARY_PATH=$libraries ./user
+
+command -v cmake > /dev/null || { echo "There is no CMake: its users were left out."; exit 77; }
+mv "$(dirname "$includes")" moved  # it may be
+CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE_BUILD_TYPE=Release
+cmake --build by-cmake
+by-cmake/user

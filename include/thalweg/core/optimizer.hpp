@@ -35,7 +35,10 @@ namespace thalweg {
 
 /// Binds a chain to parameters. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
 ///
-/// It may be moved, not copied; distinct optimizers may run on distinct threads.
+/// It may be moved, not copied. Threads, as with a std::vector: distinct optimizers may be used on distinct threads at
+/// once, and one may go from thread to thread. Of one optimizer the const members may be called at once; none of them
+/// while another thread steps, sets, moves or destroys it, or begins or ends an evaluation point. So x for a validation
+/// thread is copied, with `averaged`, between two steps.
 template <class Chain, class T, class Passes = detail::fused_passes>
 class optimizer {
   using plan = detail::plan<Chain, Passes::fused>;

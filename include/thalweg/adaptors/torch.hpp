@@ -1,0 +1,296 @@
+// libtorch: an optimizer over the parameters of a module, in the module's own memory.
+//
+//     auto opt = thalweg::torch::optimizer(thalweg::recipes::amuse(), *model, {.lr = 0.02, .warmup_steps = 100});
+//     for (auto& batch : *loader) {
+//       opt.zero_grad();
+//       torch::nll_loss(model->forward(batch.data), batch.target).backward();
+//       opt.step();
+//     }
+//     { const auto at_x = opt.evaluation_point(); validate(*model); }
+//
+// Beside `using namespace thalweg` libtorch's own names are `::torch::…`.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <torch/nn/module.h>
+#include <torch/nn/modules/embedding.h>
+#include <torch/nn/modules/linear.h>
+#include <torch/types.h>
+
+#include <thalweg/core/error.hpp>
+#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/tensor.hpp>
+
+namespace thalweg::torch {
+
+/// A tensor to be trained: dense, contiguous, on the CPU, of type T.
+template <class T>
+struct parameter {
+  std::string name{};
+  ::torch::Tensor values{};
+  thalweg::role role = role::hidden;
+};
+
+namespace detail {
+
+template <class T>
+void check(std::string_view where, const std::string& what, const ::torch::Tensor& t) {
+  if (t.layout() != ::torch::kStrided)
+    throw error(where, "Expected ", what, " to be dense. Received it sparse; build the module without sparse(true).");
+  if (!t.device().is_cpu())
+    throw error(where, "Expected ", what, " on the CPU. Received it on ", t.device().str(),
+                "; bind after model->to(torch::kCPU).");
+  if (t.scalar_type() != ::c10::CppTypeToScalarType<T>::value)
+    throw error(where, "Expected ", what, " in ", ::c10::toString(::c10::CppTypeToScalarType<T>::value), ". Received ",
+                ::c10::toString(t.scalar_type()),
+                "; float is what a module is bound as, and double what parameters_of<double>(*model) is.");
+  if (!t.is_contiguous())
+    throw error(where, "Expected ", what, " to be contiguous. Received it with strides of its own; put its "
+                "contiguous() in its place.");
+}
+
+// A module's own parameters and then its children's, as named_parameters() has them.
+template <class T>
+class collector {
+  std::vector<parameter<T>> found_;
+  std::unordered_map<const void*, std::size_t> seen_;
+  const void* last_linear_ = nullptr;  // its weight
+
+  void add(std::string name, const ::torch::Tensor& values, role r) {
+    const auto [position, is_new] = seen_.try_emplace(values.unsafeGetTensorImpl(), found_.size());
+    if (is_new) found_.push_back({std::move(name), values, r});
+    else if (r == role::embedding) found_[position->second].role = r;
+  }
+
+public:
+  void visit(const ::torch::nn::Module& m, const std::string& prefix) {
+    const bool embeds = dynamic_cast<const ::torch::nn::EmbeddingImpl*>(&m) ||
+                        dynamic_cast<const ::torch::nn::EmbeddingBagImpl*>(&m);
+    if (const auto* linear = dynamic_cast<const ::torch::nn::LinearImpl*>(&m))
+      last_linear_ = linear->weight.unsafeGetTensorImpl();
+    for (const auto& p : m.named_parameters(/*recurse=*/false)) {
+      const bool named_so = p.key().find("embed") != std::string::npos;
+      add(prefix + p.key(), p.value(), embeds || named_so ? role::embedding : role::hidden);
+    }
+    for (const auto& child : m.named_children()) visit(*child.value(), prefix + child.key() + ".");
+  }
+
+  std::vector<parameter<T>> parameters() && {
+    if (const auto head = seen_.find(last_linear_); head != seen_.end())
+      if (auto& p = found_[head->second]; p.role == role::hidden) p.role = role::head;
+    return std::move(found_);
+  }
+};
+
+}  // namespace detail
+
+/// The parameters of a module with their names and what their roles seem to be. It is a value: what is guessed wrong
+/// can be set before it is bound, and `describe()` shows it.
+///
+/// | role | whose |
+/// |---|---|
+/// | embedding | `nn::Embedding`, `nn::EmbeddingBag`, and what is registered under a name that contains `embed` |
+/// | head | the weight of the last `nn::Linear`, in the order of registration, unless it is tied to an embedding |
+/// | hidden | all else |
+///
+/// A tensor that several modules share is there once, under its first name.
+///
+///     auto parameters = thalweg::torch::parameters_of(*model);
+///     parameters.front().role = thalweg::role::embedding;
+///     auto opt = thalweg::torch::optimizer(thalweg::recipes::amuse(), parameters, {.lr = 0.02});
+template <class T = float>
+std::vector<parameter<T>> parameters_of(const ::torch::nn::Module& model) {
+  detail::collector<T> all;
+  all.visit(model, "");
+  return std::move(all).parameters();
+}
+
+/// Tensors without a module, named by their numbers; nothing tells their roles: all are hidden.
+template <class T = float>
+std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tensors) {
+  std::vector<parameter<T>> all;
+  for (const auto& t : tensors) all.push_back({in_words(all.size()), t});
+  return all;
+}
+
+/// An optimizer that reads gradients where `backward()` leaves them and writes parameters where they are. Nothing is
+/// copied. What does not require gradients when it is bound is left out.
+///
+/// * A gradient that is undefined counts as zero: its momentum and its decay go on, as PyTorch's do after `zero_grad()`
+///   has filled gradients with zeros. `step()` refuses a model of which no gradient is defined.
+/// * A parameter whose memory was replaced after binding (`model->to(…)`, `torch::load`) or that requires gradients no
+///   longer is refused by every call; bind anew. Until then the old memory is kept alive, never written stale.
+/// * Engine: whatever steps spans of T. A function that makes one of `std::vector<thalweg::parameter<T>>` may be given
+///   in the place of a chain: `optimizer([](auto p) { return compiled::optimizer(recipes::lion(), p, {}); }, *model)`.
+template <class T, class Engine>
+class optimizer {
+  using memory = std::vector<::torch::Storage>;
+
+  std::vector<parameter<T>> parameters_;
+  std::shared_ptr<const memory> memory_;
+  std::vector<const T*> bound_;
+  Engine engine_;
+  std::vector<std::span<const T>> gradients_;
+  ::torch::Tensor zeros_;
+
+public:
+  template <std::invocable<std::vector<thalweg::parameter<T>>> Bind>
+  optimizer(const Bind& bind, std::vector<parameter<T>> parameters)
+      : parameters_(trainable(std::move(parameters))), memory_(storages()), bound_(pointers()),
+        engine_(bind(views())) {}
+  template <std::invocable<std::vector<thalweg::parameter<T>>> Bind>
+  optimizer(const Bind& bind, const ::torch::nn::Module& model) : optimizer(bind, parameters_of<T>(model)) {}
+
+  template <class Given>
+  optimizer(Given chain, std::vector<parameter<T>> parameters, const options& o)
+      : optimizer([&](auto views) { return Engine(std::move(chain), std::move(views), o); }, std::move(parameters)) {}
+  template <class Given>
+  optimizer(Given chain, const ::torch::nn::Module& model, const options& o)
+      : optimizer(std::move(chain), parameters_of<T>(model), o) {}
+  template <class Given>
+  optimizer(Given chain, const std::vector<::torch::Tensor>& tensors, const options& o)
+      : optimizer(std::move(chain), parameters_of<T>(tensors), o) {}
+
+  /// One step, as `thalweg::optimizer::step`, with the gradients that the parameters have.
+  step_report step(const step_inputs& inputs = {}) {
+    check_bound("step");
+    gradients_.clear();
+    std::size_t defined = 0;
+    for (const auto& p : parameters_) {
+      const auto& gradient = p.values.grad();
+      if (gradient.defined()) detail::check<T>("step", "the gradient of '" + p.name + "'", gradient), ++defined;
+      gradients_.push_back(gradient.defined() ? values(gradient) : zeros(p.values.numel()));
+    }
+    if (defined == 0)
+      throw error("step", "Expected a gradient. Received none for any parameter; call backward() first.");
+    const auto report = engine_.step(gradients_, inputs);
+    if (report.taken)  // a graph that was built before the step must not be differentiated after it
+      for (const auto& p : parameters_) p.values.unsafeGetTensorImpl()->bump_version();
+    return report;
+  }
+
+  /// Fills the gradients with zeros.
+  void zero_grad() {
+    for (auto& p : parameters_)
+      if (auto& gradient = p.values.mutable_grad(); gradient.defined()) gradient.detach_().zero_();
+  }
+
+  /// While it lives the module holds x, the average.
+  [[nodiscard]] auto evaluation_point() {
+    check_bound("evaluation_point");
+    struct at_x {  // the memory must outlive what is put back into it
+      std::shared_ptr<const memory> kept;
+      decltype(engine_.evaluation_point()) guard;
+    };
+    return at_x{memory_, engine_.evaluation_point()};
+  }
+
+  /// x of parameters()[i], in a tensor of its own.
+  [[nodiscard]] ::torch::Tensor averaged(std::size_t i) const {
+    check_bound("averaged");
+    if (i >= parameters_.size())
+      throw error("averaged", "Expected an index below ", parameters_.size(), ". Received ", i, ".");
+    auto out = ::torch::empty_like(parameters_[i].values.detach());
+    engine_.averaged(i, {out.template data_ptr<T>(), static_cast<std::size_t>(out.numel())});
+    return out;
+  }
+
+  /// What is trained, in the order in which it is bound.
+  [[nodiscard]] const std::vector<parameter<T>>& parameters() const { return parameters_; }
+  [[nodiscard]] long steps() const { return engine_.steps(); }
+  [[nodiscard]] double lr() const { return engine_.lr(); }
+  void lr(double lr) { engine_.lr(lr); }
+  [[nodiscard]] std::string describe() const { return engine_.describe(); }
+  /// The optimizer of these tensors' memory, for whatever else it can do.
+  [[nodiscard]] Engine& engine() { return engine_; }
+
+private:
+  static std::span<const T> values(const ::torch::Tensor& t) {
+    return {t.template data_ptr<T>(), static_cast<std::size_t>(t.numel())};
+  }
+  std::span<const T> zeros(std::int64_t n) {  // one for all: gradients are only read
+    if (!zeros_.defined() || zeros_.numel() < n) {
+      std::int64_t largest = 0;
+      for (const auto& p : parameters_) largest = std::max(largest, p.values.numel());
+      zeros_ = ::torch::zeros({largest}, ::c10::CppTypeToScalarType<T>::value);
+    }
+    return values(zeros_).first(static_cast<std::size_t>(n));
+  }
+
+  static std::vector<parameter<T>> trainable(std::vector<parameter<T>> given) {
+    for (const auto& p : given)
+      if (!p.values.defined())
+        throw error("torch", "Expected values for '", p.name, "'. Received an undefined tensor.");
+    std::erase_if(given, [](const auto& p) { return !p.values.requires_grad(); });
+    if (given.empty()) throw error("torch", "Expected a parameter that requires gradients. Received none.");
+    for (const auto& p : given) {
+      detail::check<T>("torch", "'" + p.name + "'", p.values);
+      if (!p.values.is_leaf())
+        throw error("torch", "Expected '", p.name, "' to be a leaf. Received the result of an operation, which gets no "
+                    "gradient.");
+    }
+    return given;
+  }
+  std::shared_ptr<const memory> storages() const {
+    memory all;
+    for (const auto& p : parameters_) all.push_back(p.values.storage());
+    return std::make_shared<const memory>(std::move(all));
+  }
+  std::vector<const T*> pointers() const {
+    std::vector<const T*> all;
+    for (const auto& p : parameters_) all.push_back(p.values.template data_ptr<T>());
+    return all;
+  }
+  std::vector<thalweg::parameter<T>> views() const {
+    std::vector<thalweg::parameter<T>> all;
+    for (const auto& p : parameters_)
+      all.push_back({.name = p.name,
+                     .shape = {p.values.sizes().begin(), p.values.sizes().end()},
+                     .role = p.role,
+                     .data = p.values.template data_ptr<T>()});
+    return all;
+  }
+
+  void check_bound(std::string_view where) const {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const auto& [name, now, role] = parameters_[i];
+      if (!now.requires_grad())
+        throw error(where, "Expected '", name, "' to require gradients, as when it was bound. Received it frozen; bind "
+                    "anew.");
+      // The old storage is kept: no other can lie at its address.
+      if (now.layout() != ::torch::kStrided || !now.device().is_cpu() || now.data_ptr() != bound_[i])
+        throw error(where, "Expected '", name, "' in the memory in which it was bound. Received it in another: "
+                    "model->to(…) or torch::load(…) replaced it; bind anew.");
+    }
+  }
+};
+
+namespace detail {
+template <class Given, class T>
+using engine_of = decltype(thalweg::optimizer(std::declval<Given>(), std::vector<thalweg::parameter<T>>(), options()));
+template <class Bind, class T>
+using made_by = std::invoke_result_t<Bind, std::vector<thalweg::parameter<T>>>;
+}  // namespace detail
+
+template <class Given, class T>
+optimizer(Given, std::vector<parameter<T>>, options) -> optimizer<T, detail::engine_of<Given, T>>;
+template <class Given>
+optimizer(Given, const ::torch::nn::Module&, options) -> optimizer<float, detail::engine_of<Given, float>>;
+template <class Given>
+optimizer(Given, std::vector<::torch::Tensor>, options) -> optimizer<float, detail::engine_of<Given, float>>;
+template <class Bind, class T>
+optimizer(Bind, std::vector<parameter<T>>) -> optimizer<T, detail::made_by<Bind, T>>;
+template <class Bind>
+optimizer(Bind, const ::torch::nn::Module&) -> optimizer<float, detail::made_by<Bind, float>>;
+
+}  // namespace thalweg::torch

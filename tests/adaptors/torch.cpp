@@ -1,0 +1,316 @@
+#include <torch/torch.h>
+#undef CHECK  // its logging has one, too
+
+#include <thalweg/adaptors/torch.hpp>
+#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
+
+#include <cstring>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using namespace thalweg;
+namespace tt = thalweg::torch;
+namespace nn = ::torch::nn;
+
+// Words to labels: an embedding, a raw position table, a hidden layer, a head.
+struct reader : nn::Module {
+  nn::Embedding words{nullptr};
+  ::torch::Tensor position_embedding;
+  nn::Linear hidden{nullptr}, head{nullptr};
+
+  explicit reader(bool sparse = false) {
+    words = register_module("words", nn::Embedding(nn::EmbeddingOptions(7, 4).sparse(sparse)));
+    hidden = register_module("hidden", nn::Linear(4, 5));
+    head = register_module("head", nn::Linear(5, 3));
+    position_embedding = register_parameter("position_embedding", ::torch::randn({6, 4}));
+  }
+  ::torch::Tensor forward(const ::torch::Tensor& x) {
+    return head(::torch::tanh(hidden(words(x) + position_embedding)));
+  }
+  void differentiate(int step) {
+    ::torch::manual_seed(static_cast<std::uint64_t>(step));
+    const auto text = ::torch::randint(7, {6}, ::torch::kLong), labels = ::torch::randint(3, {6}, ::torch::kLong);
+    ::torch::cross_entropy_loss(forward(text), labels).backward();
+  }
+};
+
+std::shared_ptr<reader> read() {
+  ::torch::manual_seed(5);
+  return std::make_shared<reader>();
+}
+
+std::string message(const auto& call) {
+  try {
+    call();
+  } catch (const error& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+
+template <class T>
+std::vector<T> numbers(const ::torch::Tensor& t) {
+  return {t.data_ptr<T>(), t.data_ptr<T>() + t.numel()};
+}
+template <class T, class Parameters>
+std::vector<std::vector<T>> all_numbers(const Parameters& parameters) {
+  std::vector<std::vector<T>> all;
+  for (const auto& p : parameters) all.push_back(numbers<T>(p.values));
+  return all;
+}
+
+TEST_CASE("names, order and roles of a module's parameters") {
+  const auto model = read();
+  const auto found = tt::parameters_of(*model);
+  const auto named = model->named_parameters();
+  REQUIRE(found.size() == named.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    CHECK(found[i].name == named[i].key());
+    CHECK(found[i].values.is_same(named[i].value()));
+    const bool embeds = found[i].name == "words.weight" || found[i].name == "position_embedding";
+    CHECK(found[i].role == (embeds ? role::embedding : found[i].name == "head.weight" ? role::head : role::hidden));
+  }
+
+  const auto text = tt::optimizer(recipes::amuse(), *model, {.warmup_steps = 1}).describe();
+  CHECK(text.find("head.weight         (3, 5)  head") != std::string::npos);
+  CHECK(text.find("words.weight        (7, 4)  embedding") != std::string::npos);
+
+  auto mine = found;
+  mine[0].role = role::head;
+  CHECK(tt::optimizer(recipes::amuse(), mine, {.warmup_steps = 1}).parameters()[0].role == role::head);
+
+  const auto listed = tt::parameters_of(model->parameters());
+  CHECK(listed.size() == found.size());
+  CHECK(listed[1].name == "1");
+  CHECK(listed[1].role == role::hidden);
+}
+
+TEST_CASE("a tensor that two modules share is there once, and an embedding") {
+  struct tied : nn::Module {
+    nn::Linear head = register_module("head", nn::Linear(nn::LinearOptions(4, 7).bias(false)));
+    nn::Embedding words = register_module("words", nn::Embedding(7, 4));
+    tied() { words->weight = words->register_parameter("weight2", head->weight); }
+  } model;
+  const auto found = tt::parameters_of(model);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].name == "head.weight");
+  CHECK(found[0].role == role::embedding);
+}
+
+template <class T>
+void agrees_with_the_core() {
+  const auto model = read();
+  model->to(::c10::CppTypeToScalarType<T>::value);
+  const auto parameters = tt::parameters_of<T>(*model);
+  auto opt = tt::optimizer(recipes::amuse(), parameters, {.lr = 0.1, .weight_decay = 0.1, .warmup_steps = 2});
+
+  auto values = all_numbers<T>(parameters);
+  std::vector<thalweg::parameter<T>> views;
+  std::vector<const void*> addresses;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto sizes = parameters[i].values.sizes();
+    views.push_back({parameters[i].name, {sizes.begin(), sizes.end()}, parameters[i].role, values[i].data()});
+    addresses.push_back(parameters[i].values.data_ptr());
+  }
+  auto twin = thalweg::optimizer(recipes::amuse(), views, {.lr = 0.1, .weight_decay = 0.1, .warmup_steps = 2});
+
+  for (int step = 0; step < 6; ++step) {
+    opt.zero_grad();
+    model->differentiate(step);
+    std::vector<std::vector<T>> gradients;
+    for (const auto& p : parameters) gradients.push_back(numbers<T>(p.values.grad()));
+    opt.step();
+    twin.step(gradients);
+  }
+  CHECK(opt.steps() == 6);
+  CHECK(all_numbers<T>(parameters) == values);
+  for (std::size_t i = 0; i < values.size(); ++i) CHECK(parameters[i].values.data_ptr() == addresses[i]);
+
+  const auto y = values;
+  const auto x = opt.averaged(2);
+  CHECK(all_numbers<T>(parameters) == y);
+  {
+    const auto at_x = opt.evaluation_point();
+    const auto twin_at_x = twin.evaluation_point();
+    CHECK(all_numbers<T>(parameters) == values);
+    CHECK(all_numbers<T>(parameters) != y);
+    CHECK(numbers<T>(x) == values[2]);
+  }
+  CHECK(all_numbers<T>(parameters) == y);
+  CHECK(message([&] { (void)opt.averaged(99); }) == "[averaged] Expected an index below 6. Received 99.");
+}
+
+TEST_CASE("the module's own memory is trained, as the core trains any other") {
+  agrees_with_the_core<float>();
+  agrees_with_the_core<double>();
+}
+
+TEST_CASE("AdamW as libtorch's own") {
+  const auto model = read(), twin = read();
+  auto opt = tt::optimizer(recipes::adamw(), model->parameters(), {.lr = 0.01, .weight_decay = 0.1});
+  ::torch::optim::AdamW theirs(twin->parameters(), ::torch::optim::AdamWOptions(0.01).weight_decay(0.1));
+  for (int step = 0; step < 8; ++step) {
+    opt.zero_grad(), theirs.zero_grad();
+    model->differentiate(step), twin->differentiate(step);
+    opt.step(), theirs.step();
+  }
+  for (std::size_t i = 0; i < model->parameters().size(); ++i)
+    CHECK(::torch::allclose(model->parameters()[i], twin->parameters()[i], 1e-4, 1e-6));
+}
+
+TEST_CASE("any optimizer of spans may be bound, one of the library's compiled recipes") {
+  const auto model = read(), twin = read();
+  const auto bind = [](auto p) { return compiled::optimizer(recipes::adamw(), std::move(p), {.lr = 0.01}); };
+  auto opt = tt::optimizer(bind, *model);
+  auto own = tt::optimizer(recipes::adamw(), *twin, {.lr = 0.01});
+  for (int step = 0; step < 3; ++step) {
+    model->differentiate(step), twin->differentiate(step);
+    opt.step(), own.step();
+  }
+  CHECK(opt.describe().find("compiled for") != std::string::npos);
+  CHECK(opt.engine().steps() == 3);
+  for (std::size_t i = 0; i < model->parameters().size(); ++i)
+    CHECK(::torch::allclose(model->parameters()[i], twin->parameters()[i], 1e-5, 1e-7));
+}
+
+TEST_CASE("a gradient that is undefined counts as zero; of none at all a step is refused") {
+  const auto model = read();
+  auto opt = tt::optimizer(recipes::sgd({.momentum = 0.5}), *model, {.lr = 1});
+  const auto start = all_numbers<float>(opt.parameters());
+  CHECK(message([&] { opt.step(); }) ==
+        "[step] Expected a gradient. Received none for any parameter; call backward() first.");
+  CHECK(all_numbers<float>(opt.parameters()) == start);
+  CHECK(opt.steps() == 0);
+
+  model->words->weight.mutable_grad() = ::torch::ones({7, 4});
+  opt.step();
+  CHECK(model->words->weight[0][0].item<float>() == doctest::Approx(start[1][0] - 1));  // 0 is position_embedding
+  CHECK(numbers<float>(model->head->weight) == start[4]);
+  model->words->weight.mutable_grad().reset();
+  model->hidden->bias.mutable_grad() = ::torch::ones({5});
+  opt.step();
+  CHECK(model->words->weight[0][0].item<float>() == doctest::Approx(start[1][0] - 1.5));  // momentum goes on
+}
+
+TEST_CASE("what requires no gradients is left out, and cannot be frozen behind the optimizer's back") {
+  const auto model = read();
+  model->words->weight.requires_grad_(false);
+  auto opt = tt::optimizer(recipes::adamw(), *model, {.lr = 0.1});
+  CHECK(opt.parameters().size() == 5);
+  const auto frozen = numbers<float>(model->words->weight);
+  model->differentiate(1);
+  opt.step();
+  CHECK(numbers<float>(model->words->weight) == frozen);
+
+  model->head->weight.requires_grad_(false);
+  const auto values = all_numbers<float>(opt.parameters());
+  CHECK(message([&] { opt.step(); }) ==
+        "[step] Expected 'head.weight' to require gradients, as when it was bound. Received it frozen; bind anew.");
+  CHECK(all_numbers<float>(opt.parameters()) == values);
+
+  for (auto& p : model->parameters()) p.requires_grad_(false);
+  CHECK(message([&] { (void)tt::optimizer(recipes::adamw(), *model, {}); }) ==
+        "[torch] Expected a parameter that requires gradients. Received none.");
+}
+
+TEST_CASE("memory that was replaced after binding is never written") {
+  const auto refused = [](auto& opt, const std::string& name) {
+    const auto says = "Expected '" + name + "' in the memory in which it was bound.";
+    CHECK(message([&] { opt.step(); }).starts_with("[step] " + says));
+    CHECK(message([&] { (void)opt.evaluation_point(); }).starts_with("[evaluation_point] " + says));
+    CHECK(message([&] { (void)opt.averaged(0); }).starts_with("[averaged] " + says));
+  };
+  const auto model = read();
+  auto opt = tt::optimizer(recipes::amuse(), *model, {.lr = 0.1, .warmup_steps = 1});
+  model->differentiate(1);
+  opt.step();
+
+  SUBCASE("by another type and back") {
+    model->to(::torch::kDouble);
+    refused(opt, "position_embedding");
+    model->to(::torch::kFloat);
+    refused(opt, "position_embedding");
+  }
+  SUBCASE("by a file's") {
+    std::stringstream file;
+    ::torch::save(model->hidden, file);
+    ::torch::load(model->hidden, file);
+    refused(opt, "hidden.weight");
+  }
+  SUBCASE("while at x: y is put back into the old memory, which is still there") {
+    const auto held = std::optional(opt.evaluation_point());
+    { const auto gone = std::move(opt); }
+    model->to(::torch::kDouble);
+  }
+}
+
+TEST_CASE("gradients are refused that are not dense, before anything is written") {
+  ::torch::manual_seed(5);
+  const auto model = std::make_shared<reader>(true);
+  auto opt = tt::optimizer(recipes::adamw(), *model, {.lr = 0.1});
+  const auto values = all_numbers<float>(opt.parameters());
+  model->differentiate(1);
+  CHECK(message([&] { opt.step(); }) == "[step] Expected the gradient of 'words.weight' to be dense. Received it "
+                                        "sparse; build the module without sparse(true).");
+  CHECK(all_numbers<float>(opt.parameters()) == values);
+
+  model->words->weight.mutable_grad() = ::torch::ones({4, 7}).t();
+  CHECK(message([&] { opt.step(); }) == "[step] Expected the gradient of 'words.weight' to be contiguous. Received it "
+                                        "with strides of its own; put its contiguous() in its place.");
+  model->words->weight.mutable_grad() = ::torch::ones({7, 4});
+  opt.step();
+  CHECK(opt.steps() == 1);
+}
+
+TEST_CASE("parameters are refused that are not what they must be") {
+  const auto bind = [](const ::torch::Tensor& t) {
+    return message([&] { (void)tt::optimizer(recipes::adamw(), std::vector{t}, {}); });
+  };
+  const auto grad = ::torch::requires_grad();
+  CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kDouble))) ==
+        "[torch] Expected '0' in Float. Received Double; float is what a module is bound as, and double what "
+        "parameters_of<double>(*model) is.");
+  CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kBFloat16)))
+            .starts_with("[torch] Expected '0' in Float. Received BFloat16"));
+  CHECK(bind(::torch::empty({2, 3}, grad.device(::torch::kMeta)))
+            .starts_with("[torch] Expected '0' on the CPU. Received it on meta"));
+  CHECK(bind(::torch::ones({2, 3}).t().requires_grad_()).starts_with("[torch] Expected '0' to be contiguous."));
+  CHECK(bind(::torch::ones({2, 3}).to_sparse().requires_grad_()).starts_with("[torch] Expected '0' to be dense."));
+  CHECK(bind(::torch::ones({2, 3}, grad) * 2).starts_with("[torch] Expected '0' to be a leaf."));
+  CHECK(bind(::torch::ones({0, 3}, grad)).starts_with("[optimizer] Expected dimensions >= 1"));
+  CHECK(bind({}) == "[torch] Expected values for '0'. Received an undefined tensor.");
+  CHECK(bind(::torch::tensor(1.f, grad)) == "nothing was thrown");  // a scalar
+}
+
+TEST_CASE("zero_grad fills the gradients with zeros, and keeps their memory") {
+  const auto model = read();
+  auto opt = tt::optimizer(recipes::adamw(), *model, {.lr = 0.1});
+  opt.zero_grad();
+  CHECK(!model->head->bias.grad().defined());
+  model->differentiate(1);
+  const void* memory = model->head->bias.grad().data_ptr();
+  CHECK(model->head->bias.grad().abs().sum().item<float>() > 0);
+  opt.zero_grad();
+  for (const auto& p : model->parameters()) CHECK(p.grad().abs().sum().item<float>() == 0);
+  CHECK(model->head->bias.grad().data_ptr() == memory);
+}
+
+TEST_CASE("a graph from before the step is not differentiated after it") {
+  const auto model = read();
+  auto opt = tt::optimizer(recipes::adamw(), *model, {.lr = 0.1});
+  const auto before = model->forward(::torch::zeros({6}, ::torch::kLong)).sum();
+  model->differentiate(1);
+  { const auto at_x = opt.evaluation_point(); }  // y is back: no harm done
+  model->forward(::torch::zeros({6}, ::torch::kLong)).sum().backward();
+  opt.step();
+  CHECK_THROWS_WITH_AS(before.backward(), doctest::Contains("modified by an inplace operation"), ::c10::Error);
+}
+
+}  // namespace
