@@ -76,6 +76,14 @@ struct traveller {
   std::span<T> scratch;
 };
 
+/// What the transform at a position sums up.
+template <class T>
+void reduce_at(const path& p, const places<T>& at, std::size_t position, const traveller<T>& t, double* sums,
+               std::size_t begin, std::size_t end) {
+  const T* const reduced = p.changed_before(position) ? t.update : t.gradient;
+  at[position]->reduce(end - begin, reduced + begin, t.gradient + begin, t.written + begin, sums);
+}
+
 /// The elements [begin, end) through a stage, and over the parameter's own barrier that ends it. `sums`: the chain's.
 template <class T>
 void run_stage(const path& p, const places<T>& at, std::size_t number, const traveller<T>& t, double* sums,
@@ -106,14 +114,6 @@ void run_stage(const path& p, const places<T>& at, std::size_t number, const tra
   } else if (p.kinds[s.end] == kind::parameterwise) {
     reduce_at(p, at, s.end, t, sums + p.first_sum[s.end], begin, end);
   }
-}
-
-/// What the transform at a position sums up.
-template <class T>
-void reduce_at(const path& p, const places<T>& at, std::size_t position, const traveller<T>& t, double* sums,
-               std::size_t begin, std::size_t end) {
-  const T* const reduced = p.changed_before(position) ? t.update : t.gradient;
-  at[position]->reduce(end - begin, reduced + begin, t.gradient + begin, t.written + begin, sums);
 }
 
 }  // namespace thalweg::runtime::detail

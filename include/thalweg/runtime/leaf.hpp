@@ -22,6 +22,9 @@ namespace thalweg::runtime::detail {
 using thalweg::detail::arrays;
 using thalweg::detail::kind;
 
+/// No transform reduces to more numbers.
+inline constexpr std::size_t most_sums_of_one = 16;
+
 /// A transform at its place in a path, bound to parameters of one type. What is not its kind's is never called.
 template <class T>
 class place {

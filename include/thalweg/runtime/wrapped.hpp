@@ -91,6 +91,7 @@ public:
       passes_.template run<own_traffic<Transform>>(n, a, *prepared_);
     } else if constexpr (thalweg::detail::reducing<Transform>) {
       constexpr std::size_t count = thalweg::detail::sums_of<Transform>;
+      static_assert(count <= most_sums_of_one);
       std::array<double, count> own;
       std::copy_n(sums, count, own.begin());
       const auto kernel =
