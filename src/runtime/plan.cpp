@@ -113,7 +113,7 @@ plan::plan(std::vector<node> links) : links_(std::move(links)) {
   if (count_ways(links_) > most_paths)
     throw error("optimizer", "Expected at most ", most_paths, " ways through the routes. Received more.");
   auto ways = ways_through(links_, leaves);
-  leaves.push_back(find_transform("apply_update")({.text = "apply_update"}));
+  leaves.push_back(find_transform("apply_update")({.text = "apply_update", .column = 1, .arguments = {}}));
   first_sum.assign(1, 0);
   for (const auto& l : leaves) first_sum.push_back(first_sum.back() + l->is.sums);
   for (auto& w : ways) {

@@ -12,6 +12,7 @@
 #include "../compiled/passes.hpp"
 #include "combinators.hpp"
 #include "transforms.hpp"
+#include "words.hpp"
 
 namespace thalweg::runtime {
 
@@ -72,9 +73,7 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
 }
 
 void check_name(std::string_view name) {
-  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
-  if (name.empty() || !std::ranges::all_of(name, fits) || (name[0] >= '0' && name[0] <= '9'))
-    throw error("runtime", "Expected a name of letters, digits and '_'. Received '", name, "'.");
+  if (!is_name(name)) throw error("runtime", "Expected a name of letters, digits and '_'. Received ", quoted(name), ".");
 }
 
 }  // namespace

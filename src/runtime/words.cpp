@@ -1,8 +1,7 @@
 #include "words.hpp"
 
+#include <algorithm>
 #include <charconv>
-#include <cstdint>
-#include <limits>
 
 namespace thalweg::runtime::detail {
 
@@ -52,7 +51,7 @@ class reader {
     skip();
     if (at_ == text_.size() || !(begins_name(text_[at_]) || begins_number(text_[at_])))
       refuse("a name or a number");
-    word w{.text = std::string(text_.substr(at_, end() - at_)), .column = at_ + 1};
+    word w{.text = std::string(text_.substr(at_, end() - at_)), .column = at_ + 1, .arguments = {}};
     at_ = end();
     skip();
     if (begins_number(w.text.front()) || !take('(')) return w;
@@ -107,6 +106,11 @@ std::string text_of(const pipe& words) {
 }
 
 }  // namespace
+
+bool is_name(std::string_view text) {
+  return !text.empty() && begins_name(text.front()) &&
+         std::ranges::all_of(text, [](char c) { return begins_name(c) || is_digit(c); });
+}
 
 std::string quoted(std::string_view text) {
   constexpr std::size_t longest = 60;

@@ -23,7 +23,7 @@ struct argument;
 struct word {
   std::string text;
   std::size_t column = 1;  ///< where it begins, from 1
-  std::vector<argument> arguments{};
+  std::vector<argument> arguments;
 };
 using pipe = std::vector<word>;
 
