@@ -4,9 +4,12 @@
 #include <charconv>
 #include <fstream>
 #include <string_view>
+#include <utility>
 
 #include <cxxopts.hpp>
 #include <fmt/format.h>
+
+#include <thalweg/runtime.hpp>
 
 #include "text.hpp"
 #include "train.hpp"
@@ -23,10 +26,31 @@ T number(std::string_view flag, std::string_view text, T low, T high) {
   return value;
 }
 
-std::vector<std::string> split(std::string_view text) {
+std::vector<std::string> split(std::string_view text, char separator = ',') {
   std::vector<std::string> parts(1);
-  for (const char c : text) c == ',' ? parts.emplace_back() : parts.back() += c;
+  for (const char c : text) c == separator ? parts.emplace_back() : parts.back() += c;
   return parts;
+}
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(' ');
+  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+// "adamw,muon", or with chains "amuse; sign_momentum(beta=0.9) | adamw": these have commas of their own.
+void enter(request& r, const std::string& text, std::span<const std::string> known) {
+  const bool chains = text.find_first_of(";|(") != text.npos;
+  for (const std::string& part : split(text, chains ? ';' : ',')) {
+    std::string who = trimmed(part);
+    if (who.empty())
+      throw error(fmt::format("--optimizers of {}, or chains between ';'", joined(known, ", ")), fmt::format("'{}'", text));
+    if (std::ranges::find(known, who) == known.end()) {
+      static_cast<void>(thalweg::runtime::parse(who));
+      const std::string key = fmt::format("chain{}", r.chains.size() + 1);
+      r.chains[key] = std::exchange(who, key);
+    }
+    r.optimizers.push_back(who);
+  }
 }
 
 void check_known(std::string_view flag, const std::string& key, std::span<const std::string> known) {
@@ -59,13 +83,14 @@ cxxopts::Options options(std::span<const std::string> known) {
   auto add = all.add_options();
   add("data", "fashion-mnist or digits", or_else("fashion-mnist"), "NAME");
   add("data-folder", "where its files lie", text(), "FOLDER");
-  add("optimizers", "who races", or_else(joined(known, ",")), "A,B,C");
+  add("optimizers", "who races; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\"",
+      or_else(joined(known, ",")), "A,B,C");
   add("hidden", "widths of the hidden layers", or_else("64,64"), "N,N");
   add("steps", "the budget (6000; digits 1000)", text(), "N");
   add("batch", "images a step (128; digits 64)", text(), "N");
   add("seed", "of the first weights and of the batches", or_else("1"), "N");
   add("seeds", "race so often, with successive seeds: mean ± standard deviation", or_else("1"), "N");
-  add("lr", "other than the tuned ones: 0.01, or adamw=0.002,amuse=0.01", text(), "RATE");
+  add("lr", "other than the tuned ones: 0.01, or adamw=0.002,chain1=0.01", text(), "RATE");
   add("tune", "try seven learning rates for each, judged on images that the race never sees");
   add("csv", "every number, in long format (race.csv; when tuning tune.csv)", text(), "FILE");
   add("plot", "the picture, drawn by gnuplot", or_else("race.png"), "FILE");
@@ -95,15 +120,16 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
     throw error("--data fashion-mnist or digits", fmt::format("'{}'", text("data")));
   r.folder = text_or("data-folder", r.digits ? "/usr/lib/python3/dist-packages/sklearn/datasets/data"
                                              : "/usr/share/datasets/fashion-mnist");
-  r.optimizers = split(text("optimizers"));
-  for (const std::string& key : r.optimizers) check_known("--optimizers", key, known);
+  enter(r, text("optimizers"), known);
   for (const std::string& width : split(text("hidden")))
     r.hidden.push_back(number<Eigen::Index>("--hidden", width, 1, 4096));
   r.steps = number("--steps", text_or("steps", r.digits ? "1000" : "6000"), 100l, 10'000'000l);
   r.batch = number<std::size_t>("--batch", text_or("batch", r.digits ? "64" : "128"), 1, 1'000'000);
   r.seed = number("--seed", text("seed"), 0u, 1'000'000'000u);
   r.seeds = number("--seeds", text("seeds"), 1u, 1000u);
-  if (given.count("lr")) r.lr = learning_rates(text("lr"), known);
+  std::vector<std::string> keys(known.begin(), known.end());
+  for (const auto& [key, chain] : r.chains) keys.push_back(key);
+  if (given.count("lr")) r.lr = learning_rates(text("lr"), keys);
   r.tune = given.count("tune") > 0;
   r.csv = text_or("csv", r.tune ? "tune.csv" : "race.csv");
   r.plot = text("plot");

@@ -17,6 +17,7 @@ struct request {
   bool digits = false;
   std::filesystem::path folder;
   std::vector<std::string> optimizers;
+  std::map<std::string, std::string> chains;  // those that are not contenders but a text: chain1, chain2, …
   std::map<std::string, double> lr;  // of those that do not race with the tuned one
   std::vector<Eigen::Index> hidden;
   long steps = 0;
@@ -27,7 +28,8 @@ struct request {
   std::filesystem::path csv, plot;
 };
 
-// `known`: the contenders' keys. Nothing, where all that was asked for is help. Throws `error`.
+// `known`: the contenders' keys; whatever else is to race is a chain as text. Nothing, where all that was asked for is
+// help. Throws `error`, and what runtime::parse throws.
 std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known);
 
 }  // namespace race

@@ -26,6 +26,18 @@ constexpr std::array strokes{
     stroke{"amuse", "#D55E00", "solid", 4.5},
 };
 
+// Chains on the command line take turns.
+constexpr std::array other_strokes{
+    stroke{"", "#CC79A7", "solid", 2.5},
+    stroke{"", "#000000", "solid", 2.5},
+    stroke{"", "#8C564B", "solid", 2.5},
+    stroke{"", "#999999", "solid", 2.5},
+};
+const stroke& stroke_of(std::size_t number, const std::string& key) {
+  const auto known = std::ranges::find(strokes, key, &stroke::key);
+  return known != strokes.end() ? *known : other_strokes[number % other_strokes.size()];
+}
+
 struct panel {
   std::string_view title;
   metric value;
@@ -111,7 +123,7 @@ std::string commands(const panel& panel, std::span<const result> results) {
   std::string bands, lines;
   std::vector<label> labels;
   for (const result& r : results) {
-    const auto& style = *std::ranges::find(strokes, r.key, &stroke::key);
+    const auto& style = stroke_of(static_cast<std::size_t>(&r - results.data()), r.key);
     script += fmt::format("${} << END\n", r.key);
     for (std::size_t i = 0; i < points.size(); ++i) {
       const auto [mean, deviation] = over_seeds(r, i, panel.value);

@@ -1,4 +1,4 @@
-// Trains one network with five optimizers and asks of each: what if you had stopped here?
+// Trains one network with five optimizers, or with what you can think of, and asks of each: what if you had stopped here?
 
 #include <unistd.h>
 
@@ -14,6 +14,8 @@
 
 #include <fmt/format.h>
 
+#include <thalweg/runtime.hpp>
+#include <thalweg/runtime/vocabulary.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include "flags.hpp"
@@ -26,6 +28,20 @@ using namespace race;
 
 namespace {
 
+// A transform of one's own, which a chain on the command line may name.
+struct sign_momentum {
+  double beta = 0.9;
+  static constexpr auto fields =
+      std::tuple{thalweg::field{"beta", &sign_momentum::beta, thalweg::from(0).below(1)}};
+  using states = thalweg::state<thalweg::zeros<"momentum">>;
+  constexpr auto at(const thalweg::context&) const {
+    return [b = beta]<class T>(thalweg::element<T> e, T momentum) {
+      momentum = lerp(e.update, momentum, b);
+      return thalweg::next(sign(momentum), momentum);
+    };
+  }
+};
+
 template <class Chain>
 struct contender {
   std::string key;
@@ -34,7 +50,7 @@ struct contender {
   thalweg::options options;
 };
 template <class Chain>
-contender(const char*, const char*, Chain, thalweg::options) -> contender<Chain>;
+contender(std::string, std::string, Chain, thalweg::options) -> contender<Chain>;
 
 // Learning rates are those that `race --tune` finds. What is not said here is the recipe's own default.
 auto contenders(long steps, bool digits) {
@@ -54,6 +70,12 @@ auto contenders(long steps, bool digits) {
       contender{"amuse", "AMUSE", recipes::amuse({.beta1 = 0.8, .rho = 0.3, .scale = scale}),
                 tuned(0.016, 0.032)},
   };
+}
+
+// Nobody has tuned the learning rate of a chain on the command line: `--tune` or `--lr` does.
+auto contender_of(const std::string& key, const std::string& chain, long steps) {
+  return contender{key, key, thalweg::runtime::parse(chain),
+                   thalweg::options{.lr = 0.004, .weight_decay = 0.05, .warmup_steps = steps / 20}};
 }
 
 // What `--tune` tries, the same for everybody.
@@ -122,11 +144,14 @@ void race_all(const request& request) {
              course.batch, seeds);
   fmt::print("{} images to train; {} to {} that it never trains on.\n\n", data.training.size(),
              course.judges.size(), request.tune ? "choose a learning rate by" : "validate");
+  for (const auto& [key, chain] : request.chains) fmt::print("{} is {}\n\n", key, chain);
   std::fflush(stdout);
 
   std::vector<result> results;
   std::apply([&](const auto&... who) { (enter(who, course, request, results), ...); },
              contenders(request.steps, request.digits));
+  for (const auto& [key, chain] : request.chains)
+    enter(contender_of(key, chain, request.steps), course, request, results);
 
   fmt::print("{}\n", request.tune ? tuning_table(results) : tables(results));
   write_csv(request.csv, results);
@@ -147,6 +172,7 @@ void race_all(const request& request) {
 }  // namespace
 
 int main(int argc, char** argv) try {
+  thalweg::runtime::add<sign_momentum>();
   const auto keys = std::apply([](const auto&... who) { return std::vector<std::string>{who.key...}; },
                                contenders(100, false));
   if (const auto request = parse(argc, argv, keys)) race_all(*request);

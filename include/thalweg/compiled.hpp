@@ -3,20 +3,15 @@
 #pragma once
 
 #include <cstddef>
-#include <initializer_list>
 #include <memory>
-#include <ranges>
 #include <span>
-#include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 #include <variant>
 #include <vector>
 
-#include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/any_optimizer.hpp>
 #include <thalweg/core/options.hpp>
-#include <thalweg/core/step.hpp>
 #include <thalweg/core/tensor.hpp>
 #include <thalweg/recipes/adafactor.hpp>
 #include <thalweg/recipes/adagrad.hpp>
@@ -72,25 +67,10 @@ inline constexpr bool is_one_of = false;
 template <class Chain, class... Chains>
 inline constexpr bool is_one_of<Chain, std::variant<Chains...>> = (std::is_same_v<Chain, Chains> || ...);
 
-template <class T>
-class engine {
-public:
-  virtual ~engine() = default;
-  virtual step_report step(std::span<const std::span<const T>> gradients, const step_inputs& inputs) = 0;
-  virtual evaluation_guard<T> evaluation_point() = 0;
-  virtual void averaged(std::size_t i, std::span<T> out) const = 0;
-  virtual long steps() const = 0;
-  virtual double lr() const = 0;
-  virtual void lr(double lr) = 0;
-  virtual void save(const std::string& path) const = 0;
-  virtual void load(const std::string& path) = 0;
-  virtual std::string describe() const = 0;
-};
-
 /// For `instruction_sets()[set]`.
 template <class T>
-std::unique_ptr<engine<T>> bind(const recipe& chosen, std::vector<parameter<T>> parameters, const options& o,
-                                std::size_t set);
+std::unique_ptr<thalweg::detail::engine<T>> bind(const recipe& chosen, std::vector<parameter<T>> parameters,
+                                                 const options& o, std::size_t set);
 }  // namespace detail
 
 /// As `thalweg::optimizer`, its type the same for every recipe. The best instruction set that the machine has is chosen
@@ -100,41 +80,20 @@ std::unique_ptr<engine<T>> bind(const recipe& chosen, std::vector<parameter<T>> 
 ///     auto opt = compiled::optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100});
 ///     for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
 template <class T>
-class optimizer {
-  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
-  std::unique_ptr<detail::engine<T>> engine_;
-  std::vector<std::span<const T>> gradients_;
-
+class optimizer : public any_optimizer<T> {
 public:
   template <class Recipe>
-  optimizer(const Recipe& chosen, std::vector<parameter<T>> parameters, const options& o, std::size_t set = 0) {
+  optimizer(const Recipe& chosen, const std::vector<parameter<T>>& parameters, const options& o, std::size_t set = 0)
+      : any_optimizer<T>(detail::bind<T>(checked(chosen), parameters, o, set), parameters.size()) {}
+
+private:
+  template <class Recipe>
+  static const Recipe& checked(const Recipe& chosen) {
     static_assert(std::is_same_v<Recipe, recipe> || detail::is_one_of<Recipe, recipe>,
                   "thalweg: only recipes are compiled in the library; give a chain of your own to "
                   "thalweg::optimizer(chain, parameters, options), which compiles it here");
-    gradients_.reserve(parameters.size());
-    engine_ = detail::bind<T>(chosen, std::move(parameters), o, set);
+    return chosen;
   }
-
-  /// As `thalweg::optimizer::step`.
-  template <std::ranges::input_range Gradients>
-  step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
-    thalweg::detail::check_read_in_place<Gradients>();
-    gradients_.clear();
-    for (const auto& g : gradients) gradients_.emplace_back(g);
-    return engine_->step(gradients_, inputs);
-  }
-  step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
-    return engine_->step({gradients.begin(), gradients.size()}, inputs);
-  }
-
-  [[nodiscard]] evaluation_guard<T> evaluation_point() { return engine_->evaluation_point(); }
-  void averaged(std::size_t i, std::span<T> out) const { engine_->averaged(i, out); }
-  [[nodiscard]] long steps() const { return engine_->steps(); }
-  [[nodiscard]] double lr() const { return engine_->lr(); }
-  void lr(double lr) { engine_->lr(lr); }
-  void save(const std::string& path) const { engine_->save(path); }
-  void load(const std::string& path) { engine_->load(path); }
-  [[nodiscard]] std::string describe() const { return engine_->describe(); }
 };
 
 template <class Recipe, class T>

@@ -9,7 +9,7 @@
 namespace thalweg::compiled {
 
 template <class Chain, class T>
-class engine_of final : public detail::engine<T> {
+class engine_of final : public thalweg::detail::engine<T> {
   thalweg::optimizer<Chain, T, dispatched_passes> optimizer_;
 
 public:
@@ -30,10 +30,10 @@ public:
 };
 
 template <class T>
-std::unique_ptr<detail::engine<T>> detail::bind(const recipe& chosen, std::vector<parameter<T>> parameters,
-                                                const options& o, std::size_t set) {
+std::unique_ptr<thalweg::detail::engine<T>> detail::bind(const recipe& chosen, std::vector<parameter<T>> parameters,
+                                                         const options& o, std::size_t set) {
   const dispatched_passes passes = passes_for(set);
-  return std::visit([&]<class Chain>(const Chain& chain) -> std::unique_ptr<engine<T>> {
+  return std::visit([&]<class Chain>(const Chain& chain) -> std::unique_ptr<thalweg::detail::engine<T>> {
     return std::make_unique<engine_of<Chain, T>>(chain, std::move(parameters), o, passes);
   }, chosen);
 }

@@ -2,7 +2,7 @@
 
 namespace thalweg::compiled {
 
-template std::unique_ptr<detail::engine<double>> detail::bind(const recipe&, std::vector<parameter<double>>, const options&,
-                                                          std::size_t);
+template std::unique_ptr<thalweg::detail::engine<double>> detail::bind(const recipe&, std::vector<parameter<double>>,
+                                                                  const options&, std::size_t);
 
 }  // namespace thalweg::compiled

@@ -1,6 +1,6 @@
 // Every pass over memory of every recipe, for the one instruction set for which this file is compiled. Nothing else may
 // leave it: an inline function of another's, compiled here, could be the copy that the linker keeps for all.
-#include "passes.hpp"
+#include "pass.hpp"
 
 #include <tuple>
 #include <utility>
@@ -10,11 +10,6 @@
 #include <thalweg/core/engine.hpp>
 
 namespace thalweg::compiled {
-
-template <class Arch, thalweg::detail::traffic Traffic, class T, class... Bound>
-[[gnu::flatten]] void pass(std::size_t n, const thalweg::detail::arrays<T>& a, const Bound&... bound) {
-  thalweg::detail::run_pass<dispatched_passes, number<xsimd::batch<T, Arch>>, Traffic>(n, a, bound...);
-}
 
 namespace {
 

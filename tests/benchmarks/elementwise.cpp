@@ -15,6 +15,7 @@
 #include <benchmark/benchmark.h>
 
 #include <thalweg/compiled.hpp>
+#include <thalweg/runtime.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include "peers/torch.hpp"
@@ -224,6 +225,35 @@ void compiled_adamw(benchmark::State& state) {
   state.counters["ns"] = median(times) * 1e9 / static_cast<double>(n * repeats);
 }
 
+/// A recipe's text, tile by tile, beside the recipe compiled in the library, turn by turn; matrices of up to 1 M elements.
+void from_text(benchmark::State& state, const compiled::recipe& recipe, bool matrices) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const std::size_t repeats = matrices ? 1 : std::max<std::size_t>(1, (std::size_t{1} << 19) / n);
+  const std::size_t size = matrices ? std::min<std::size_t>(n, 1 << 20) : n, rows = matrices ? (n < 1 << 20 ? 256 : 1024) : size;
+  arrays a(2, n, 192), b(2, n, 192);
+  const options o{.lr = 1e-3, .weight_decay = 0.01, .parallel = sequential()};
+  std::vector<std::span<const float>> gradients;
+  const auto parameters = [&](float* values) {
+    std::vector<parameter<float>> all;
+    for (std::size_t i = 0; i < n; i += size)
+      all.push_back({.name = in_words("w", i), .shape = {rows, size / rows}, .data = values + i});
+    return all;
+  };
+  for (std::size_t i = 0; i < n; i += size) gradients.emplace_back(a.at[0] + i, size);
+  const std::string text = std::visit([](const auto& chain) { return to_text(chain); }, recipe);
+  auto opt = runtime::optimizer(runtime::parse(text), parameters(a.at[1]), o);
+  auto fused = compiled::optimizer(recipe, parameters(b.at[1]), o);
+  std::vector<double> times, theirs;
+  for (auto _ : state) {
+    times.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) opt.step(gradients); }));
+    theirs.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) fused.step(gradients); }));
+    state.SetIterationTime(times.back());
+  }
+  if (!std::equal(a.at[1], a.at[1] + n, b.at[1])) return state.SkipWithError("from text and compiled differ");
+  state.counters["of_compiled"] = median(theirs) / median(times);
+  state.counters["ns"] = median(times) * 1e9 / static_cast<double>(n * repeats);
+}
+
 /// What a parameter costs besides its elements: many tensors against one of as many elements.
 template <class Chain>
 void many_small(benchmark::State& state, const Chain& chain, const parallel_for& parallel) {
@@ -283,6 +313,15 @@ int main(int count, char** arguments) {
   peer("plain loop", adamw_plain_loop);
   benchmark::RegisterBenchmark("adamw, compiled/one thread", compiled_adamw)
       ->Arg(1 << 10)->Arg(1 << 16)->Arg(1 << 20)->Arg(1 << 25)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
+  const auto by_text = [](const char* name, const compiled::recipe& recipe, bool matrices = false) {
+    benchmark::RegisterBenchmark((std::string("from text: ") + name + "/one thread").c_str(), [=](benchmark::State& state) {
+      from_text(state, recipe, matrices);
+    })->Arg(1 << 16)->Arg(1 << 20)->Arg(1 << 25)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
+  };
+  by_text("adamw", recipes::adamw());
+  by_text("lion", recipes::lion());
+  by_text("sf_adamw", recipes::sf_adamw());
+  by_text("muon", recipes::muon(), true);
   const float none[] = {0};
   if (torch_adamw::on(none, none, 1, 0, 0))
     benchmark::RegisterBenchmark("peer: adamw, libtorch/one thread", torch_loop)

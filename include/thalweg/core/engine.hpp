@@ -169,6 +169,23 @@ void check_leaf(const Leaf& leaf) {
     std::apply([](const auto&... inner) { (check_leaf<T>(inner), ...); }, leaf.leaves());
 }
 
+/// The context that a path begins with.
+inline context context_of_step(const options& o, long step, const step_inputs& inputs) {
+  const double warm = o.warmup_steps > 0 ? std::min(1.0, double(step) / double(o.warmup_steps)) : 1.0;
+  return {.step = step,
+          .lr = o.lr * warm,
+          .weight_decay = o.weight_decay,
+          .warmup_steps = o.warmup_steps,
+          .loss = inputs.loss};
+}
+
+/// The step's weight in a path's average, by the lr in which the path ends.
+inline void add_weight(context& c, const options& o, double last_lr, double& weight_sum) {
+  const double weight = weight_of_step(c.step, last_lr, o.weight_lr_power, o.r);
+  weight_sum += weight;
+  if (weight_sum > 0) c.average_weight = weight / weight_sum;  // else nothing has moved, and any will do
+}
+
 template <std::size_t N>
 void add_to(std::array<double, N>& total, const std::array<double, N>& part) {
   for (std::size_t k = 0; k < N; ++k) total[k] += part[k];
@@ -226,11 +243,9 @@ void optimizer<Chain, T, Passes>::bind(const Chain& chain, std::vector<parameter
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });
-    const auto address = reinterpret_cast<std::uintptr_t>(p.data);
-    by_end_.push_back({address, address + p.size * sizeof(T), i});
     store_->parameters.push_back(std::move(p));
   }
-  std::ranges::sort(by_end_, {}, &extent::end);
+  gradients_ = detail::given_gradients<T>(*store_);
 }
 
 template <class Chain, class T, class Passes>
@@ -269,7 +284,7 @@ void optimizer<Chain, T, Passes>::share_out() {
 
   // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
   std::vector<std::size_t> own(parameters.size(), 0);
-  std::size_t shared = 0, waiting = 0, scratch = 0;
+  std::size_t shared = 0, scratch = 0;
   plan::for_each_path([&](auto index) {
     using path = typename plan::template path_at<index>;
     constexpr bool waits = [] {
@@ -278,7 +293,7 @@ void optimizer<Chain, T, Passes>::share_out() {
       return false;
     }();
     for (const std::size_t i : members_[index]) {
-      if (waits) waiting += own[i] = detail::padded<T>(parameters[i].size);
+      if (waits) own[i] = detail::padded<T>(parameters[i].size);
       else if (path::template crosses_memory<Passes::fused>()) shared = std::max(shared, detail::padded<T>(parameters[i].size));
       path::for_each_transform(leaves_, [&](const auto& t) {
         if constexpr (requires { t.scratch(parameters[i].info); })
@@ -288,26 +303,11 @@ void optimizer<Chain, T, Passes>::share_out() {
   });
   std::size_t most_tasks = 1;
   for (const auto& tasks : tasks_) most_tasks = std::max(most_tasks, tasks.size());
-  const std::size_t workers = options_.parallel.run ? std::clamp<std::size_t>(options_.parallel.workers, 1, most_tasks) : 1;
-  scratch_elements_ = waiting + workers * (shared + scratch);
-  scratch_memory_ = detail::allocate<T>(scratch_elements_);
-  T* free = scratch_memory_.get();
-  const auto take = [&](std::size_t n) { return std::exchange(free, free + n); };
-  for (std::size_t w = 0; w < workers; ++w) {
-    T* const update = take(shared);
-    workers_.push_back({update, {take(scratch), scratch}});
-  }
-  for (const std::size_t size : own) waiting_.push_back(size ? take(size) : nullptr);
-
-  gradients_.resize(parameters.size());
+  work_ = detail::workspace<T>(own, shared, scratch, detail::worker_count(options_.parallel, most_tasks));
   constexpr bool can_throw = []<class... L>(std::tuple<L...>*) {
     return (detail::may_throw<L, T>() || ...);
   }(static_cast<typename plan::leaves_type*>(nullptr));
-  if constexpr (can_throw) {
-    std::size_t size = store_->state_elements;
-    for (const auto& p : parameters) size += p.size;
-    rollback_.resize(size);
-  }
+  if constexpr (can_throw) rollback_.resize(detail::size_to_put_back(*store_));
 }
 
 // ---- stepping -------------------------------------------------------------------------------------
@@ -317,28 +317,15 @@ template <std::size_t Path>
 auto optimizer<Chain, T, Passes>::prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars,
                                          double& weight_sum, const step_inputs& inputs) const {
   using path = typename plan::template path_at<Path>;
-  const long step = steps_ + 1;
-  const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
-  context c{.step = step,
-            .lr = options_.lr * warm,
-            .weight_decay = options_.weight_decay,
-            .warmup_steps = options_.warmup_steps,
-            .loss = inputs.loss};
-  const double weight =
-      weight_of_step(step, detail::last_lr<path>(leaves_, c, scalars), options_.weight_lr_power, options_.r);
-  weight_sum += weight;
-  if (weight_sum > 0) c.average_weight = weight / weight_sum;  // else nothing has moved, and any will do
+  context c = detail::context_of_step(options_, steps_ + 1, inputs);
+  detail::add_weight(c, options_, detail::last_lr<path>(leaves_, c, scalars), weight_sum);
   return detail::prepare<path>(leaves_, c, scalars.data());
 }
 
 template <class Chain, class T, class Passes>
 step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, const step_inputs& given) {
   auto& store = *store_;
-  if (store.at_evaluation_point)
-    throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-  if (gradient_count != store.parameters.size())
-    throw error("step", "Expected ", store.parameters.size(), " gradients, one a parameter. Received ", gradient_count,
-                ".");
+  gradients_.check_count(gradient_count);
 
   constexpr bool may_stop = plan::stopping_leaf < plan::leaf_count;
   const bool loss_is_finite = !given.loss || *given.loss - *given.loss == 0;
@@ -374,7 +361,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
     const auto& tasks = tasks_[phase];
     const auto run_task = [&](std::size_t number, std::size_t worker_number) {
       const detail::task& t = tasks[number];
-      const worker& w = workers_[worker_number];
+      const auto& w = work_.workers[worker_number];
       measures seen = measured;
       plan::on_path(t.path, [&](auto index) {
         using path = typename plan::template path_at<index>;
@@ -384,7 +371,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
             const std::size_t i = members_[index][member];
             const auto& p = store.parameters[i];
             const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
-            T* const update = waiting_[i] ? waiting_[i] : w.update;
+            T* const update = work_.waiting[i] ? work_.waiting[i] : w.update;
             [&]<std::size_t... S>(std::index_sequence<S...>) {
               (detail::run_stage<path, part.first + S>(passes_, leaves_, *std::get<index>(prepared), seen, p,
                                                        gradients_[i], update, w.scratch, begin, end), ...);
@@ -397,7 +384,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
       });
       partial_sums_[number] = seen;
     };
-    detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
+    detail::run_tasks(tasks, options_.parallel, work_.workers.size(), detail::task_body(run_task));
     for (std::size_t i = 0; i < tasks.size(); ++i)
       detail::add_to(std::get<plan::phases[phase]>(measured), std::get<plan::phases[phase]>(partial_sums_[i]));
   };
@@ -431,21 +418,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
       if constexpr (!may_stop || phase > 0) run_phase(phase);
     });
   };
-  if (rollback_.empty()) {
-    run_phases();
-  } else {  // a function of the user's may throw in mid-step
-    T* copy = std::copy_n(store.states.get(), store.state_elements, rollback_.data());
-    for (const auto& p : store.parameters) copy = std::copy_n(p.data, p.size, copy);
-    try {
-      run_phases();
-    } catch (...) {
-      const T* saved = rollback_.data();
-      std::copy_n(saved, store.state_elements, store.states.get());
-      saved += store.state_elements;
-      for (const auto& p : store.parameters) std::copy_n(saved, p.size, p.data), saved += p.size;
-      throw;
-    }
-  }
+  detail::or_put_back(store, rollback_, run_phases);  // a function of the user's may throw in mid-step
 
   scalars_ = scalars;
   weight_sums_ = weight_sums;
@@ -477,7 +450,7 @@ void optimizer<Chain, T, Passes>::absorb() {
         }
       });
     };
-    detail::run_tasks(tasks, options_.parallel, workers_.size(), detail::task_body(run_task));
+    detail::run_tasks(tasks, options_.parallel, work_.workers.size(), detail::task_body(run_task));
   }
 }
 
@@ -599,7 +572,7 @@ std::string optimizer<Chain, T, Passes>::describe() const {
     d.parameter_bytes += p.size * sizeof(T);
     d.state_bytes += d.rows.back().bytes;
   }
-  d.scratch_bytes = scratch_elements_ * sizeof(T);
+  d.scratch_bytes = work_.elements * sizeof(T);
   d.rollback_bytes = rollback_.size() * sizeof(T);
   return detail::table(d);
 }

@@ -83,6 +83,18 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
   std::apply([&](const auto&... f) { (check(f), ...); }, Transform::fields);
 }
 
+/// The range of the field at `place`: what takes its value from an option of its own, states it once.
+template <class Transform, class Value>
+constexpr range range_of(Value Transform::*place) {
+  range allowed;
+  const auto compare = [&](const auto& field) {
+    if constexpr (std::is_same_v<decltype(field.place), Value Transform::*>)
+      if (field.place == place) allowed = field.allowed;
+  };
+  std::apply([&](const auto&... f) { (compare(f), ...); }, Transform::fields);
+  return allowed;
+}
+
 /// The unqualified name of a type, as it is written in a chain; `...` where it has none (a lambda, a function).
 template <class T>
 constexpr std::string_view type_name() {

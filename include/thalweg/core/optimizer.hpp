@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
@@ -23,6 +22,7 @@
 #include <thalweg/core/checkpoint.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/gradients.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/pass.hpp>
@@ -30,6 +30,7 @@
 #include <thalweg/core/storage.hpp>
 #include <thalweg/core/tasks.hpp>
 #include <thalweg/core/unfused.hpp>
+#include <thalweg/core/workspace.hpp>
 
 namespace thalweg {
 
@@ -63,12 +64,12 @@ public:
   step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     detail::check_read_in_place<Gradients>();
     std::size_t i = 0;
-    for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
+    for (const auto& g : gradients) gradients_.take(i++, std::span<const T>(g));
     return take_step(i, inputs);
   }
   step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
     std::size_t i = 0;
-    for (const auto& g : gradients) take_gradient(i++, g);
+    for (const auto& g : gradients) gradients_.take(i++, g);
     return take_step(i, inputs);
   }
 
@@ -81,15 +82,8 @@ public:
 
   /// Copies x of parameter `i` to `out`; the parameters are not touched.
   void averaged(std::size_t i, std::span<T> out) const {
-    if (i >= store_->parameters.size())
-      throw error("averaged", "Expected an index below ", store_->parameters.size(), ". Received ", i, ".");
+    gradients_.check_room(i, out);
     const auto& p = store_->parameters[i];
-    if (out.size() != p.size)
-      throw error("averaged", "Expected room for the ", p.size, " elements of '", p.info.name, "'. Received ",
-                  out.size(), ".");
-    if (const auto* hit = overlapped(out.data(), out.size()))
-      throw error("averaged", "Expected memory of its own for x of '", p.info.name,
-                  "'. Received some that overlaps the parameter '", hit->info.name, "'.");
     check_averages(p.path);
     if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
     else average_into(i, out.data());
@@ -129,25 +123,6 @@ private:
   void allocate_states();
   void share_out();
 
-  void take_gradient(std::size_t i, std::span<const T> g) {
-    if (i >= gradients_.size()) return;  // counted, and refused in take_step
-    const auto& p = store_->parameters[i];
-    if (!g.data()) throw error("step", "Expected a gradient for '", p.info.name, "'. Received none.");
-    if (g.size() != p.size)
-      throw error("step", "Expected a gradient of ", p.size, " elements for '", p.info.name, "' with shape ",
-                  p.info.shape, ". Received ", g.size(), ".");
-    if (const auto* hit = overlapped(g.data(), g.size()))
-      throw error("step", "Expected a gradient in memory of its own for '", p.info.name,
-                  "'. Received one that overlaps the parameter '", hit->info.name, "'.");
-    gradients_[i] = g.data();
-  }
-  /// The parameter that n numbers at `data` reach into, if there is one.
-  [[nodiscard]] const detail::bound_parameter<T>* overlapped(const T* data, std::size_t n) const {
-    const auto begin = reinterpret_cast<std::uintptr_t>(data);
-    const auto above = std::ranges::upper_bound(by_end_, begin, {}, &extent::end);
-    const bool hit = above != by_end_.end() && above->begin < begin + n * sizeof(T);
-    return hit ? &store_->parameters[above->parameter] : nullptr;
-  }
   step_report take_step(std::size_t gradient_count, const step_inputs& given);
   void absorb();
 
@@ -174,25 +149,13 @@ private:
   std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();
 
   std::array<std::vector<std::size_t>, plan::path_count> members_;  ///< parameters by path
-  std::vector<const T*> gradients_;
-  struct extent {
-    std::uintptr_t begin, end;
-    std::size_t parameter;
-  };
-  std::vector<extent> by_end_;  ///< the parameters' memory, in the order of its addresses
+  detail::given_gradients<T> gradients_;
 
   // The work of a step: the tasks up to each model-wise barrier, and to the end.
   std::array<std::vector<detail::task>, plan::phases.size()> tasks_;
   using measures = typename plan::sums_type;
   std::vector<measures> partial_sums_;  ///< one a task
-  struct worker {
-    T* update;             ///< where an update crosses its barriers
-    std::span<T> scratch;  ///< of tensor-wise transforms
-  };
-  std::vector<worker> workers_;
-  std::vector<T*> waiting_;  ///< an update that waits for all others at a model-wise barrier, else null
-  detail::aligned_array<T> scratch_memory_;
-  std::size_t scratch_elements_ = 0;
+  detail::workspace<T> work_;
   std::vector<T> rollback_;
 };
 

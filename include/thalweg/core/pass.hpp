@@ -23,6 +23,7 @@ struct arrays {
   T* parameter;
   T* const* states;
   std::size_t begin = 0;
+  const T* before = nullptr;  ///< for traffic::moved
 };
 
 /// A kernel, how many of the pass's state arrays are its own, and whether its update is the gradient of all behind it.
@@ -39,6 +40,7 @@ struct traffic {
   bool writes_update;     ///< a barrier follows
   bool writes_parameter;  ///< the chain ends here
   bool writes_states = true;
+  bool moved = false;     ///< the update is read from `before`; both it and `update` are for [begin, begin + n) alone
 };
 
 template <class V>
@@ -63,6 +65,19 @@ template <class T>
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + 2048));
 }
 
+// A kernel's result is a number, as if memory had held it: without this g++ would fuse a product in one kernel with a sum
+// in the next, and what a chain computes would depend on how it is cut into passes.
+template <class V>
+[[gnu::always_inline]] inline V rounded(V v) {
+#if __has_builtin(__builtin_assoc_barrier)
+  using value = decltype(v.value());
+  if constexpr (requires(value x) { x.data; }) return V(value(__builtin_assoc_barrier(v.value().data)));
+  else return V(__builtin_assoc_barrier(v.value()));
+#else
+  return v;
+#endif
+}
+
 template <std::size_t First, class V, std::size_t N>
 [[gnu::always_inline]] inline void run_kernels(element<V>&, std::array<V, N>&) {}
 
@@ -72,7 +87,7 @@ template <std::size_t First, class V, std::size_t N, class Bound, class... Behin
   [&]<std::size_t... J>(std::index_sequence<J...>) {
     const auto result = bound.kernel(e, s[First + J]...);
     if constexpr (requires { result.parameter; }) e.parameter = result.parameter;
-    else e.update = result.value;
+    else e.update = rounded(V(result.value));
     if constexpr (Bound::gathers) e.gradient = e.update;
     ((s[First + J] = V(std::get<J>(result.states))), ...);
   }(std::make_index_sequence<Bound::count>());
@@ -87,19 +102,22 @@ template <class Passes, class V, traffic Traffic, class T, class... Bound>
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
   std::array<T*, count> states;
   std::copy_n(a.states, count, states.begin());
+  const std::size_t first = Traffic.moved ? a.begin : 0;  // whose update is the first
+  const T* const before = Traffic.moved ? a.before : a.update;
   for (std::size_t i = a.begin, end = a.begin + n; i < end; i += registers::width) {
     if constexpr (Traffic.from_gradient) fetch_ahead(a.gradient + i);
+    if constexpr (Traffic.moved) fetch_ahead(before + (i - first));
     if constexpr (Traffic.writes_parameter) fetch_ahead(a.parameter + i);
     for (std::size_t j = 0; j < count; ++j) fetch_ahead(states[j] + i);
     element<V> e{.update = V(), .gradient = registers::load(a.gradient + i), .parameter = registers::load(a.parameter + i)};
-    e.update = Traffic.from_gradient ? e.gradient : registers::load(a.update + i);
+    e.update = Traffic.from_gradient ? e.gradient : registers::load(before + (i - first));
     std::array<V, count> s;
     for (std::size_t j = 0; j < count; ++j) s[j] = registers::load(states[j] + i);
     run_kernels<0>(e, s, bound...);
     if constexpr (Traffic.writes_states)
       for (std::size_t j = 0; j < count; ++j) registers::store(states[j] + i, s[j]);
     if constexpr (Traffic.writes_parameter) registers::store(a.parameter + i, e.parameter);
-    if constexpr (Traffic.writes_update) registers::store(a.update + i, e.update);
+    if constexpr (Traffic.writes_update) registers::store(a.update + (i - first), e.update);
   }
 }
 
@@ -119,12 +137,14 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
     T *const gradient = copies[count], *const update = copies[count + 1], *const parameter = copies[count + 2];
     std::copy_n(a.gradient + whole, rest, gradient);
     std::copy_n(a.parameter + whole, rest, parameter);
-    if constexpr (!Traffic.from_gradient) std::copy_n(a.update + whole, rest, update);
-    run_whole_registers<Passes, V, Traffic, T, Bound...>(width, arrays<T>{gradient, update, parameter, states}, bound...);
+    [[maybe_unused]] const std::size_t of_update = Traffic.moved ? n - rest : whole;
+    if constexpr (!Traffic.from_gradient) std::copy_n((Traffic.moved ? a.before : a.update) + of_update, rest, update);
+    run_whole_registers<Passes, V, Traffic, T, Bound...>(
+        width, arrays<T>{gradient, update, parameter, states, 0, update}, bound...);
     if constexpr (Traffic.writes_states)
       for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + whole);
     if constexpr (Traffic.writes_parameter) std::copy_n(parameter, rest, a.parameter + whole);
-    if constexpr (Traffic.writes_update) std::copy_n(update, rest, a.update + whole);
+    if constexpr (Traffic.writes_update) std::copy_n(update, rest, a.update + of_update);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -80,6 +81,11 @@ constexpr auto leaves(const chained<Links...>& c) {
   return std::apply([](const auto&... l) { return std::tuple_cat(leaves(l)...); }, c.links);
 }
 
+[[noreturn]] inline void refuse_route(const parameter_info& p) {
+  throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
+              " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
+}
+
 // Which path a parameter takes, numbered as `layout::paths` numbers them.
 template <class Leaf>
 std::size_t select(const Leaf&, const parameter_info&) { return 0; }
@@ -94,9 +100,7 @@ std::size_t select(const routed<Branches...>& r, const parameter_info& p) {
     first += path_count<std::remove_cvref_t<decltype(b.chain)>>;
   };
   std::apply([&](const auto&... b) { (consider(b), ...); }, r.branches);
-  if (!chosen)
-    throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
-                " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
+  if (!chosen) refuse_route(p);
   return *chosen;
 }
 template <class... Links>
@@ -134,25 +138,55 @@ struct stages {
   std::size_t count = 0;
 };
 
-template <bool Fused, class... Leaves>
-constexpr auto cut() {
-  constexpr std::size_t n = sizeof...(Leaves);
-  const std::array<kind, n + 1> kinds{kind_of<Leaves>()...};
-  stages<n> cuts;
+/// found(stage) for each of a path's, in their order.
+template <class Found>
+constexpr void cut(std::span<const kind> kinds, bool fused, Found found) {
   std::size_t begin = 0;
   bool kernels = false;  // in [begin, i)
-  for (std::size_t i = 0; i < n; ++i) {
+  for (std::size_t i = 0; i < kinds.size(); ++i) {
     const bool barrier = kinds[i] == kind::tensorwise || reduces(kinds[i]);
     const bool kernel = kinds[i] == kind::elementwise;
-    if (barrier || (!Fused && kernel && kernels)) {
-      cuts.list[cuts.count++] = {begin, i};
+    if (barrier || (!fused && kernel && kernels)) {
+      found(stage{begin, i});
       begin = kinds[i] == kind::tensorwise ? i + 1 : i;
       kernels = false;
     }
     kernels |= kernel || reduces(kinds[i]);
   }
-  cuts.list[cuts.count++] = {begin, n};
+  found(stage{begin, kinds.size()});
+}
+
+template <bool Fused, class... Leaves>
+constexpr auto cut() {
+  constexpr std::size_t n = sizeof...(Leaves);
+  const std::array<kind, n + 1> kinds{kind_of<Leaves>()...};
+  stages<n> cuts;
+  cut(std::span(kinds).first(n), Fused, [&](stage s) { cuts.list[cuts.count++] = s; });
   return cuts;
+}
+
+/// A path's part in a phase: its stages [first, last), and how the path stands at the phase's end.
+struct part {
+  std::size_t first = 0, last = 0;
+  std::size_t reduction = 0;   ///< the position where it is reduced, if it does not end
+  bool takes_part = false;
+  bool whole_tensors = false;  ///< a tensor-wise barrier or an unfused stage is inside
+};
+
+/// The part from the model-wise barrier before `to`, if there is one, up to position `to`.
+constexpr part part_until(std::size_t to, std::span<const kind> kinds, std::span<const stage> cuts) {
+  part p{.first = cuts.size(), .reduction = to, .takes_part = true};
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < to; ++i)
+    if (kinds[i] == kind::modelwise) from = i;
+  for (std::size_t i = 0; i < cuts.size(); ++i)
+    if (cuts[i].begin >= from && cuts[i].end <= to) {
+      p.first = p.first < i ? p.first : i;
+      p.last = i + 1;
+      const bool crosses = cuts[i].end < to;  // a barrier of the parameter's own
+      p.whole_tensors = p.whole_tensors || crosses;
+    }
+  return p;
 }
 
 }  // namespace thalweg::detail

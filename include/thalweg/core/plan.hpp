@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -232,35 +233,14 @@ struct plan {
     return gate_leaf == leaf_count || (opens(std::type_identity<Paths>()) && ...);
   }
 
-  /// A path's part in a phase: its stages [first, last), and how the path stands at the phase's end.
-  struct part {
-    std::size_t first = 0, last = 0;
-    std::size_t reduction = 0;   ///< the position where it is reduced, if it does not end
-    bool takes_part = false;
-    bool whole_tensors = false;  ///< a tensor-wise barrier or an unfused stage is inside
-  };
   template <std::size_t Path, std::size_t Phase>
   static constexpr part part_of = [] {
     using path = path_at<Path>;
     constexpr auto cuts = path::template stages<Fused>;
     constexpr bool ends = phases[Phase] == leaf_count;
-    part p;
-    p.takes_part = ends || path::contains(phases[Phase]);
-    if (!p.takes_part) return p;
-    const std::size_t to = ends ? path::positions : path::position_of(phases[Phase]);
-    std::size_t from = 0;
-    for (std::size_t i = 0; i < to; ++i)
-      if (path::kinds[i] == kind::modelwise) from = i;
-    p.reduction = to;
-    p.first = cuts.count;
-    for (std::size_t i = 0; i < cuts.count; ++i)
-      if (cuts.list[i].begin >= from && cuts.list[i].end <= to) {
-        p.first = p.first < i ? p.first : i;
-        p.last = i + 1;
-        const bool crosses = cuts.list[i].end < to;  // a barrier of the parameter's own
-        p.whole_tensors = p.whole_tensors || crosses;
-      }
-    return p;
+    if (!ends && !path::contains(phases[Phase])) return part();
+    return part_until(ends ? path::positions : path::position_of(phases[Phase]), path::kinds,
+                      std::span(cuts.list).first(cuts.count));
   }();
 
   template <std::size_t Leaf, class... Paths>

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include <thalweg/core/concepts.hpp>
@@ -76,6 +77,11 @@ inline constexpr coefficient_set turbo_muon{"turbo_muon",
                                               {2.7215, -3.0494, 1.3169}}},
                                             4,
                                             true};
+
+/// Those with a name.
+constexpr std::array<coefficient_set, 5> named_values(std::type_identity<coefficient_set>) {
+  return {jordan, polar_express, heavyball, cans, turbo_muon};
+}
 
 inline std::string to_text(const coefficient_set& set) { return std::string(set.name); }
 

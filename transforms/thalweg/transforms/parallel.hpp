@@ -9,12 +9,12 @@ namespace thalweg {
 
 /// A merge: the mean of all branches.
 struct ensemble {
-  template <class T, std::size_t N>
-  void operator()(tensor<T> update, const std::array<tensor<const T>, N>& branches) const noexcept {
+  template <class T>
+  void operator()(tensor<T> update, std::type_identity_t<std::span<const tensor<const T>>> branches) const noexcept {
     for (std::size_t i = 0; i < update.size(); ++i) {
       double sum = 0;
       for (const auto& b : branches) sum += b.data[i];
-      update.data[i] = static_cast<T>(sum / static_cast<double>(N));
+      update.data[i] = static_cast<T>(sum / static_cast<double>(branches.size()));
     }
   }
 };
@@ -49,15 +49,23 @@ struct branch_plan : path_plan<Leaves, Path> {
   static constexpr bool changed_before(std::size_t) { return true; }
 };
 
+// As name_of, where the name is the type's.
+template <class Transform>
+constexpr std::string_view name_of_type() {
+  if constexpr (requires { std::integral_constant<std::size_t, std::string_view(Transform::name).size()>(); })
+    return Transform::name;
+  else return type_name<Transform>();
+}
+
 template <std::size_t Leaf, class Transform, class Slot>
 struct branch_slot : Slot {
   static constexpr auto text = [] {  // 2.scale_by_adam.first_moment
-    std::array<char, type_name<Transform>().size() + Slot::name.size() + 4> letters{};
+    std::array<char, name_of_type<Transform>().size() + Slot::name.size() + 4> letters{};
     auto at = letters.begin();
     *at++ = static_cast<char>('0' + (Leaf + 1) / 10);
     *at++ = static_cast<char>('0' + (Leaf + 1) % 10);
     *at++ = '.';
-    at = std::ranges::copy(type_name<Transform>(), at).out;
+    at = std::ranges::copy(name_of_type<Transform>(), at).out;
     *at++ = '.';
     std::ranges::copy(Slot::name, at);
     return letters;

@@ -1,0 +1,127 @@
+// From words to chains.
+#include <iterator>
+
+#include <thalweg/core/error.hpp>
+
+#include "combinators.hpp"
+#include "vocabulary.hpp"
+#include "words.hpp"
+
+namespace thalweg::runtime {
+
+namespace detail {
+
+namespace {
+
+std::vector<node> links_of(const pipe& words);
+
+[[noreturn]] void refuse_name(std::string_view expected, const word& w, std::span<const std::string> known) {
+  throw error("parse", "Expected ", expected, ". Received ", quoted(w.text), " at column ", w.column, ".",
+              near(w.text, known));
+}
+
+std::string all(std::span<const std::string> names) {
+  std::string text;
+  for (const std::string& name : names) text += in_words(text.empty() ? "" : ", ", name);
+  return text;
+}
+
+/// `when(hidden_matrix, a | b)`, `otherwise(c)`
+branch branch_of(const argument& a, bool last) {
+  constexpr std::string_view expected = "when(predicate, chain), …, otherwise(chain)";
+  if (!a.name.empty() || a.value.size() != 1) refuse_argument("route", std::string(expected), a);
+  const word& w = a.value.front();
+  auto inside = w.arguments.begin();
+  branch b;
+  if (w.text == "when" && !w.arguments.empty()) {
+    const pipe& name = inside->value;
+    const auto known = names_of_predicates();
+    const bool is_name = inside->name.empty() && name.size() == 1 && name.front().arguments.empty();
+    if (is_name) b.when = find_predicate(name.front().text);
+    if (!b.when) refuse_name(in_words("a predicate: ", all(known)), name.front(), known);
+    ++inside;
+  } else if (w.text != "otherwise" || !last) {
+    refuse_argument("route", std::string(expected), a);
+  }
+  for (; inside != w.arguments.end(); ++inside) {
+    if (!inside->name.empty()) refuse_argument(w.text, "chains", *inside);
+    auto links = links_of(inside->value);
+    b.links.insert(b.links.end(), std::move_iterator(links.begin()), std::move_iterator(links.end()));
+  }
+  return b;
+}
+
+route route_of(const word& w) {
+  if (w.arguments.empty())
+    throw error("parse", "Expected for route: when(predicate, chain), …, otherwise(chain). Received none at column ",
+                w.column, ".");
+  route r;
+  for (const argument& a : w.arguments) r.branches.push_back(branch_of(a, &a == &w.arguments.back()));
+  return r;
+}
+
+std::vector<node> links_of(const pipe& words) {
+  std::vector<node> links;
+  const auto append = [&](std::vector<node> more) {
+    links.insert(links.end(), std::move_iterator(more.begin()), std::move_iterator(more.end()));
+  };
+  for (const word& w : words) {
+    if (w.text == "route") {
+      links.emplace_back(route_of(w));
+    } else if (w.text == "chain") {
+      for (const argument& a : w.arguments) {
+        if (!a.name.empty()) refuse_argument("chain", "chains", a);
+        append(links_of(a.value));
+      }
+    } else if (const maker make = find_transform(w.text)) {
+      links.emplace_back(make(w));
+    } else if (const recipe_maker recipe = find_recipe(w.text)) {
+      append(links_of(words_of(std::visit([](const auto& chain) { return thalweg::to_text(chain); }, recipe(w)))));
+    } else if (is_combinator(w.text)) {
+      links.emplace_back(make_combinator(w, &links_of));
+    } else {
+      auto known = names_of_transforms();
+      for (const auto& more : {names_of_recipes(), names_of_combinators()}) known.insert(known.end(), more.begin(), more.end());
+      known.insert(known.end(), {"route", "chain"});
+      refuse_name("a transform or recipe", w, known);
+    }
+  }
+  return links;
+}
+
+std::string text_of(const node& n) {
+  if (const auto* leaf = std::get_if<shared_leaf>(&n)) return (*leaf)->text();
+  std::string text;
+  for (const branch& b : std::get<route>(n).branches) {
+    const std::string links = to_text(b.links);
+    text += in_words(text.empty() ? "" : ", ", b.when ? "when(" : "otherwise(", b.when ? b.when->name : "",
+                     b.when && !links.empty() ? ", " : "", links, ")");
+  }
+  return in_words("route(", text, ")");
+}
+
+}  // namespace
+
+std::string to_text(const std::vector<node>& links) {
+  std::string text;
+  for (const node& n : links) text += in_words(text.empty() ? "" : " | ", text_of(n));
+  return text;
+}
+
+}  // namespace detail
+
+chain parse(std::string_view text) {
+  const detail::pipe words = detail::words_of(text);
+  detail::tree tree{.links = detail::links_of(words)};
+  if (words.size() == 1)
+    if (const auto recipe = detail::find_recipe(words.front().text))
+      tree.recipe = std::make_shared<compiled::recipe>(recipe(words.front()));
+  return chain(std::make_shared<const detail::tree>(std::move(tree)));
+}
+
+std::string to_text(const chain& c) {
+  const std::string text = detail::to_text(c.tree().links);
+  return text.empty() ? "chain()" : text;
+}
+
+}  // namespace thalweg::runtime

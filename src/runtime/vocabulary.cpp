@@ -1,0 +1,125 @@
+#include "vocabulary.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <tuple>
+#include <type_traits>
+
+#include <thalweg/core/error.hpp>
+
+#include "../compiled/passes.hpp"
+#include "combinators.hpp"
+#include "transforms.hpp"
+#include "words.hpp"
+
+namespace thalweg::runtime {
+
+namespace detail {
+namespace {
+
+/// The passes that the library holds for each instruction set.
+struct passes_of_library {
+  static compiled::dispatched_passes in(std::size_t set) { return compiled::passes_for(set); }
+};
+
+struct vocabulary {
+  std::map<std::string, maker, std::less<>> transforms;
+  std::map<std::string, std::shared_ptr<const predicate>, std::less<>> predicates;
+  std::mutex mutex;  ///< the user may add words
+
+  vocabulary() {
+    [&]<class... Transforms>(type_list<Transforms...>) {
+      (transforms.emplace(type_name<Transforms>(), &make<Transforms, passes_of_library>), ...);
+    }(all_transforms());
+    const std::string name(hidden_matrix.name);
+    predicates.emplace(name, std::make_shared<predicate>(predicate{name, hidden_matrix}));
+  }
+};
+
+vocabulary& words() {
+  static vocabulary all;
+  return all;
+}
+
+template <class Map>
+auto found(const Map& map, std::string_view name) {
+  const std::scoped_lock lock(words().mutex);
+  const auto at = map.find(name);
+  return at == map.end() ? typename Map::mapped_type() : at->second;
+}
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  const std::scoped_lock lock(words().mutex);
+  std::vector<std::string> names;
+  for (const auto& [name, what] : map) names.push_back(name);
+  return names;
+}
+
+// Letters to put in, leave out, replace or swap with their neighbour.
+std::size_t edits_between(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), next(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    next[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      next[j + 1] = std::min({row[j + 1] + 1, next[j] + 1, row[j] + (a[i] != b[j])});
+      if (i && j && a[i] == b[j - 1] && a[i - 1] == b[j]) next[j + 1] = std::min(next[j + 1], before[j - 1] + 1);
+    }
+    before = std::exchange(row, next);
+  }
+  return row.back();
+}
+
+void check_name(std::string_view name) {
+  if (!is_name(name)) throw error("runtime", "Expected a name of letters, digits and '_'. Received ", quoted(name), ".");
+}
+
+}  // namespace
+
+maker find_transform(std::string_view name) { return found(words().transforms, name); }
+std::shared_ptr<const predicate> find_predicate(std::string_view name) { return found(words().predicates, name); }
+std::vector<std::string> names_of_transforms() { return names_of(words().transforms); }
+std::vector<std::string> names_of_predicates() { return names_of(words().predicates); }
+
+void add_transform(std::string_view name, maker make) {
+  check_name(name);
+  const bool taken = is_combinator(name) || find_recipe(name);
+  const std::scoped_lock lock(words().mutex);
+  const auto [at, added] = words().transforms.emplace(name, make);
+  if (taken || at->second != make) {
+    if (taken && added) words().transforms.erase(at);
+    throw error("runtime", "Expected a transform with a name of its own. Received another '", name, "'.");
+  }
+}
+
+std::string near(std::string_view name, std::span<const std::string> known) {
+  constexpr std::size_t most = 4;
+  std::vector<std::tuple<std::size_t, std::string_view>> close;
+  if (name.size() <= 64)
+    for (const std::string& k : known) {
+      const std::size_t edits = edits_between(name, k);
+      const bool inside = name.size() >= 3 && k.find(name) != k.npos;
+      if (edits <= std::max<std::size_t>(1, std::min(name.size(), k.size()) / 3)) close.emplace_back(edits, k);
+      else if (inside) close.emplace_back(100, k);
+    }
+  std::ranges::sort(close);
+  std::string text;
+  for (std::size_t i = 0; i < std::min(most, close.size()); ++i)
+    text += in_words(text.empty() ? " Near: " : ", ", std::get<1>(close[i]));
+  return in_words(text, text.empty() ? "" : ".");
+}
+
+}  // namespace detail
+
+void add_predicate(std::string name, std::function<bool(const parameter_info&)> holds) {
+  detail::check_name(name);
+  if (!holds) throw error("runtime", "Expected a predicate for '", name, "'. Received none.");
+  auto kept = std::make_shared<detail::predicate>(detail::predicate{name, std::move(holds)});
+  const std::scoped_lock lock(detail::words().mutex);
+  if (!detail::words().predicates.emplace(std::move(name), kept).second)
+    throw error("runtime", "Expected a predicate with a name of its own. Received another '", kept->name, "'.");
+}
+
+}  // namespace thalweg::runtime
