@@ -8,9 +8,8 @@ namespace thalweg::runtime {
 template <class T>
 std::unique_ptr<thalweg::detail::engine<T>> detail::bind(const chain& c, std::vector<parameter<T>> parameters,
                                                          const options& o, std::size_t set) {
-  const detail::tree& tree = c.tree();
-  if (tree.recipe) return compiled::detail::bind<T>(*tree.recipe, std::move(parameters), o, set);
-  return std::make_unique<detail::engine<T>>(tree.links, std::move(parameters), o, set);
+  if (const auto& recipe = c.tree().recipe) return compiled::detail::bind<T>(*recipe, std::move(parameters), o, set);
+  return std::make_unique<detail::engine<T>>(c, std::move(parameters), o, set);
 }
 
 template std::unique_ptr<thalweg::detail::engine<float>> detail::bind(const chain&, std::vector<parameter<float>>,

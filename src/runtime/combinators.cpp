@@ -10,6 +10,7 @@
 #include <thalweg/transforms/join.hpp>
 #include <thalweg/transforms/parallel.hpp>
 #include <thalweg/transforms/piecewise.hpp>
+#include <thalweg/transforms/schedule_weight_decay.hpp>
 
 #include "path.hpp"
 #include "vocabulary.hpp"
@@ -117,6 +118,14 @@ shared_leaf make_piecewise(const word& w, parse_links) {
                   });
 }
 
+shared_leaf make_schedule_weight_decay(const word& w, parse_links parse) {
+  constexpr std::string_view expected = "one schedule without state";
+  const shared_leaf moves = w.arguments.size() == 1 ? schedule(plain(w, 0, expected), parse) : nullptr;
+  if (!moves) refuse(w, expected);
+  return composed(w.text, call_text(w.text, moves->text()),
+                  [decay = thalweg::schedule_weight_decay(any_schedule{moves})](const context& c) { return decay.at(c); });
+}
+
 // ---- scheduled ------------------------------------------------------------------------------------
 
 /// What stands for another transform and asks it.
@@ -127,6 +136,11 @@ protected:
 public:
   explicit standing_for(shared_leaf inner) : leaf(*inner), inner_(std::move(inner)) {}
   void check(const parameter_info& p) const override { inner_->check(p); }
+  void check(std::type_identity<float> t) const override { inner_->check(t); }
+  void check(std::type_identity<double> t) const override { inner_->check(t); }
+  [[nodiscard]] std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const override {
+    return inner_->shape(array, p);
+  }
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const override { return inner_->scratch(p); }
   [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }
   [[nodiscard]] double initial(std::size_t scalar) const override { return inner_->initial(scalar); }
@@ -162,7 +176,7 @@ public:
   }
   void change(std::size_t field, double value) override { inner_->change(field, value); }
   void run(std::size_t n, const arrays<T>& a, const double* sums) const noexcept override { inner_->run(n, a, sums); }
-  void absorb(std::size_t n, const arrays<T>& a) const override { inner_->absorb(n, a); }
+  void absorb(long call, std::size_t n, const arrays<T>& a) const override { inner_->absorb(call, n, a); }
   void average(const double* scalars, std::size_t n, const arrays<T>& a) const override {
     inner_->average(scalars, n, a);
   }
@@ -292,7 +306,7 @@ public:
 
   void change(std::size_t, double) override {}
   void run(std::size_t, const arrays<T>&, const double*) const noexcept override {}
-  void absorb(std::size_t, const arrays<T>&) const override {}
+  void absorb(long, std::size_t, const arrays<T>&) const override {}
   void average(const double*, std::size_t, const arrays<T>&) const override {}
   void reduce(std::size_t, const T*, const T*, const T*, double*) const override {}
 };
@@ -310,9 +324,7 @@ public:
     for (std::size_t l = 0; l + 1 < what_->leaves.size(); ++l) {
       const leaf& inside = *what_->leaves[l];
       for (std::size_t i = 0; i < inside.slots.size(); ++i) {
-        slot s = inside.slots[i];
-        s.name = in_words(l + 1, ".", inside.name, ".", s.name);
-        slots.push_back(std::move(s));
+        slots.push_back({in_words(l + 1, ".", inside.name, ".", inside.slots[i].name), slot_kind::array});
         owners_.emplace_back(&inside, i);
       }
       is.arrays += inside.is.arrays;
@@ -323,6 +335,22 @@ public:
   [[nodiscard]] std::string text() const override { return text_; }
   void check(const parameter_info& p) const override {
     for (const auto& l : what_->leaves) l->check(p);
+  }
+  void check(std::type_identity<float> t) const override {
+    for (const auto& l : what_->leaves) l->check(t);
+  }
+  void check(std::type_identity<double> t) const override {
+    for (const auto& l : what_->leaves) l->check(t);
+  }
+  [[nodiscard]] std::string computed_by() const override {
+    std::string text;
+    for (const auto& l : what_->leaves)
+      if (const std::string by = l->computed_by(); !by.empty())
+        text += in_words(text.empty() ? "" : ", ", l->name, " by ", by);
+    return text;
+  }
+  [[nodiscard]] std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const override {
+    return owners_[array].first->shape(owners_[array].second, p);
   }
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const override {
     std::size_t most = 0;
@@ -357,7 +385,7 @@ public:
 shared_leaf make_parallel(const word& w, parse_links parse) {
   constexpr std::string_view expected =
       "ensemble, or grafting with two chains; then chains, without a route, an end that writes the parameters, anything "
-      "model-wise, accumulate or a scalar state";
+      "model-wise, accumulate, a scalar state or decay_weights, which stands before or behind it";
   const pipe& how = plain(w, 0, expected);
   const auto merge = std::ranges::find(merges, how.front().text, &merge::name);
   const std::size_t chains = w.arguments.size() - 1;
@@ -380,7 +408,7 @@ shared_leaf make_parallel(const word& w, parse_links parse) {
     for (const node& n : links) {
       const auto* leaf = std::get_if<shared_leaf>(&n);
       const bool fits = leaf && (*leaf)->is.what != kind::modelwise && !(*leaf)->is.writes && !(*leaf)->is.swallows &&
-                        (*leaf)->is.scalars == 0;
+                        (*leaf)->is.scalars == 0 && !(*leaf)->is.passes_on;
       if (!fits) refuse_argument(w.text, std::string(expected), w.arguments[i]);
       arrays += (*leaf)->is.arrays;
       ways.back().push_back(all->leaves.size());
@@ -419,6 +447,7 @@ struct combinator {
 };
 constexpr std::array combinators{combinator{"in_row_blocks", &make_in_row_blocks}, combinator{"join", &make_join},
                                  combinator{"parallel", &make_parallel}, combinator{"piecewise", &make_piecewise},
+                                 combinator{"schedule_weight_decay", &make_schedule_weight_decay},
                                  combinator{"scheduled", &make_scheduled}};
 
 const combinator* find(std::string_view name) {

@@ -17,7 +17,7 @@ using parse_links = std::vector<node> (*)(const pipe&);
 bool is_combinator(std::string_view name);
 std::vector<std::string> names_of_combinators();
 
-/// `parallel(…)`, `scheduled(…)`, `in_row_blocks(…)`, `join(…)`, `piecewise(…)`; `parse` for the chains inside.
+/// `parallel(…)`, `scheduled(…)`, `in_row_blocks(…)`, `join(…)` and their like; `parse` for the chains inside.
 shared_leaf make_combinator(const word& w, parse_links parse);
 
 }  // namespace thalweg::runtime::detail

@@ -18,11 +18,13 @@ namespace thalweg::runtime::detail {
 
 template <class T>
 class engine final : public thalweg::detail::engine<T> {
+  std::string text_;  ///< the chain's
   plan plan_;
   options options_;
   std::string_view passes_;  ///< in words
   long steps_ = 0;
   long calls_ = 0;  ///< of `step`, where a gate swallows some
+  thalweg::detail::gathered_losses gathered_losses_{};
   std::vector<double> weight_sums_, next_weight_sums_;        ///< by path
   std::vector<std::vector<double>> scalars_, next_scalars_, spare_scalars_;  ///< by path
   std::shared_ptr<thalweg::detail::storage<T>> store_ = std::make_shared<thalweg::detail::storage<T>>();
@@ -37,9 +39,10 @@ class engine final : public thalweg::detail::engine<T> {
   std::vector<T> rollback_;
 
 public:
-  engine(std::vector<node> links, std::vector<parameter<T>> parameters, const options& o, std::size_t set)
-      : plan_(std::move(links)), options_(o), passes_(compiled::passes_for(set).text) {
+  engine(const chain& c, std::vector<parameter<T>> parameters, const options& o, std::size_t set)
+      : text_(to_text(c)), plan_(c.tree().links), options_(o), passes_(compiled::passes_for(set).text) {
     check_fields("optimizer", options_);
+    for (const auto& l : plan_.leaves) l->check(std::type_identity<T>());
     const std::size_t paths = plan_.paths.size();
     members_.resize(paths);
     at_.resize(paths);
@@ -60,17 +63,18 @@ public:
     share_out();
   }
 
-  step_report step(std::span<const std::span<const T>> gradients, const step_inputs& inputs) override {
+  step_report step(std::span<const std::span<const T>> gradients, const step_inputs& given) override {
     for (std::size_t i = 0; i < gradients.size(); ++i) gradients_.take(i, gradients[i]);
     gradients_.check_count(gradients.size());
+    const bool may_stop = plan_.stopping_leaf < plan_.leaf_count();
+    if (may_stop && !thalweg::detail::has_finite_loss(given)) return {.taken = false};
     for (std::size_t p = 0; p < plan_.paths.size(); ++p)
       for (const std::size_t l : plan_.paths[p].leaf)
-        if (!members_[p].empty() && !inputs.loss && leaf_at(l).is.reads_loss)
-          throw error(leaf_at(l).name, "Expected the step's loss: step(gradients, {.loss = ...}). Received none.");
-    prepare(inputs);
+        if (!members_[p].empty() && leaf_at(l).is.reads_loss) thalweg::detail::check_loss(leaf_at(l).name, given);
+    auto losses = gathered_losses_;  // of all the calls that a gate makes one step of
+    prepare(losses.take(given));
 
     std::ranges::fill(sums_, 0.0);
-    const bool may_stop = plan_.stopping_leaf < plan_.leaf_count();
     if (may_stop) {  // nothing is written before
       run_phase(0);
       if (!leaf_at(plan_.stopping_leaf).proceeds(sums_[plan_.first_sum[plan_.stopping_leaf]])) return stopped();
@@ -78,6 +82,7 @@ public:
     if (plan_.gate_leaf < plan_.leaf_count() && !leaf_at(plan_.gate_leaf).opens(calls_ + 1)) {
       absorb();
       ++calls_;
+      gathered_losses_ = losses;
       return {.taken = false};
     }
     thalweg::detail::or_put_back(*store_, rollback_, [&] {
@@ -87,6 +92,7 @@ public:
     weight_sums_.swap(next_weight_sums_);
     ++steps_;
     ++calls_;
+    gathered_losses_ = {};
     return {};
   }
 
@@ -111,10 +117,25 @@ public:
     check_fields("optimizer", changed);
     options_ = changed;
   }
+  void save(const std::string& path) const override {
+    thalweg::detail::save_checkpoint<T>(path, *store_, progress(), [this](std::size_t i, T* out) { average_into(i, out); });
+  }
+  void load(const std::string& path) override {
+    const auto loaded = thalweg::detail::load_checkpoint<T>(path, *store_, progress());
+    options_.lr = loaded.settings.lr;
+    steps_ = loaded.steps;
+    calls_ = loaded.calls;
+    for (std::size_t p = 0; p < plan_.paths.size(); ++p) {
+      weight_sums_[p] = loaded.routes[p].weight_sum;
+      std::ranges::copy(loaded.routes[p].scalars, scalars_[p].begin());
+    }
+  }
   std::string describe() const override;
 
 private:
   [[nodiscard]] const leaf& leaf_at(std::size_t l) const { return *plan_.leaves[l]; }
+
+  [[nodiscard]] thalweg::detail::progress progress() const;
 
   void bind(std::vector<parameter<T>>& parameters);
   void allocate_states();
@@ -170,9 +191,11 @@ void engine<T>::bind(std::vector<parameter<T>>& parameters) {
     members_[p.path].push_back(i);
     const auto& way = plan_.paths[p.path].leaf;
     for (const std::size_t l : way) leaf_at(l).check(p.info);
-    for (const std::size_t l : way)
+    for (const std::size_t l : way) {
+      std::size_t array = 0;
       for (const slot& s : leaf_at(l).slots)
-        if (s.what == slot_kind::array) p.add_state(leaf_at(l).name, s.name, s.shape(p.info));
+        if (s.what == slot_kind::array) p.add_state(leaf_at(l).name, s.name, leaf_at(l).shape(array++, p.info));
+    }
     p.averaged = leaf_at(way.back()).is.averages;
     store_->parameters.push_back(std::move(p));
   }
@@ -307,14 +330,27 @@ void engine<T>::absorb() {
     for (std::size_t member = t.first; member < t.last; ++member) {
       const std::size_t i = members_[t.path][member];
       const auto& p = store_->parameters[i];
-      at_[t.path][position]->absorb((t.end ? t.end : p.size) - t.begin,
+      at_[t.path][position]->absorb(calls_ + 1, (t.end ? t.end : p.size) - t.begin,
                                     {gradients_[i], nullptr, p.data, p.states.data() + way.first_array[position], t.begin});
     }
   };
   thalweg::detail::run_tasks(tasks, options_.parallel, work_.workers.size(), thalweg::detail::task_body(run_task));
 }
 
-// ---- in words -------------------------------------------------------------------------------------
+// ---- saving and describing ------------------------------------------------------------------------
+
+template <class T>
+thalweg::detail::progress engine<T>::progress() const {
+  thalweg::detail::progress now{.chain = text_, .settings = options_, .steps = steps_, .calls = calls_};
+  for (std::size_t p = 0; p < plan_.paths.size(); ++p) {
+    auto& route = now.routes.emplace_back(thalweg::detail::progress::route{.weight_sum = weight_sums_[p]});
+    const double* next = scalars_[p].data();
+    for (const std::size_t l : plan_.paths[p].leaf)
+      for (const slot& s : leaf_at(l).slots)
+        if (s.what == slot_kind::scalar) route.add_scalar(leaf_at(l).name, s.name, *next++);
+  }
+  return now;
+}
 
 template <class T>
 std::string engine<T>::describe() const {

@@ -40,7 +40,7 @@ constexpr auto passes_of() {
   };
   const auto absorb = [] {
     if constexpr (gate<Transform>)
-      return std::tuple{&pass<Arch, absorb_traffic, T, decltype(absorb_by(std::declval<const Transform&>()))>};
+      return std::tuple{&pass<Arch, absorb_traffic, T, decltype(absorb_by(std::declval<const Transform&>(), 1L))>};
     else return std::tuple{};
   };
   return std::tuple_cat(own(), average(), absorb());

@@ -22,6 +22,7 @@ struct path {
   std::vector<std::size_t> first_array, first_scalar;  ///< by position, and how many there are
   std::vector<std::size_t> first_sum;                  ///< by position, among the chain's
   std::vector<stage> stages;
+  std::size_t gate = 0;         ///< the position of what swallows steps, if there is one: else that of the end
   bool begins_changed = false;  ///< with an update, not with the gradient
 
   /// `first_sum_of`: by leaf.
@@ -34,6 +35,7 @@ struct path {
       first_scalar.push_back(first_scalar.back() + leaves[l]->is.scalars);
       first_sum.push_back(first_sum_of[l]);
     }
+    while (gate < positions() && !leaves[leaf[gate]]->is.swallows) ++gate;
     thalweg::detail::cut(kinds, true, [&](stage s) { stages.push_back(s); });
   }
 
@@ -70,18 +72,25 @@ struct traveller {
   T* written;  ///< the parameter's memory
   T* const* states;
   const std::vector<std::size_t>* state_shapes;
-  const T* gradient;
+  const T* gradient;  ///< as the user gave it
   T* update;  ///< memory for the whole update, where a barrier needs it
   T* tile;    ///< for tile_elements of it
   std::span<T> scratch;
 };
 
+/// The gradient as it is known at a position: behind a gate, what that has gathered.
+template <class T>
+const T* gradient_at(const path& p, std::size_t position, const traveller<T>& t) {
+  return p.gate < position ? t.states[p.first_array[p.gate]] : t.gradient;
+}
+
 /// What the transform at a position sums up.
 template <class T>
 void reduce_at(const path& p, const places<T>& at, std::size_t position, const traveller<T>& t, double* sums,
                std::size_t begin, std::size_t end) {
-  const T* const reduced = p.changed_before(position) ? t.update : t.gradient;
-  at[position]->reduce(end - begin, reduced + begin, t.gradient + begin, t.written + begin, sums);
+  const T* const gradient = gradient_at(p, position, t);
+  const T* const reduced = p.changed_before(position) ? t.update : gradient;
+  at[position]->reduce(end - begin, reduced + begin, gradient + begin, t.written + begin, sums);
 }
 
 /// The elements [begin, end) through a stage, and over the parameter's own barrier that ends it. `sums`: the chain's.
@@ -97,7 +106,8 @@ void run_stage(const path& p, const places<T>& at, std::size_t number, const tra
       const T* before = from_gradient ? t.gradient + first : t.update + first;
       for (std::size_t i = s.begin; i < s.end; ++i) {
         if (p.kinds[i] == kind::contextual) continue;
-        at[i]->run(n, {t.gradient, update, t.written, t.states + p.first_array[i], first, before}, sums + p.first_sum[i]);
+        at[i]->run(n, {gradient_at(p, i, t), update, t.written, t.states + p.first_array[i], first, before},
+                   sums + p.first_sum[i]);
         before = update;
       }
     }
@@ -109,7 +119,7 @@ void run_stage(const path& p, const places<T>& at, std::size_t number, const tra
     const auto view = [&](auto* data) {
       return tensor<std::remove_pointer_t<decltype(data)>>{data, t.parameter.shape, t.parameter.order, t.parameter.name};
     };
-    at[s.end]->apply({view(t.update), view(t.gradient), t.parameter}, t.scratch, t.states + p.first_array[s.end],
+    at[s.end]->apply({view(t.update), view(gradient_at(p, s.end, t)), t.parameter}, t.scratch, t.states + p.first_array[s.end],
                      t.state_shapes + p.first_array[s.end]);
   } else if (p.kinds[s.end] == kind::parameterwise) {
     reduce_at(p, at, s.end, t, sums + p.first_sum[s.end], begin, end);

@@ -47,6 +47,7 @@ constexpr std::array all_recipes{
     named_recipe{"sf_sgd", &make_recipe<&recipes::sf_sgd, recipes::sf_sgd_options>},
     named_recipe{"sgd", &make_recipe<&recipes::sgd, recipes::sgd_options>},
     named_recipe{"signum", &make_recipe<&recipes::signum, recipes::signum_options>},
+    named_recipe{"soap", &make_recipe<&recipes::soap, recipes::soap_options>},
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "../checkpoint/files.hpp"
 #include "replay.hpp"
 
 using namespace thalweg;
@@ -48,7 +49,7 @@ TEST_CASE("every recipe's text, tile by tile, equals the compiled recipe in ever
       recipes::cautious_adamw(), recipes::lamb(), recipes::laprop(), recipes::lars(), recipes::lion(),
       recipes::mars_adamw(), recipes::muon(), recipes::nadam(), recipes::normuon(), recipes::radam(),
       recipes::rmsprop(), recipes::sf_adamw(), recipes::sf_muon(), recipes::sf_radam(), recipes::sf_sgd(),
-      recipes::sgd(), recipes::signum()};
+      recipes::sgd(), recipes::signum(), recipes::soap({.period = 2})};
   CHECK(std::size(all) == std::variant_size_v<compiled::recipe>);
   for (const auto& recipe : all) {
     replays_recipe<float>(recipe);
@@ -74,6 +75,7 @@ TEST_CASE("routes") {
 }
 
 TEST_CASE("schedules") {
+  replays(schedule_weight_decay(linear{.steps = 4, .final = 0.25}) | scale_by_adam{});
   replays(join(for_steps(2, warmup{.steps = 2}), for_steps(2, linear{.steps = 2, .final = 0.5}), cosine{.steps = 5}) | ema{});
   replays(piecewise{change{.from = 3, .by = 0.5}, change{.from = 5, .by = 0.1}} | scale_by_adam{});
   replays(chain(scheduled(&nesterov_ema::beta, linear{.steps = 4, .final = 0.5}, nesterov_ema{.beta = 0.9})));
@@ -88,7 +90,7 @@ TEST_CASE("schedules") {
 }
 
 TEST_CASE("parallel chains and blocks of rows") {
-  replays(parallel(ensemble{}, ema{} | clip_by_norm{.max_norm = 0.1} | scale{.by = 3}, scale_by_adam{} | decay_weights{},
+  replays(parallel(ensemble{}, ema{} | clip_by_norm{.max_norm = 0.1} | scale{.by = 3}, scale_by_adam{},
                    chain()) |
           heavyball_momentum{});
   replays(parallel(grafting{}, scale_by_rss{.initial = 0.1}, nesterov_ema{} | centralize_gradient{} | scale{.by = 2}) | ema{});
@@ -114,6 +116,29 @@ TEST_CASE("the states have the names and shapes that the compiled chain gives th
   check(route(when(hidden_matrix, scale_by_shampoo{} | scale_by_row_rms{}), otherwise(scale_by_nadam{} | freeze{})) |
         chain());
   check(recipes::amuse());
+}
+
+TEST_CASE("a checkpoint of either is the other's") {
+  const auto links = chain(when_finite{} | accumulate{.steps = 2} |
+                           route(when(hidden_matrix, nesterov_ema{} | amuse_beta{}), otherwise(scale_by_nadam{})) |
+                           update_by_schedule_free{});
+  const test::folder folder;
+  model<float> a(test::small_layers()), b(test::small_layers()), c(test::small_layers());
+  auto here = optimizer(links, a.parameters(), test::replay_settings);
+  auto there = runtime::optimizer(runtime::parse(to_text(links)), b.parameters(), test::replay_settings);
+  a.train(here, 1, 5);
+  b.train(there, 1, 5);
+  here.save(folder / "here");
+  there.save(folder / "there");
+  CHECK(test::bytes_of(folder / "here") == test::bytes_of(folder / "there"));
+
+  c.values = a.values;
+  auto resumed = runtime::optimizer(runtime::parse(to_text(links)), c.parameters(), test::replay_settings);
+  resumed.load(folder / "here");
+  CHECK(resumed.steps() == here.steps());
+  a.train(here, 6, 9);
+  c.train(resumed, 6, 9);
+  CHECK(test::same_bits(a.values, c.values));
 }
 
 TEST_CASE("a recipe by its name runs compiled, and equals its text") {

@@ -142,6 +142,9 @@ TEST_CASE("what combinators do not take") {
   starts("parallel(ensemble, freeze)", "[parse] Expected for parallel");
   starts("parallel(ensemble, clip_by_global_norm)", "[parse] Expected for parallel");
   starts("parallel(ensemble, amuse_beta)", "[parse] Expected for parallel");
+  starts("parallel(ensemble, decay_weights)", "[parse] Expected for parallel");
+  starts("schedule_weight_decay(ema)", "[parse] Expected for schedule_weight_decay: one schedule without state");
+  starts("schedule_weight_decay(linear, linear)", "[parse] Expected for schedule_weight_decay: one schedule");
   starts("parallel(ensemble, accumulate)", "[parse] Expected for parallel");
   starts("parallel(ensemble, route(otherwise()))", "[parse] Expected for parallel");
   starts("scheduled(beta, linear, adam)", "[parse] Expected for scheduled");
@@ -217,6 +220,8 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
         "[route] Expected a branch for every parameter. Received 'b1' with shape (7) and role hidden, which no when(…) takes. "
         "Add otherwise(…).");
   CHECK(unbindable("orthogonalize_update").starts_with("[orthogonalize_update] Expected rank >= 2."));
+  CHECK(unbindable("parallel(ensemble, scale_by_adam(epsilon=1e-300)) | ema(beta=0.999999999999)") ==
+        "[ema] Expected beta in [0, 1) when rounded to float32 as well. Received 0.999999999999.");
   CHECK(unbindable("scheduled(beta, linear(steps=1), scheduled(beta, linear, ema))") == "nothing");
   CHECK(unbindable("scheduled(beta1, inverse_sqrt(steps=1), scale_by_adam) | scheduled(by, piecewise(change(from=1, by=1e300)), "
                    "scale(by=1e300))") == "[scale] Expected by in (-inf, inf). Received inf.");

@@ -328,22 +328,15 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
   gradients_.check_count(gradient_count);
 
   constexpr bool may_stop = plan::stopping_leaf < plan::leaf_count;
-  const bool loss_is_finite = !given.loss || *given.loss - *given.loss == 0;
-  if (may_stop && !loss_is_finite) return {.taken = false};
+  if (may_stop && !detail::has_finite_loss(given)) return {.taken = false};
   plan::for_each_path([&](auto index) {
-    if (members_[index].empty() || (given.loss && loss_is_finite)) return;
-    plan::template path_at<index>::for_each_transform(leaves_, [&]<class Leaf>(const Leaf& leaf) {
-      if constexpr (detail::reads_loss<Leaf>) {
-        if (given.loss)
-          throw error(name_of(leaf), "Expected a finite loss. Received ", *given.loss,
-                      ". A chain that begins with when_finite skips such steps.");
-        throw error(name_of(leaf), "Expected the step's loss: step(gradients, {.loss = ...}). Received none.");
-      }
-    });
+    if (!members_[index].empty())
+      plan::template path_at<index>::for_each_transform(leaves_, [&]<class Leaf>(const Leaf& leaf) {
+        if constexpr (detail::reads_loss<Leaf>) detail::check_loss(name_of(leaf), given);
+      });
   });
   detail::gathered_losses losses = gathered_losses_;  // of all the calls that a gate makes one step of
-  if (given.loss) losses.sum += *given.loss, ++losses.count;
-  const step_inputs inputs{.loss = given.loss ? std::optional(losses.sum / static_cast<double>(losses.count)) : std::nullopt};
+  const step_inputs inputs = losses.take(given);
 
   auto scalars = scalars_;
   auto weight_sums = weight_sums_;

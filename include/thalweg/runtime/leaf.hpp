@@ -39,7 +39,7 @@ public:
   /// Its kernel, over n elements; `sums`: what it reduced to.
   virtual void run(std::size_t n, const arrays<T>& a, const double* sums) const noexcept = 0;
   /// The kernel of a call of `step` that it swallows.
-  virtual void absorb(std::size_t n, const arrays<T>& a) const = 0;
+  virtual void absorb(long call, std::size_t n, const arrays<T>& a) const = 0;
   /// x, to `a.update`. Throws where there is none; with n = 0 that is all it does.
   virtual void average(const double* scalars, std::size_t n, const arrays<T>& a) const = 0;
   virtual void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums) const = 0;
@@ -51,8 +51,6 @@ public:
 struct slot {
   std::string name;
   slot_kind what;
-  bool of_its_shape = true;
-  std::vector<std::size_t> (*shape)(const parameter_info&) = nullptr;
 };
 
 /// A field that a schedule may move.
@@ -70,6 +68,7 @@ struct character {
   bool stops = false;     ///< may stop a step
   bool swallows = false;  ///< lets some calls of `step` pass
   bool reads_loss = false;
+  bool passes_on = false;  ///< changes the context for what is downstream, though element-wise
   std::optional<std::type_index> feeds{}, reads{};
   std::size_t arrays = 0, scalars = 0, sums = 0;
 };
@@ -89,10 +88,14 @@ public:
 
   [[nodiscard]] virtual std::string text() const = 0;
   virtual void check(const parameter_info& p) const = 0;
+  /// Its fields, as numbers of the parameters' type.
+  virtual void check(std::type_identity<float>) const = 0;
+  virtual void check(std::type_identity<double>) const = 0;
   [[nodiscard]] virtual std::size_t scratch(const parameter_info& p) const = 0;
   [[nodiscard]] virtual std::string computed_by() const { return ""; }
 
   [[nodiscard]] virtual double initial(std::size_t scalar) const = 0;
+  [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
   /// An array's first values; `parameter` is read where the array has its shape.
   virtual void fill(std::size_t array, std::span<float> values, const float* parameter) const = 0;
   virtual void fill(std::size_t array, std::span<double> values, const double* parameter) const = 0;

@@ -43,8 +43,8 @@ constexpr auto average_by(std::index_sequence<I...>, const Transform& t, const d
 }
 
 template <class Transform>
-constexpr auto absorb_by(const Transform& t) {
-  const auto kernel = t.absorb();
+constexpr auto absorb_by(const Transform& t, long call) {
+  const auto kernel = t.absorb(call);
   return thalweg::detail::bound_kernel<states_of<Transform>::arrays, std::remove_const_t<decltype(kernel)>>{kernel};
 }
 inline constexpr thalweg::detail::traffic absorb_traffic{
@@ -101,8 +101,9 @@ public:
     }
   }
 
-  void absorb([[maybe_unused]] std::size_t n, [[maybe_unused]] const arrays<T>& a) const override {
-    if constexpr (gate<Transform>) passes_.template run<absorb_traffic>(n, a, absorb_by(transform()));
+  void absorb([[maybe_unused]] long call, [[maybe_unused]] std::size_t n,
+              [[maybe_unused]] const arrays<T>& a) const override {
+    if constexpr (gate<Transform>) passes_.template run<absorb_traffic>(n, a, absorb_by(transform(), call));
   }
 
   void average([[maybe_unused]] const double* scalars, [[maybe_unused]] std::size_t n,
@@ -183,19 +184,14 @@ public:
           .averages = averaging<Transform>,
           .stops = stopping<Transform>,
           .swallows = gate<Transform>,
+          .reads_loss = thalweg::detail::reads_loss<Transform>,
+          .passes_on = requires(const Transform& t, const context& c) { t.pass_on(c); },
           .arrays = states_of<Transform>::arrays,
           .scalars = states_of<Transform>::scalars,
           .sums = thalweg::detail::sum_count_of<Transform>()};
     if constexpr (requires { typename Transform::feeds; }) is.feeds = typeid(typename Transform::feeds);
-    if constexpr (requires { typename Transform::reads; }) {
-      is.reads = typeid(typename Transform::reads);
-      is.reads_loss = std::is_same_v<typename Transform::reads, loss_of_step>;
-    }
-    for_each_slot([&]<class Slot>(Slot) {
-      slot s{.name = std::string(Slot::name), .what = Slot::kind};
-      if constexpr (Slot::kind == slot_kind::array) s.of_its_shape = Slot::of_its_shape, s.shape = &Slot::shape;
-      slots.push_back(std::move(s));
-    });
+    if constexpr (requires { typename Transform::reads; }) is.reads = typeid(typename Transform::reads);
+    for_each_slot([&]<class Slot>(Slot) { slots.push_back({std::string(Slot::name), Slot::kind}); });
     if constexpr (has_fields<Transform>) {
       const auto add = [&](const auto& field) {
         constexpr bool moves = std::is_arithmetic_v<std::remove_cvref_t<decltype(transform_.*field.place)>>;
@@ -211,6 +207,8 @@ public:
   void check([[maybe_unused]] const parameter_info& p) const override {
     if constexpr (requires { transform_.check(p); }) transform_.check(p);
   }
+  void check(std::type_identity<float>) const override { thalweg::detail::check_leaf<float>(transform_); }
+  void check(std::type_identity<double>) const override { thalweg::detail::check_leaf<double>(transform_); }
   [[nodiscard]] std::size_t scratch([[maybe_unused]] const parameter_info& p) const override {
     if constexpr (requires { transform_.scratch(p); }) return transform_.scratch(p);
     else return 0;
@@ -227,6 +225,15 @@ public:
         if (scalar-- == 0) value = Slot::initial(transform_);
     });
     return value;
+  }
+  [[nodiscard]] std::vector<std::size_t> shape([[maybe_unused]] std::size_t array,
+                                               [[maybe_unused]] const parameter_info& p) const override {
+    std::vector<std::size_t> shape;
+    for_each_slot([&]<class Slot>(Slot) {
+      if constexpr (Slot::kind == slot_kind::array)
+        if (array-- == 0) shape = Slot::shape(transform_, p);
+    });
+    return shape;
   }
   void fill(std::size_t array, std::span<float> values, const float* parameter) const override {
     fill_array(array, values, parameter);
