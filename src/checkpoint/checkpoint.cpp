@@ -271,7 +271,7 @@ void save_checkpoint(const std::string& path, const storage<T>& store, const pro
                 {"mode", at_x ? "x" : "y"},
                 {"step", to_text(now.steps)},
                 {"calls", to_text(now.calls)}};
-  if (now.losses.count) {
+  if (now.losses.count && std::isfinite(now.losses.sum)) {  // others are taken by chains that do not read them
     h.metadata["losses"] = to_text(now.losses.count);
     h.metadata["sum of losses"] = to_text(now.losses.sum);
   }
@@ -348,7 +348,7 @@ progress load_checkpoint(const std::string& path, storage<T>& store, progress no
   now.losses = {};
   if (metadata.has("losses"))
     now.losses = {.sum = metadata.take_number<double>("sum of losses", finite_number),
-                  .count = metadata.take_number<long>("losses", counts)};
+                  .count = metadata.take_number<long>("losses", from(1).to(static_cast<double>(now.calls)))};
   const std::string mode = metadata.take("mode");
   if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
 

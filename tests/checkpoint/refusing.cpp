@@ -473,6 +473,39 @@ TEST_CASE("save refuses a state that is not finite, and the old file stays") {
   CHECK(bytes_of(folder / "file") == old);
 }
 
+TEST_CASE("the losses of a step that is half gathered are no others") {
+  test::folder folder;
+  model<float> m(test::small_layers());
+  auto opt = optimizer(accumulate{.steps = 3} | scale_by_polyak{}, m.parameters(), settings);
+  for (int call = 0; call < 5; ++call) opt.step(m.gradients, {.loss = 0.1});
+  opt.save(folder / "file");
+  const auto whole = test::taken_apart(bytes_of(folder / "file"));
+  const auto with = [&](const char* key, const char* value) {
+    auto parts = whole;
+    REQUIRE(parts.header["__metadata__"].contains(key));
+    parts.metadata(key) = value;
+    test::put_bytes(folder / "edited", test::put_together(parts));
+    std::string said;
+    try {
+      opt.load(folder / "edited");
+    } catch (const error& e) {
+      said = e.what();
+    }
+    opt.save(folder / "after");
+    CHECK(bytes_of(folder / "after") == bytes_of(folder / "file"));
+    return said;
+  };
+  for (const char* value : {"-1", "0", "6"}) CHECK_SAYS(with("losses", value), "Expected losses in [1, 5]");
+  CHECK_SAYS(with("losses", "1.5"), "Expected a number as 'losses'");
+  for (const char* value : {"nan", "inf"}) CHECK_SAYS(with("sum of losses", value), "Expected sum of losses in (");
+  CHECK(with("losses", "2") == "");
+
+  auto deaf = optimizer(accumulate{.steps = 3} | ema{}, m.parameters(), settings);
+  deaf.step(m.gradients, {.loss = INFINITY});
+  deaf.save(folder / "file");
+  deaf.load(folder / "file");
+}
+
 TEST_CASE("save refuses names that no reader could tell apart, or read") {
   test::folder folder;
   std::vector<float> a(3), b(3);

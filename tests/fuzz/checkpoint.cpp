@@ -43,6 +43,7 @@ struct subject {
            .settings = {.lr = 0.5, .parallel = sequential()},
            .steps = 3,
            .calls = 7,
+           .losses = {.sum = 0.5, .count = 1},
            .routes = {{.names = {"a.s"}, .scalars = {0.25}, .weight_sum = 1.5}, {.weight_sum = 2}}};
     const auto add = [&](const char* name, numbers& values, std::vector<std::size_t> shape, std::size_t path) {
       detail::bound_parameter<float> p{.info = {.name = name, .shape = shape}, .data = values.data()};
@@ -125,6 +126,7 @@ bool check(const std::string& path, bool at_x) {
     expect(same(s.b, b), "a parameter has changed that is not averaged");
     expect(std::ranges::all_of(s.states(), [](float value) { return std::isfinite(value); }), "a state is not finite");
     expect(loaded.chain == s.now.chain && loaded.steps >= 0 && loaded.calls >= loaded.steps, "counts that cannot be");
+    expect(std::isfinite(loaded.losses.sum) && loaded.losses.count >= 0, "losses that cannot be");
     expect(std::isfinite(loaded.settings.lr) && loaded.settings.lr >= 0, "a learning rate that cannot be");
     expect(loaded.routes.size() == 2 && loaded.routes[0].scalars.size() == 1, "other scalars");
     for (const auto& route : loaded.routes) {
