@@ -336,7 +336,8 @@ TEST_CASE("load refuses another chain, and shows where the texts part") {
   other.save(s.folder / "other");
   const auto said = s.refusal_of_file(s.folder / "other");
   CAPTURE(said);
-  CHECK(said.starts_with("[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, nesterov_ema(beta=0.95"));
+  CHECK(said.starts_with("[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, "
+                         "nesterov_ema(beta=0.95"));
   CHECK(contains(said, "\nReceived one of another:\n  route(when(hidden_matrix, nesterov_ema(beta=0.9, "));
   CHECK(said.ends_with("\nThey part at character 48: '…esterov_ema(beta=0.95, look_ahead=interp…' here, "
                        "'…esterov_ema(beta=0.9, look_ahead=interpo…' there."));
