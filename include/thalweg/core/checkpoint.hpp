@@ -27,8 +27,8 @@
 //
 // `save` replaces the file whole or not at all: it writes beside it, to `path.part-…`, syncs and renames. Killed at
 // any moment it leaves the old file or the new one, and perhaps such a part, which nothing reads. A symbolic link goes
-// on to point to the file, and an old file's permissions stay. Throws `error`, and leaves the old file, where that fails
-// and where the state is not finite: the checkpoint before it is worth more.
+// on to point to the file, and an old file's permissions stay. Throws `error`, and leaves the old file, where that
+// fails and where the state is not finite: the checkpoint before it is worth more.
 //
 // `load` throws `error`, and changes neither the optimizer nor the parameters, where anything is not as it must be: a
 // file that is cut off or malformed, tensors that are missing, too many, of another type or shape, values that are not
