@@ -5,7 +5,7 @@
 #include <thalweg/compiled.hpp>
 #include <thalweg/thalweg.hpp>
 
-#include <cstring>
+#include <filesystem>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -249,6 +249,32 @@ TEST_CASE("memory that was replaced after binding is never written") {
     { const auto gone = std::move(opt); }
     model->to(::torch::kDouble);
   }
+}
+
+TEST_CASE("a run that is resumed goes on bit for bit") {
+  const auto path = (std::filesystem::temp_directory_path() / "thalweg-unit-torch.safetensors").string();
+  const options settings{.lr = 0.1, .warmup_steps = 2};
+  const auto model = read(), resumed = std::make_shared<reader>();
+  auto opt = tt::optimizer(recipes::amuse(), *model, settings);
+  const auto train = [](reader& m, auto& o, int from, int to) {
+    for (int step = from; step < to; ++step) o.zero_grad(), m.differentiate(step), o.step();
+  };
+  train(*model, opt, 0, 4);
+  std::stringstream weights;
+  ::torch::save(model, weights);
+  opt.save(path);
+  train(*model, opt, 4, 8);
+
+  auto model_again = resumed;
+  auto bound_too_early = tt::optimizer(recipes::amuse(), *resumed, settings);
+  ::torch::load(model_again, weights);
+  CHECK(message([&] { bound_too_early.load(path); }).starts_with("[load] Expected 'position_embedding' in the memory"));
+  CHECK(message([&] { bound_too_early.save(path); }).starts_with("[save] Expected 'position_embedding' in the memory"));
+  auto again = tt::optimizer(recipes::amuse(), *resumed, settings);
+  again.load(path);
+  train(*resumed, again, 4, 8);
+  CHECK(all_numbers<float>(again.parameters()) == all_numbers<float>(opt.parameters()));
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("gradients are refused that are not dense, before anything is written") {

@@ -205,6 +205,16 @@ public:
     return out;
   }
 
+  /// Checkpoints, as `thalweg::optimizer`'s. To resume: torch::load the model, bind, load the optimizer.
+  void save(const std::string& path) const {
+    check_bound("save");
+    engine_.save(path);
+  }
+  void load(const std::string& path) {
+    check_bound("load");
+    engine_.load(path);
+  }
+
   /// What is trained, in the order in which it is bound.
   [[nodiscard]] const std::vector<parameter<T>>& parameters() const { return parameters_; }
   [[nodiscard]] long steps() const { return engine_.steps(); }
