@@ -11,6 +11,9 @@
 
 namespace thalweg::detail {
 
+// Bytes: no machine has more addresses, and with the sums of the state's sizes no std::size_t overflows.
+static constexpr std::size_t memory_there_may_be = static_cast<std::size_t>(PTRDIFF_MAX) >> 8;
+
 void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
                       std::size_t element_bytes) {
   const auto refuse = [](const std::string& expected, const std::string& received) {
@@ -25,7 +28,7 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
                                            : in_words("'", p.name, "' with shape ", p.shape);
     if (p.name.empty()) refuse("a name for every parameter", in_words("none for ", who));
     if (!names.insert(p.name).second) refuse("parameters of distinct names", in_words("'", p.name, "' twice"));
-    std::size_t limit = static_cast<std::size_t>(PTRDIFF_MAX) / element_bytes;
+    std::size_t limit = memory_there_may_be / element_bytes;
     for (const std::size_t d : p.shape) {
       if (d == 0 || d > limit) refuse("dimensions >= 1 that fit into memory", who);
       limit /= d;

@@ -135,6 +135,7 @@ TEST_CASE("shapes that overflow are refused, whatever their product wraps to") {
            {std::size_t{1} << 32, std::size_t{1} << 32},
            {std::size_t{1} << 32, std::size_t{1} << 32, 2},
            {std::size_t{1} << 61},
+           {std::size_t{1} << 53},  // whose states would overflow
            {3, most / 3 + 1, 1},
            {std::size_t{1} << 21, std::size_t{1} << 21, std::size_t{1} << 22}}) {
     const std::string text = refusal_of({{.name = "w", .shape = shape, .data = &one}});

@@ -1,0 +1,173 @@
+// The C interface: an optimizer made from a chain's text, which steps on arrays that you own. C99, and C++.
+//
+//     const size_t shape[] = {128, 784};
+//     const thalweg_parameter parameters[] = {{"w", shape, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, w}};
+//     thalweg_options options = thalweg_options_default();
+//     options.lr = 0.02;
+//     options.warmup_steps = 100;
+//     thalweg_optimizer* opt = NULL;
+//     if (thalweg_create("amuse(rho=0.5)", THALWEG_FLOAT32, parameters, 1, &options, &opt) != THALWEG_OK)
+//       fprintf(stderr, "%s\n", thalweg_last_error());
+//     const void* gradients[] = {dw};
+//     for (…) { backward(…); thalweg_step(opt, gradients, 1, NULL, NULL); }
+//     thalweg_begin_evaluation(opt); validate(…); thalweg_end_evaluation(opt);
+//     thalweg_destroy(opt);
+//
+// Failure. What can fail returns a status. Where that is not THALWEG_OK nothing has changed: no parameter, no state, no
+// variable that the result was to go to; thalweg_last_error() says in words what was expected and what was received. A
+// null pointer where something is needed is such a failure. No exception leaves the library. What no library can see
+// stays the caller's to keep: arrays are as long as they are said to be, and a destroyed optimizer is not used again.
+//
+// Memory. The arrays of the parameters are yours; they stay where they are until thalweg_destroy. All else that you pass
+// (texts, shapes, gradients, options) is read during the call alone.
+//
+// Threads. Distinct optimizers may be used on distinct threads at once, and one may go from thread to thread. Of one
+// optimizer, functions that take it as const may be called at once; none of them while another thread changes it.
+//
+// What is stable. Functions, constants and structs keep their names, layout and meaning. Functions and constants are
+// added, which raises THALWEG_INTERFACE; thalweg_options alone grows, at its end. Transforms and their fields, the words
+// of messages and the format of checkpoints belong to the library's version. Before 1.0 the shared library is named
+// after its minor version, for the sake of C++ (libthalweg.so.0.1): for the next one a C program is linked anew, and
+// neither changed nor compiled; one that finds the functions by dlsym need not even be linked.
+#ifndef THALWEG_THALWEG_H
+#define THALWEG_THALWEG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __GNUC__
+#define THALWEG_FUNCTION __attribute__((visibility("default")))
+#else
+#define THALWEG_FUNCTION
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// The interface that a program was compiled for.
+#define THALWEG_INTERFACE 1
+/// The interface of the library that it runs with: that one or a higher.
+THALWEG_FUNCTION int thalweg_interface(void);
+/// The library's version, "0.1.0".
+THALWEG_FUNCTION const char* thalweg_version(void);
+
+// Constants are ints, so that any value may be passed and a wrong one be refused.
+
+/// What became of a call.
+typedef int thalweg_status;
+enum {
+  THALWEG_OK = 0,
+  THALWEG_INVALID_ARGUMENT = 1,   ///< the call must be mended: a text, a number, a shape, a pointer, the order of calls
+  THALWEG_OUT_OF_MEMORY = 2,
+  THALWEG_CHECKPOINT_REFUSED = 3, ///< the file cannot be written or read, or it is another optimizer's
+  THALWEG_FAILED = 4              ///< anything else; the message is all that is known
+};
+
+/// Why the last call that failed on this thread did so: "[where] Expected …. Received ….", or "" where none has. It may
+/// be read until the next failure on this thread. Calls that succeed leave it as it is.
+THALWEG_FUNCTION const char* thalweg_last_error(void);
+
+/// The type of all parameters of an optimizer, their gradients and their state: C's float or double.
+typedef int thalweg_dtype;
+enum { THALWEG_FLOAT32 = 0, THALWEG_FLOAT64 = 1 };
+
+/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone.
+typedef int thalweg_role;
+enum { THALWEG_HIDDEN = 0, THALWEG_EMBEDDING = 1, THALWEG_HEAD = 2 };
+
+/// How a matrix lies in memory. C arrays are row-major; column-major is for matrices alone.
+typedef int thalweg_storage_order;
+enum { THALWEG_ROW_MAJOR = 0, THALWEG_COLUMN_MAJOR = 1 };
+
+/// An array that the optimizer trains in place. Parameters have distinct names and memory of their own, aligned to its
+/// element type.
+typedef struct thalweg_parameter {
+  const char* name;
+  const size_t* shape;  ///< `rank` dimensions, each >= 1; null for rank 0, which is one number
+  size_t rank;
+  thalweg_role role;
+  thalweg_storage_order order;
+  void* data;
+} thalweg_parameter;
+
+/// What is the optimizer's and not a transform's. Begin with thalweg_options_default(), then assign.
+typedef struct thalweg_options {
+  size_t size;             ///< of this struct, as the program was compiled
+  double lr;               ///< >= 0; 1e-3
+  double weight_decay;     ///< λ >= 0, decoupled; 0
+  int64_t warmup_steps;    ///< T₀ >= 0: lr_t = lr · min(1, t/T₀); 0
+  double weight_lr_power;  ///< p >= 0 of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682); 2
+  double r;                ///< >= 0; 0
+  int64_t threads;         ///< >= 0, on which a step runs; 1: the caller's alone; 0, as many as there are cores; 0
+} thalweg_options;
+
+/// Defined here, so that it fills the struct that the program was compiled with.
+static inline thalweg_options thalweg_options_default(void) {
+  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0};
+  return options;
+}
+
+typedef struct thalweg_optimizer thalweg_optimizer;
+
+/// Makes an optimizer of `count` parameters, all of type `dtype`. `chain` names transforms and recipes, as `parse` of
+/// <thalweg/runtime.hpp> reads them: "amuse", "cosine(steps=6000) | adamw(beta2=0.95)". `options` may be null: all are
+/// the defaults.
+THALWEG_FUNCTION thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype,
+                                               const thalweg_parameter* parameters, size_t count,
+                                               const thalweg_options* options, thalweg_optimizer** optimizer);
+
+/// Frees it; the parameters stay as they are. At an evaluation point y is put back first. Null is nothing to free.
+THALWEG_FUNCTION void thalweg_destroy(thalweg_optimizer* optimizer);
+
+/// What became of a step.
+typedef struct thalweg_report {
+  int taken;               ///< 1: the parameters have moved. 0: not so while `accumulate` gathers, or `when_finite` skips
+  /// For whose sake `when_finite` skipped the step: the parameter's name, until thalweg_destroy. Null if it did not, or
+  /// for the sake of the loss.
+  const char* not_finite;
+} thalweg_report;
+
+/// One step: reads the gradients, writes the parameters and the state. `gradients`: one array a parameter, in the order
+/// of the parameters, each as long as its parameter, aligned, and apart from all parameters. `loss`, for the transforms
+/// that read it, and `report` may be null. Refused during an evaluation point.
+THALWEG_FUNCTION thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count,
+                                             const double* loss, thalweg_report* report);
+
+/// How many steps were taken.
+THALWEG_FUNCTION thalweg_status thalweg_get_steps(const thalweg_optimizer* optimizer, int64_t* steps);
+THALWEG_FUNCTION thalweg_status thalweg_get_lr(const thalweg_optimizer* optimizer, double* lr);
+/// Sets the base learning rate (>= 0), for schedules that you keep yourself. `warmup_steps` still applies.
+THALWEG_FUNCTION thalweg_status thalweg_set_lr(thalweg_optimizer* optimizer, double lr);
+
+/// From begin to end the parameters hold x, the average, which is what one validates and ships; after that y again, bit
+/// for bit. Chains without an average are at x always. Refused: a second begin before the end, an end without a begin.
+THALWEG_FUNCTION thalweg_status thalweg_begin_evaluation(thalweg_optimizer* optimizer);
+THALWEG_FUNCTION thalweg_status thalweg_end_evaluation(thalweg_optimizer* optimizer);
+
+/// Copies x of a parameter to `out`, which has room for its `elements` numbers, apart from all parameters; these are
+/// not touched. `parameter` counts from 0.
+THALWEG_FUNCTION thalweg_status thalweg_averaged(const thalweg_optimizer* optimizer, size_t parameter, void* out,
+                                                 size_t elements);
+
+/// Writes all that the next step depends on, besides the parameters themselves, to a safetensors file, which is replaced
+/// whole or not at all; during an evaluation point as well. What is in it: <thalweg/core/checkpoint.hpp>.
+THALWEG_FUNCTION thalweg_status thalweg_save(const thalweg_optimizer* optimizer, const char* path);
+/// Goes on where thalweg_save left off, bit for bit. Load the parameters as they were then first; chain and options must
+/// be those of then, but for lr, which is restored, and threads. Refused during an evaluation point.
+THALWEG_FUNCTION thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path);
+
+/// A table: each parameter, its shape, role, the chain that it was routed to, its state and its bytes. The text is the
+/// caller's, who gives it to thalweg_free.
+THALWEG_FUNCTION thalweg_status thalweg_describe(const thalweg_optimizer* optimizer, char** text);
+/// A chain as it was understood, with every field: "apply_update" for "apply_update()". Refused with words that help
+/// where it is none. The text is the caller's, who gives it to thalweg_free.
+THALWEG_FUNCTION thalweg_status thalweg_to_text(const char* chain, char** text);
+/// Frees a text that one of these two returned. Null is nothing to free.
+THALWEG_FUNCTION void thalweg_free(char* text);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

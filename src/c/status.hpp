@@ -1,0 +1,32 @@
+// Where exceptions end: what a call throws becomes its status, and the words of this thread's last error.
+#pragma once
+
+#include <exception>
+#include <new>
+
+#include <thalweg/core/error.hpp>
+#include <thalweg/thalweg.h>
+
+namespace thalweg::c {
+
+/// Keeps the words for thalweg_last_error(); returns the status.
+thalweg_status failed(thalweg_status status, const char* words) noexcept;
+
+/// `refused`: what an `error` is to this call.
+template <class Call>
+thalweg_status status_of(Call call, thalweg_status refused = THALWEG_INVALID_ARGUMENT) noexcept {
+  try {
+    call();
+    return THALWEG_OK;
+  } catch (const error& e) {
+    return failed(refused, e.what());
+  } catch (const std::bad_alloc&) {
+    return failed(THALWEG_OUT_OF_MEMORY, "[thalweg] Expected memory. Received none.");
+  } catch (const std::exception& e) {
+    return failed(THALWEG_FAILED, e.what());
+  } catch (...) {
+    return failed(THALWEG_FAILED, "[thalweg] Expected an exception of the standard library. Received another.");
+  }
+}
+
+}  // namespace thalweg::c

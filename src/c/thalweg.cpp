@@ -1,0 +1,270 @@
+#include <thalweg/thalweg.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <thalweg/runtime.hpp>
+
+#include "status.hpp"
+#include "version.hpp"
+
+namespace thalweg::c {
+
+template <class T>
+struct trainer {
+  runtime::optimizer<T> optimizer;
+  std::vector<std::span<const T>> gradients;  ///< of the latest step; as long as the parameters
+  std::optional<evaluation_guard<T>> at_x{};
+};
+
+}  // namespace thalweg::c
+
+struct thalweg_optimizer {
+  std::vector<std::string> names;  ///< of the parameters
+  std::variant<thalweg::c::trainer<float>, thalweg::c::trainer<double>> trainer;
+};
+
+namespace thalweg::c {
+
+namespace {
+
+template <class Pointed>
+Pointed& given(const char* where, const char* what, Pointed* pointer) {
+  if (!pointer) throw error(where, "Expected ", what, ". Received null.");
+  return *pointer;
+}
+
+template <class Optimizer>
+auto& trainer_of(const char* where, Optimizer* optimizer) {
+  return given(where, "an optimizer", optimizer).trainer;
+}
+
+/// What a constant of the interface stands for.
+template <class Value, std::size_t N>
+Value meant(const char* what, int constant, const std::array<Value, N>& values) {
+  if (constant < 0 || static_cast<std::size_t>(constant) >= N)
+    throw error("create", "Expected ", what, " from 0 to ", N - 1, ". Received ", constant, ".");
+  return values[static_cast<std::size_t>(constant)];
+}
+
+template <class Whole>
+Whole whole_number(const char* name, std::int64_t number) {
+  if (number < 0 || !std::in_range<Whole>(number))
+    throw error("create", "Expected ", name, " in [0, ", std::numeric_limits<Whole>::max(), "]. Received ", number, ".");
+  return static_cast<Whole>(number);
+}
+
+template <class T, class Void>
+auto array_of(const char* where, Void* data, std::size_t elements) {
+  if (reinterpret_cast<std::uintptr_t>(data) % alignof(T))
+    throw error(where, "Expected an array aligned to its element type. Received one that is not.");
+  return std::span(static_cast<std::conditional_t<std::is_const_v<Void>, const T, T>*>(data), elements);
+}
+
+template <class T>
+void check_at_y(const char* where, const trainer<T>& by) {
+  if (by.at_x)
+    throw error(where, "Expected the parameters at y. Received them at x: call thalweg_end_evaluation first.");
+}
+
+options to_options(const thalweg_options* said) {
+  thalweg_options o = thalweg_options_default();
+  if (said) {
+    constexpr std::size_t first_size = offsetof(thalweg_options, threads) + sizeof o.threads;
+    if (said->size < first_size)
+      throw error("create", "Expected options that began as thalweg_options_default(). Received some of size ",
+                  said->size, ".");
+    if (said->size > sizeof o)
+      throw error("create", "Expected options of interface ", THALWEG_INTERFACE, ", as this library has, of size ",
+                  sizeof o, ". Received a later interface's, of size ", said->size, ".");
+    std::memcpy(&o, said, said->size);
+  }
+  const auto count = whole_number<std::size_t>("threads", o.threads);
+  return {.lr = o.lr,
+          .weight_decay = o.weight_decay,
+          .warmup_steps = whole_number<long>("warmup_steps", o.warmup_steps),
+          .weight_lr_power = o.weight_lr_power,
+          .r = o.r,
+          .parallel = count ? threads(count) : threads()};
+}
+
+template <class T>
+parameter<T> to_parameter(const thalweg_parameter& p) {
+  const std::string name = p.name ? p.name : "";  // refused with all else that is wrong with parameters
+  if (p.rank && !p.shape)
+    throw error("create", "Expected a shape of ", p.rank, " dimensions for '", name, "'. Received null.");
+  return {.name = name,
+          .shape = {p.shape, p.shape + p.rank},
+          .role = meant("a role", p.role, std::array{role::hidden, role::embedding, role::head}),
+          .data = static_cast<T*>(p.data),
+          .order = meant("a storage order", p.order,
+                         std::array{storage_order::row_major, storage_order::column_major})};
+}
+
+template <class T>
+std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given, const options& o) {
+  std::vector<parameter<T>> parameters;
+  std::vector<std::string> names;
+  std::vector<std::span<const T>> gradients;
+  for (const auto& p : given) {
+    parameters.push_back(to_parameter<T>(p));
+    names.push_back(parameters.back().name);
+    gradients.emplace_back(parameters.back().data, element_count(parameters.back().shape));
+  }
+  trainer<T> made{runtime::optimizer<T>(runtime::parse(chain), parameters, o), std::move(gradients)};
+  return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});
+}
+
+template <class T>
+step_report step(trainer<T>& by, const void* const* gradients, std::size_t count, const step_inputs& inputs) {
+  check_at_y("step", by);
+  if (count != by.gradients.size())
+    throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
+  for (auto& g : by.gradients) g = array_of<T>("step", *gradients++, g.size());
+  return by.optimizer.step(by.gradients, inputs);
+}
+
+/// For thalweg_free.
+char* copy_of(const std::string& text) {
+  auto* const copy = static_cast<char*>(std::malloc(text.size() + 1));
+  if (!copy) throw std::bad_alloc();
+  std::memcpy(copy, text.c_str(), text.size() + 1);
+  return copy;
+}
+
+}  // namespace
+
+}  // namespace thalweg::c
+
+using namespace thalweg;
+using namespace thalweg::c;
+
+int thalweg_interface() { return THALWEG_INTERFACE; }
+const char* thalweg_version() { return THALWEG_VERSION; }
+
+thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype, const thalweg_parameter* parameters, size_t count,
+                              const thalweg_options* options, thalweg_optimizer** optimizer) {
+  return status_of([&] {
+    const char* const text = &given("create", "a chain's text", chain);
+    const std::span all(&given("create", "parameters", parameters), count);
+    auto& to = given("create", "a place for the optimizer", optimizer);
+    const auto make_it = meant("a dtype", dtype, std::array{&make<float>, &make<double>});
+    to = make_it(text, all, to_options(options)).release();
+  });
+}
+
+void thalweg_destroy(thalweg_optimizer* optimizer) { delete optimizer; }
+
+thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count, const double* loss,
+                            thalweg_report* report) {
+  return status_of([&] {
+    auto& asked = trainer_of("step", optimizer);
+    const auto* const arrays = &given("step", "gradients", gradients);
+    step_inputs inputs;
+    if (loss) inputs.loss = *loss;
+    const auto became = std::visit([&](auto& by) { return step(by, arrays, count, inputs); }, asked);
+    if (!report) return;
+    const auto culprit = std::ranges::find(optimizer->names, became.parameter);
+    *report = {became.taken, culprit == optimizer->names.end() ? nullptr : culprit->c_str()};
+  });
+}
+
+thalweg_status thalweg_get_steps(const thalweg_optimizer* optimizer, int64_t* steps) {
+  return status_of([&] {
+    const auto& asked = trainer_of("get_steps", optimizer);
+    given("get_steps", "a place for the steps", steps) =
+        std::visit([](const auto& by) { return by.optimizer.steps(); }, asked);
+  });
+}
+
+thalweg_status thalweg_get_lr(const thalweg_optimizer* optimizer, double* lr) {
+  return status_of([&] {
+    const auto& asked = trainer_of("get_lr", optimizer);
+    given("get_lr", "a place for the lr", lr) = std::visit([](const auto& by) { return by.optimizer.lr(); }, asked);
+  });
+}
+
+thalweg_status thalweg_set_lr(thalweg_optimizer* optimizer, double lr) {
+  return status_of([&] { std::visit([&](auto& by) { by.optimizer.lr(lr); }, trainer_of("set_lr", optimizer)); });
+}
+
+thalweg_status thalweg_begin_evaluation(thalweg_optimizer* optimizer) {
+  return status_of([&] {
+    std::visit([](auto& by) {
+      check_at_y("begin_evaluation", by);
+      by.at_x.emplace(by.optimizer.evaluation_point());
+    }, trainer_of("begin_evaluation", optimizer));
+  });
+}
+
+thalweg_status thalweg_end_evaluation(thalweg_optimizer* optimizer) {
+  return status_of([&] {
+    std::visit([](auto& by) {
+      if (!by.at_x)
+        throw error("end_evaluation", "Expected the parameters at x. Received them at y: no evaluation has begun.");
+      by.at_x.reset();
+    }, trainer_of("end_evaluation", optimizer));
+  });
+}
+
+thalweg_status thalweg_averaged(const thalweg_optimizer* optimizer, size_t parameter, void* out, size_t elements) {
+  return status_of([&] {
+    const auto& asked = trainer_of("averaged", optimizer);
+    if (!out) throw error("averaged", "Expected room for x. Received null.");
+    std::visit([&]<class T>(const trainer<T>& by) {
+      by.optimizer.averaged(parameter, array_of<T>("averaged", out, elements));
+    }, asked);
+  });
+}
+
+thalweg_status thalweg_save(const thalweg_optimizer* optimizer, const char* path) {
+  const auto misused = status_of([&] {
+    trainer_of("save", optimizer);
+    given("save", "a path", path);
+  });
+  if (misused) return misused;
+  const auto save = [&](const auto& by) { by.optimizer.save(path); };
+  return status_of([&] { std::visit(save, optimizer->trainer); }, THALWEG_CHECKPOINT_REFUSED);
+}
+
+thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path) {
+  const auto misused = status_of([&] {
+    std::visit([](const auto& by) { check_at_y("load", by); }, trainer_of("load", optimizer));
+    given("load", "a path", path);
+  });
+  if (misused) return misused;
+  const auto load = [&](auto& by) { by.optimizer.load(path); };
+  return status_of([&] { std::visit(load, optimizer->trainer); }, THALWEG_CHECKPOINT_REFUSED);
+}
+
+thalweg_status thalweg_describe(const thalweg_optimizer* optimizer, char** text) {
+  return status_of([&] {
+    const auto& asked = trainer_of("describe", optimizer);
+    auto& to = given("describe", "a place for the text", text);
+    to = copy_of(std::visit([](const auto& by) { return by.optimizer.describe(); }, asked));
+  });
+}
+
+thalweg_status thalweg_to_text(const char* chain, char** text) {
+  return status_of([&] {
+    const char* const read = &given("to_text", "a chain's text", chain);
+    auto& to = given("to_text", "a place for the text", text);
+    to = copy_of(to_text(runtime::parse(read)));
+  });
+}
+
+void thalweg_free(char* text) { std::free(text); }

@@ -1,0 +1,155 @@
+// Memory that runs out at any place: the call says so, and all is as it was. This unit replaces the operators new of the
+// whole program; but not AddressSanitizer's, which check more than these would.
+#ifdef __SANITIZE_ADDRESS__
+#define ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER
+#endif
+#endif
+
+#ifndef ADDRESS_SANITIZER
+
+#include <thalweg/thalweg.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "../checkpoint/files.hpp"
+
+namespace {
+
+std::atomic<long> allocations_left = -1;  // below zero: as many as there is memory for
+
+void* limited(std::size_t size, std::size_t alignment) {
+  const long left = allocations_left;
+  if (left > 0) allocations_left = left - 1;
+  size = (size + alignment - 1) / alignment * alignment;
+  if (left != 0)
+    if (void* memory = std::aligned_alloc(alignment, size ? size : alignment)) return memory;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t size) { return limited(size, alignof(std::max_align_t)); }
+void* operator new(std::size_t size, std::align_val_t alignment) { return limited(size, std::size_t(alignment)); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace {
+
+// Lets the call run out of memory at its first allocation, its second, …, and looks each time whether all is as it was.
+template <class Call, class Unchanged>
+void exhaust(Call call, Unchanged unchanged) {
+  long refusals = 0;
+  for (;; ++refusals) {
+    allocations_left = refusals;
+    const thalweg_status status = call();
+    allocations_left = -1;
+    if (status == THALWEG_OK) break;
+    CHECK(status == THALWEG_OUT_OF_MEMORY);
+    CHECK(std::string(thalweg_last_error()).find("Expected memory") != std::string::npos);
+    CHECK(unchanged());
+    REQUIRE(refusals < 100000);
+  }
+  CHECK(refusals > 0);
+}
+
+const std::size_t shape[] = {8, 6};
+
+struct subject {
+  std::vector<float> w = std::vector<float>(48, 0.5f), gradient = std::vector<float>(48, 0.25f);
+  thalweg_parameter parameter{"w", shape, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, w.data()};
+  thalweg_optimizer* opt = nullptr;
+
+  thalweg_status create() {
+    thalweg_options options = thalweg_options_default();
+    options.warmup_steps = 2;
+    options.threads = 1;
+    return thalweg_create("amuse", THALWEG_FLOAT32, &parameter, 1, &options, &opt);
+  }
+  thalweg_status step() {
+    const void* const gradients[] = {gradient.data()};
+    return thalweg_step(opt, gradients, 1, nullptr, nullptr);
+  }
+  [[nodiscard]] int64_t steps() const {
+    int64_t steps = -1;
+    thalweg_get_steps(opt, &steps);
+    return steps;
+  }
+  subject() = default;
+  subject(subject&&) = delete;
+  ~subject() { thalweg_destroy(opt); }
+};
+
+TEST_CASE("no memory for an optimizer") {
+  subject s;
+  exhaust([&] { return s.create(); }, [&] { return s.opt == nullptr; });
+}
+
+TEST_CASE("no memory for the state of what claims to be longer than any memory") {
+  subject s;
+  const std::size_t huge[] = {std::size_t{1} << (sizeof(std::size_t) * 6), 2};
+  s.parameter.shape = huge;
+  CHECK(s.create() == THALWEG_OUT_OF_MEMORY);
+  CHECK(s.opt == nullptr);
+}
+
+TEST_CASE("no memory for texts, x and checkpoints") {
+  test::folder folder;
+  const std::string path = folder / "c.safetensors";
+  subject s;
+  REQUIRE(s.create() == THALWEG_OK);
+  for (int step = 0; step < 3; ++step) REQUIRE(s.step() == THALWEG_OK);
+  const auto y = s.w;
+
+  char* text = nullptr;
+  exhaust([&] { return thalweg_describe(s.opt, &text); }, [&] { return text == nullptr; });
+  thalweg_free(text);
+  text = nullptr;
+  exhaust([&] { return thalweg_to_text("cosine(steps=20) | adamw", &text); }, [&] { return text == nullptr; });
+  thalweg_free(text);
+
+  exhaust([&] { return thalweg_begin_evaluation(s.opt); }, [&] { return s.w == y; });
+  CHECK(s.w != y);
+  CHECK(thalweg_end_evaluation(s.opt) == THALWEG_OK);
+  CHECK(s.w == y);
+
+  exhaust([&] { return thalweg_save(s.opt, path.c_str()); }, [&] { return folder.count() == 0; });
+  REQUIRE(s.step() == THALWEG_OK);
+  const auto gone_on = s.w;
+
+  subject resumed;
+  REQUIRE(resumed.create() == THALWEG_OK);
+  std::ranges::copy(y, resumed.w.begin());
+  exhaust([&] { return thalweg_load(resumed.opt, path.c_str()); },
+          [&] { return resumed.w == y && resumed.steps() == 0; });
+  REQUIRE(resumed.step() == THALWEG_OK);
+  CHECK(resumed.w == gone_on);
+}
+
+TEST_CASE("a step needs no memory, and words that find none say so") {
+  subject s;
+  REQUIRE(s.create() == THALWEG_OK);
+  REQUIRE(s.step() == THALWEG_OK);
+  allocations_left = 0;
+  const thalweg_status stepped = s.step();
+  const thalweg_status refused = thalweg_end_evaluation(s.opt);
+  allocations_left = -1;
+  CHECK(stepped == THALWEG_OK);
+  CHECK(refused == THALWEG_OUT_OF_MEMORY);
+}
+
+}  // namespace
+
+#endif
