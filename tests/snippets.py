@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""The documents' C++ is the examples' C++.
+"""The documents' code is the examples' code.
 
 In a document:  <!-- compile: NAME -->      In a file below examples/:  // snippet: NAME
                 ```cpp                                                  …
                 …                                                       // end
                 ```
-A ```cpp block without a name is an error; a sketch that is not meant to compile is a ```c++ block.
+A ```cpp block without a name is an error; a sketch that is not meant to compile is a ```c++ block. Python likewise: a
+```python block, and # for //.
 """
 import pathlib
 import re
@@ -20,19 +21,21 @@ def tidy(text):
 
 
 regions, wrong, shown = {}, [], 0
-for path in sorted((root / "examples").rglob("*.[ch]pp")):
-    for name, text in re.findall(r"^[ \t]*// snippet: (\S+)\n(.*?)^[ \t]*// end$", path.read_text(), re.M | re.S):
+for path in sorted([*(root / "examples").rglob("*.[ch]pp"), *(root / "examples").rglob("*.py")]):
+    for name, text in re.findall(r"^[ \t]*(?://|#) snippet: (\S+)\n(.*?)^[ \t]*(?://|#) end$", path.read_text(),
+                                 re.M | re.S):
         if name in regions:
             wrong.append(f"examples: two snippets are named {name}")
         regions[name] = tidy(text)
 
 for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
     text = path.read_text() if path.exists() else ""
-    for name, block in re.findall(r"(?:<!-- compile: (\S+) -->\s*)?^```cpp\n(.*?)^```", text, re.M | re.S):
+    for name, block in re.findall(r"(?:<!-- compile: (\S+) -->\s*)?^```(?:cpp|python)\n(.*?)^```", text,
+                                  re.M | re.S):
         shown += 1
         where = f"{path.relative_to(root)}: {name or block.splitlines()[0]}"
         if not name:
-            wrong.append(f"{where}: a ```cpp block without <!-- compile: NAME -->")
+            wrong.append(f"{where}: a block of code without <!-- compile: NAME -->")
         elif name not in regions:
             wrong.append(f"{where}: no snippet of this name below examples/")
         elif tidy(block) != regions[name]:

@@ -1,0 +1,510 @@
+// Python's module `thalweg`: chains from text, over numpy's arrays, which are trained where they lie.
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <stdlib.h>
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <pybind11/stl/filesystem.h>
+
+#include <thalweg/runtime.hpp>
+
+#include "../checkpoint/file.hpp"
+#include "../checkpoint/safetensors.hpp"
+
+namespace py = pybind11;
+namespace fs = std::filesystem;
+namespace safetensors = thalweg::detail::safetensors;
+using namespace thalweg;
+
+namespace {
+
+using numpy = py::detail::npy_api;
+
+// ---- what Python hands over -----------------------------------------------------------------------
+
+std::string name_of_type(py::handle given) { return py::str(py::type::handle_of(given).attr("__name__")); }
+std::string dtype_of(const py::array& a) { return py::str(a.dtype()); }
+
+std::vector<std::size_t> shape_of(const py::array& a) { return {a.shape(), a.shape() + a.ndim()}; }
+
+template <class T>
+constexpr std::string_view dtype = sizeof(T) == 4 ? "float32" : "float64";
+
+struct named_object {
+  std::string name;
+  py::object value;
+};
+
+/// What a dict or a list of pairs holds.
+std::vector<named_object> named_objects(std::string_view where, std::string_view what, const py::object& given) {
+  const auto refuse = [&](const std::string& received) {
+    throw error(where, "Expected ", what, " as a dict by name, or as a list of (name, value). Received ", received,
+                ".");
+  };
+  const bool is_dict = py::hasattr(given, "items");
+  if (!is_dict && !py::isinstance<py::list>(given) && !py::isinstance<py::tuple>(given)) refuse(name_of_type(given));
+  std::vector<named_object> all;
+  for (const py::handle item : is_dict ? given.attr("items")() : given) {
+    if (!py::isinstance<py::tuple>(item) || py::len(item) != 2) refuse("an entry " + name_of_type(item));
+    const auto pair = py::reinterpret_borrow<py::tuple>(item);
+    if (!py::isinstance<py::str>(pair[0])) refuse("a name of type " + name_of_type(pair[0]));
+    all.push_back({pair[0].cast<std::string>(), pair[1]});
+  }
+  return all;
+}
+
+/// Subclasses mean something of their own by their numbers (masked arrays, matrices).
+py::array as_array(std::string_view where, std::string_view what, py::handle given) {
+  if (Py_TYPE(given.ptr()) != reinterpret_cast<PyTypeObject*>(numpy::get().PyArray_Type_))
+    throw error(where, "Expected a numpy array ", what, ". Received ", name_of_type(given),
+                "; numpy.asarray(...) makes one, where possible of the same memory.");
+  return py::reinterpret_borrow<py::array>(given);
+}
+
+bool aligned(const py::array& a) { return a.flags() & numpy::NPY_ARRAY_ALIGNED_; }
+
+bool lies_in(storage_order order, const py::array& a) {
+  return a.flags() & (order == storage_order::row_major ? py::array::c_style : py::array::f_style);
+}
+
+/// The array itself, or a copy where it lies otherwise.
+py::array laid_out(storage_order order, const py::array& a) {
+  auto as_wanted = py::array::ensure(a, numpy::NPY_ARRAY_ALIGNED_ | (order == storage_order::row_major
+                                                                         ? int(py::array::c_style)
+                                                                         : int(py::array::f_style)));
+  if (!as_wanted) throw std::bad_alloc();
+  return as_wanted;
+}
+
+// ---- parameters -----------------------------------------------------------------------------------
+
+/// How a parameter lies in memory. What cannot be trained where it lies is refused.
+storage_order order_of(const std::string& name, const py::array& a) {
+  if (!a.writeable())
+    throw error("optimizer", "Expected '", name, "' to be writeable. Received it read-only; train numpy.array(...) of "
+                "it in its place.");
+  if (!aligned(a))
+    throw error("optimizer", "Expected '", name, "' in memory aligned to its type. Received it elsewhere; train "
+                "numpy.array(...) of it in its place.");
+  if (lies_in(storage_order::row_major, a)) return storage_order::row_major;
+  if (a.ndim() == 2 && lies_in(storage_order::column_major, a)) return storage_order::column_major;
+  throw error("optimizer", "Expected '", name, "' to be contiguous. Received shape ", shape_of(a), " with strides ",
+              std::string(py::str(a.attr("strides"))), "; train numpy.ascontiguousarray(...) of it in its place.");
+}
+
+role role_from(const std::string& name, const std::string& text) {
+  for (const role r : {role::hidden, role::embedding, role::head})
+    if (text == to_text(r)) return r;
+  throw error("optimizer", "Expected a role of 'hidden', 'embedding' or 'head' for '", name, "'. Received '", text,
+              "'.");
+}
+
+/// An array to be trained, kept alive and in its place.
+struct bound_array {
+  parameter_info info;
+  py::array values;
+  const void* data = nullptr;
+  std::vector<py::weakref> pins;  ///< numpy resizes nothing that is weakly referenced, whoever asks
+};
+
+std::vector<bound_array> bind_arrays(const py::object& params, const std::map<std::string, std::string>& roles) {
+  std::vector<bound_array> all;
+  std::string names;
+  for (const auto& [name, value] : named_objects("optimizer", "params", params)) {
+    const py::array a = as_array("optimizer", "for '" + name + "'", value);
+    const auto chosen = roles.find(name);
+    bound_array bound{{.name = name,
+                       .shape = shape_of(a),
+                       .role = chosen == roles.end() ? role::hidden : role_from(name, chosen->second),
+                       .order = order_of(name, a)},
+                      a, a.data(), {}};
+    for (py::object owner = a; !owner.is_none() && py::isinstance<py::array>(owner); owner = owner.attr("base"))
+      bound.pins.emplace_back(owner);
+    names += in_words(names.empty() ? "'" : ", '", name, "'");
+    all.push_back(std::move(bound));
+  }
+  for (const auto& [name, text] : roles)
+    if (std::ranges::none_of(all, [&](const auto& a) { return a.info.name == name; }))
+      throw error("optimizer", "Expected roles of ", names, ". Received one of '", name, "'.");
+  return all;
+}
+
+template <class T>
+runtime::optimizer<T> make(const runtime::chain& chain, const std::vector<bound_array>& arrays, const options& o) {
+  std::vector<parameter<T>> parameters;
+  for (const auto& [info, values, data, pins] : arrays) {
+    if (!py::isinstance<py::array_t<T>>(values))
+      throw error("optimizer", "Expected ", dtype<T>, " for '", info.name, "', as '", arrays[0].info.name,
+                  "' has. Received ", dtype_of(values), "; train a copy in its place, astype(numpy.", dtype<T>, ").");
+    parameters.push_back(
+        {info.name, info.shape, info.role, static_cast<T*>(const_cast<void*>(data)), info.order});
+  }
+  return {chain, parameters, o};
+}
+
+using either = std::variant<runtime::optimizer<float>, runtime::optimizer<double>>;
+
+either make_either(const runtime::chain& chain, const std::vector<bound_array>& arrays, const options& o) {
+  if (arrays.empty()) throw error("optimizer", "Expected at least one parameter. Received none.");
+  const py::array& first = arrays[0].values;
+  if (py::isinstance<py::array_t<float>>(first)) return make<float>(chain, arrays, o);
+  if (py::isinstance<py::array_t<double>>(first)) return make<double>(chain, arrays, o);
+  throw error("optimizer", "Expected float32 or float64 for '", arrays[0].info.name, "'. Received ", dtype_of(first),
+              "; train a copy in its place, astype(numpy.float32).");
+}
+
+// ---- checkpoints in memory ------------------------------------------------------------------------
+
+class temporary_folder {
+  std::string path_ = fs::temp_directory_path() / "thalweg-XXXXXX";
+
+public:
+  temporary_folder() {
+    if (!mkdtemp(path_.data())) throw std::system_error(errno, std::generic_category(), path_);
+  }
+  temporary_folder(temporary_folder&&) = delete;
+  ~temporary_folder() {
+    std::error_code none;
+    fs::remove_all(path_, none);
+  }
+  [[nodiscard]] std::string file() const { return path_ + "/state"; }
+};
+
+py::dict read_state(const std::string& path) {
+  const thalweg::detail::file_to_read file(path);
+  std::uint64_t length = 0;
+  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
+  std::string json(length, ' ');
+  file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(json)));
+  const std::size_t begin = safetensors::length_bytes + length;
+
+  py::dict arrays, metadata;
+  const auto header = safetensors::parse(json, file.size() - begin);
+  for (const auto& [name, t] : header.tensors) {
+    py::array a(t.dtype == "F32" ? py::dtype::of<float>() : py::dtype::of<double>(), t.shape);
+    file.read(begin + t.begin, {static_cast<std::byte*>(a.mutable_data()), t.end - t.begin});
+    arrays[py::str(name)] = a;
+  }
+  for (const auto& [key, text] : header.metadata) metadata[py::str(key)] = text;
+  return py::dict(py::arg("state") = arrays, py::arg("metadata") = metadata);
+}
+
+void write_state(const std::string& path, const py::dict& saved) {
+  const auto part = [&](const char* name) {
+    if (py::len(saved) != 2 || !saved.contains(name))
+      throw error("load_state_dict", "Expected what state_dict() returned, with 'state' and 'metadata'. Received keys ",
+                  std::string(py::str(py::list(saved))), ".");
+    return named_objects("load_state_dict", name, saved[name]);
+  };
+  safetensors::header header;
+  for (const auto& [key, text] : part("metadata")) {
+    if (!py::isinstance<py::str>(text))
+      throw error("load_state_dict", "Expected text for '", key, "'. Received ", name_of_type(text), ".");
+    header.metadata[key] = text.cast<std::string>();
+  }
+  std::vector<py::array> arrays;
+  std::size_t end = 0;
+  for (const auto& [name, value] : part("state")) {
+    const py::array a = as_array("load_state_dict", "for '" + name + "'", value);
+    const bool single = py::isinstance<py::array_t<float>>(a);
+    if (!single && !py::isinstance<py::array_t<double>>(a))
+      throw error("load_state_dict", "Expected float32 or float64 for '", name, "'. Received ", dtype_of(a), ".");
+    arrays.push_back(laid_out(storage_order::row_major, a));
+    const std::size_t begin = std::exchange(end, end + static_cast<std::size_t>(a.nbytes()));
+    header.tensors[name] = {single ? "F32" : "F64", shape_of(a), begin, end};
+  }
+  const std::string bytes = safetensors::to_bytes(header);
+  thalweg::detail::file_to_replace file(path);
+  file.write(std::as_bytes(std::span(bytes)));
+  for (const auto& a : arrays)
+    file.write({static_cast<const std::byte*>(a.data()), static_cast<std::size_t>(a.nbytes())});
+  file.commit();
+}
+
+// ---- the optimizer --------------------------------------------------------------------------------
+
+struct report {
+  bool taken;
+  std::optional<std::string> parameter;
+};
+
+class numpy_optimizer {
+  runtime::chain chain_;
+  std::vector<bound_array> arrays_;
+  either engine_;
+  mutable std::mutex mutex_;
+
+public:
+  numpy_optimizer(runtime::chain chain, const py::object& params, const options& o,
+                  const std::map<std::string, std::string>& roles)
+      : chain_(std::move(chain)), arrays_(bind_arrays(params, roles)), engine_(make_either(chain_, arrays_, o)) {}
+
+  [[nodiscard]] std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
+
+  /// f(engine), alone with it. Python's other threads run meanwhile, so f may touch nothing of Python's. Whoever has
+  /// the mutex waits for nothing of Python's either, and so it may be waited for in any state.
+  template <class F>
+  auto alone(F f) {
+    const py::gil_scoped_release others_run;
+    const auto locked = lock();
+    return std::visit(f, engine_);
+  }
+
+  report step(const py::object& gradients, std::optional<double> loss) {
+    check_bound("step");
+    const std::vector<py::array> given = in_order(gradients);
+    return alone([&]<class T>(runtime::optimizer<T>& engine) {
+      std::vector<std::span<const T>> spans;
+      for (std::size_t i = 0; i < given.size(); ++i)
+        spans.emplace_back(static_cast<const T*>(given[i].data()), arrays_[i].info.size());
+      const step_report r = engine.step(spans, {.loss = loss});
+      return report{r.taken, r.parameter.empty() ? std::nullopt : std::optional(std::string(r.parameter))};
+    });
+  }
+
+  /// x of a parameter, in memory of its own.
+  py::array averaged(const std::string& name) {
+    const auto found = std::ranges::find(arrays_, name, [](const auto& a) { return a.info.name; });
+    if (found == arrays_.end()) throw error("averaged", "Expected one of ", names(), ". Received '", name, "'.");
+    const auto& info = found->info;
+    py::array x = std::visit([&]<class T>(const runtime::optimizer<T>&) -> py::array {
+      if (info.order == storage_order::row_major) return py::array_t<T, py::array::c_style>(info.shape);
+      return py::array_t<T, py::array::f_style>(info.shape);
+    }, engine_);
+    alone([&, out = x.mutable_data()]<class T>(const runtime::optimizer<T>& engine) {
+      engine.averaged(static_cast<std::size_t>(found - arrays_.begin()), {static_cast<T*>(out), info.size()});
+    });
+    return x;
+  }
+
+  py::dict state_dict() {
+    const temporary_folder folder;
+    save(folder.file());
+    return read_state(folder.file());
+  }
+  void load_state_dict(const py::dict& saved) {
+    const temporary_folder folder;
+    write_state(folder.file(), saved);
+    load(folder.file());
+  }
+  void save(const fs::path& path) {
+    alone([&](const auto& engine) { engine.save(path); });
+  }
+  void load(const fs::path& path) {
+    check_bound("load");
+    alone([&](auto& engine) { engine.load(path); });
+  }
+
+  std::string describe() {
+    return alone([](const auto& engine) { return engine.describe(); });
+  }
+  long steps() {
+    return alone([](const auto& engine) { return engine.steps(); });
+  }
+  double lr() {
+    return alone([](const auto& engine) { return engine.lr(); });
+  }
+  void set_lr(double lr) {
+    alone([lr](auto& engine) { engine.lr(lr); });
+  }
+  [[nodiscard]] const runtime::chain& chain() const { return chain_; }
+  std::string repr() {
+    return in_words("<thalweg.Optimizer '", to_text(chain_), "', ", arrays_.size(), " parameters, lr=", lr(),
+                    ", steps=", steps(), ">");
+  }
+
+  /// Whether the parameters are still what was bound.
+  void check_bound(std::string_view where) const {
+    for (const auto& [info, values, data, pins] : arrays_) {
+      if (values.data() != data)
+        throw error(where, "Expected '", info.name, "' in the memory in which it was bound. Received it in another; "
+                    "make a new Optimizer.");
+      if (!values.writeable())
+        throw error(where, "Expected '", info.name, "' to be writeable, as when it was bound. Received it read-only.");
+    }
+  }
+
+private:
+  [[nodiscard]] std::string names() const {
+    std::string all;
+    for (const auto& a : arrays_) all += in_words(all.empty() ? "'" : ", '", a.info.name, "'");
+    return all;
+  }
+
+  /// The gradients in the order of the parameters, each laid out as its parameter is.
+  [[nodiscard]] std::vector<py::array> in_order(const py::object& given) const {
+    std::vector<py::object> found(arrays_.size());
+    if (py::hasattr(given, "items")) {
+      for (auto& [name, value] : named_objects("step", "gradients", given)) {
+        const auto owner = std::ranges::find(arrays_, name, [](const auto& a) { return a.info.name; });
+        if (owner == arrays_.end())
+          throw error("step", "Expected gradients of ", names(), ". Received one of '", name, "'.");
+        found[static_cast<std::size_t>(owner - arrays_.begin())] = std::move(value);
+      }
+    } else if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
+      if (py::len(given) != arrays_.size())
+        throw error("step", "Expected ", arrays_.size(), " gradients, one a parameter. Received ", py::len(given), ".");
+      std::ranges::transform(given, found.begin(), [](py::handle g) { return py::reinterpret_borrow<py::object>(g); });
+    } else {
+      throw error("step", "Expected gradients as a dict by name, or as a list in the order of the parameters. ",
+                  "Received ", name_of_type(given), ".");
+    }
+
+    std::vector<py::array> gradients;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto& info = arrays_[i].info;
+      if (!found[i]) throw error("step", "Expected a gradient for '", info.name, "'. Received none.");
+      const py::array g = as_array("step", in_words("as the gradient of '", info.name, "'"), found[i]);
+      std::visit([&]<class T>(const runtime::optimizer<T>&) {
+        if (!py::isinstance<py::array_t<T>>(g))
+          throw error("step", "Expected a gradient of ", dtype<T>, " for '", info.name, "', as the parameter is. "
+                      "Received ", dtype_of(g), "; give its astype(numpy.", dtype<T>, ").");
+      }, engine_);
+      if (shape_of(g) != info.shape)
+        throw error("step", "Expected a gradient with shape ", info.shape, " for '", info.name, "'. Received ",
+                    shape_of(g), ".");
+      gradients.push_back(laid_out(info.order, g));
+    }
+    return gradients;
+  }
+};
+
+/// x in the parameters between `enter` and `leave`.
+class evaluation_point {
+  std::shared_ptr<numpy_optimizer> optimizer_;
+  std::variant<std::monostate, evaluation_guard<float>, evaluation_guard<double>> guard_;
+
+public:
+  explicit evaluation_point(std::shared_ptr<numpy_optimizer> optimizer) : optimizer_(std::move(optimizer)) {}
+  evaluation_point(evaluation_point&&) = delete;
+  ~evaluation_point() {
+    const auto locked = optimizer_->lock();
+    guard_.emplace<std::monostate>();
+  }
+
+  void enter() {
+    optimizer_->check_bound("evaluation_point");
+    optimizer_->alone([this]<class T>(runtime::optimizer<T>& engine) {
+      guard_.emplace<evaluation_guard<T>>(engine.evaluation_point());
+    });
+  }
+  void leave() {
+    optimizer_->alone([this](const auto&) { guard_.emplace<std::monostate>(); });
+  }
+};
+
+runtime::chain chain_from(const py::object& given) {
+  if (py::isinstance<runtime::chain>(given)) return given.cast<runtime::chain>();
+  if (py::isinstance<py::str>(given)) return runtime::parse(given.cast<std::string>());
+  throw error("optimizer", "Expected a chain as text or as thalweg.parse(...). Received ", name_of_type(given), ".");
+}
+
+options options_from(double lr, double weight_decay, long warmup_steps, double weight_lr_power, double r,
+                     std::optional<std::size_t> workers) {
+  options o{.lr = lr, .weight_decay = weight_decay, .warmup_steps = warmup_steps, .weight_lr_power = weight_lr_power,
+            .r = r};
+  if (workers == 0) throw error("optimizer", "Expected threads >= 1. Received 0.");
+  if (workers) o.parallel = threads(*workers);
+  return o;
+}
+
+}  // namespace
+
+PYBIND11_MODULE(thalweg, m) {
+  m.doc() = "Optimizers for deep learning as chains of transforms, over numpy arrays that are trained in place.";
+  m.attr("__version__") = THALWEG_VERSION;
+  py::register_exception<error>(m, "Error", PyExc_ValueError).doc() =
+      "Bad input: what was expected, what was received, and the mend. Nothing has been changed.";
+
+  py::class_<runtime::chain>(m, "Chain", "A chain of transforms, made by parse(text).")
+      .def("__str__", [](const runtime::chain& c) { return to_text(c); })
+      .def("__repr__", [](const runtime::chain& c) { return in_words("thalweg.parse('", to_text(c), "')"); })
+      .def("__eq__", [](const runtime::chain& a, const runtime::chain& b) { return to_text(a) == to_text(b); },
+           py::is_operator())
+      .def("__hash__", [](const runtime::chain& c) { return py::hash(py::str(to_text(c))); })
+      .def(py::pickle([](const runtime::chain& c) { return to_text(c); },
+                      [](const std::string& text) { return runtime::parse(text); }));
+  m.def("parse", &runtime::parse, py::arg("text"),
+        "The chain that a text describes; str(chain) is its text with every field.\n\n"
+        ">>> chain = thalweg.parse('nesterov_ema(beta=0.95) | orthogonalize_update | update_by_schedule_free')");
+
+  py::class_<report>(m, "StepReport", "What became of a step.")
+      .def_readonly("taken", &report::taken, "Whether the parameters have moved.")
+      .def_readonly("parameter", &report::parameter, "For whose sake when_finite skipped the step, or None.")
+      .def("__repr__", [](const report& r) {
+        return in_words("thalweg.StepReport(taken=", r.taken ? "True" : "False", ", parameter=",
+                        r.parameter ? "'" + *r.parameter + "'" : "None", ")");
+      });
+
+  py::class_<evaluation_point>(m, "EvaluationPoint", "What a with statement takes: x in the parameters, then y again.")
+      .def("__enter__", [](py::object self) {
+        self.cast<evaluation_point&>().enter();
+        return self;
+      })
+      .def("__exit__", [](evaluation_point& self, const py::args&) { self.leave(); });
+
+  const options defaults;
+  py::class_<numpy_optimizer, std::shared_ptr<numpy_optimizer>>(m, "Optimizer", R"(
+Trains numpy arrays in place by a chain.
+
+chain   text, as for parse, or a Chain
+params  a dict, name -> array, or a list of (name, array): writeable, all float32 or all float64, in C order, or
+        matrices in Fortran order. They are not copied, and are kept alive.
+roles   'hidden' (the default), 'embedding' or 'head' by name: what a route cannot tell by a shape
+threads how many a step runs on; by default as many as there are cores
+
+>>> opt = thalweg.Optimizer('amuse', {'w': w, 'b': b}, lr=0.02, weight_decay=0.05, warmup_steps=100)
+>>> opt.step({'w': dw, 'b': db})
+>>> with opt.evaluation_point(): validate(w, b)
+
+Python's other threads run during a step. An optimizer may be used from several: one waits for the other.)")
+      .def(py::init([](const py::object& chain, const py::object& params, double lr, double weight_decay,
+                       long warmup_steps, double weight_lr_power, double r,
+                       const std::map<std::string, std::string>& roles, std::optional<std::size_t> workers) {
+             const auto o = options_from(lr, weight_decay, warmup_steps, weight_lr_power, r, workers);
+             return std::make_shared<numpy_optimizer>(chain_from(chain), params, o, roles);
+           }),
+           py::arg("chain"), py::arg("params"), py::kw_only(), py::arg("lr") = defaults.lr,
+           py::arg("weight_decay") = defaults.weight_decay, py::arg("warmup_steps") = defaults.warmup_steps,
+           py::arg("weight_lr_power") = defaults.weight_lr_power, py::arg("r") = defaults.r,
+           py::arg("roles") = py::dict(), py::arg("threads") = py::none())
+      .def("step", &numpy_optimizer::step, py::arg("gradients"), py::arg("loss") = py::none(),
+           "One step. gradients: a dict by name, or a list in the order of the parameters, of their dtype and shapes. "
+           "They are read in place where they lie in memory as their parameters do, else copied.")
+      .def("evaluation_point", [](std::shared_ptr<numpy_optimizer> self) {
+             return std::make_unique<evaluation_point>(std::move(self));
+           }, "In a with statement: the parameters hold x, the average; y is back bit for bit after.")
+      .def("averaged", &numpy_optimizer::averaged, py::arg("name"), "A copy of x of one parameter.")
+      .def("state_dict", &numpy_optimizer::state_dict,
+           "{'state': name -> array, 'metadata': text -> text}: copies, the same as save writes. Keep it with the "
+           "parameters.")
+      .def("load_state_dict", &numpy_optimizer::load_state_dict, py::arg("state_dict"),
+           "Goes on where state_dict left off, bit for bit. The parameters must hold what they held then.")
+      .def("save", &numpy_optimizer::save, py::arg("path"), "Replaces a safetensors file, whole or not at all.")
+      .def("load", &numpy_optimizer::load, py::arg("path"),
+           "Goes on where save left off, bit for bit. The parameters must hold what they held then.")
+      .def("describe", &numpy_optimizer::describe, "A table: each parameter, its route, its state and its bytes.")
+      .def_property_readonly("steps", &numpy_optimizer::steps, "How many steps were taken.")
+      .def_property("lr", &numpy_optimizer::lr, &numpy_optimizer::set_lr, "The base learning rate.")
+      .def_property_readonly("chain", &numpy_optimizer::chain, "The Chain.")
+      .def("__repr__", &numpy_optimizer::repr);
+}
