@@ -136,8 +136,8 @@ TEST_CASE("add_noise is the same for the same seed, step and name, and for no ot
 }
 
 TEST_CASE("add_noise fades") {
-  const double z = noise(1, 2, "w").normal(3);
-  CHECK(noise(1, 2, "w").normal(3) == z);
+  const double z = white_noise(1, 2, "w").normal(3);
+  CHECK(white_noise(1, 2, "w").normal(3) == z);
   std::vector<double> early(1000), late(1000);
   add_noise{.variance = 1, .fading = 1}.apply(context{.step = 1}, tensor<double>{early.data(), {}, {}, "w"});
   CHECK(early[1] == 0);  // a tensor without a shape is one number

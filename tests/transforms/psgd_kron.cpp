@@ -78,7 +78,7 @@ oracle::update psgd(std::size_t m, std::size_t n, bool left_diagonal, bool right
     for (std::size_t t = 1; t <= u.size(); ++t) {
       if ((t - 1) % period != 0) continue;
       vector v(m * n);
-      const noise xi(seed, static_cast<long>(t), "");
+      const white_noise xi(seed, static_cast<long>(t), "");
       for (std::size_t i = 0; i < m * n; ++i) v[i] = xi.normal(i);
       const vector a = times(times(left.q, m, m, u[t - 1], n), m, n, transposed(right.q, n, n), n);
       const vector b = times(times(transposed(inverse(left.q, m), m, m), m, m, v, n), m, n, inverse(right.q, n), n);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/noise.hpp>
+#include <thalweg/core/white_noise.hpp>
 
 namespace thalweg {
 
@@ -28,7 +28,7 @@ struct add_noise {
 
   template <class T>
   void apply(const context& c, tensor<T> u) const noexcept {
-    const noise xi(seed, c.step, u.name);
+    const white_noise xi(seed, c.step, u.name);
     const double deviation = sqrt(variance / pow(1 + static_cast<double>(c.step), fading));
     for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += static_cast<T>(deviation * xi.normal(u.begin + i));
   }

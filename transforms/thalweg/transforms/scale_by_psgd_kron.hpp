@@ -4,7 +4,7 @@
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/noise.hpp>
+#include <thalweg/core/white_noise.hpp>
 
 namespace thalweg {
 
@@ -24,7 +24,7 @@ struct psgd_matrix {
 struct psgd_step {
   double rate;
   bool begins, fits;
-  noise v;
+  white_noise v;
 };
 /// Numbers of scratch memory that it needs.
 std::size_t psgd_scratch(std::size_t rows, std::size_t cols, std::size_t longest_factor);
@@ -94,7 +94,7 @@ struct scale_by_psgd_kron {
     detail::psgd_matrix<T> m{u.data, factor_of(left), factor_of(right)};
     if (!m.right.data) m.right.rows = 1;
     if (u.order == storage_order::column_major) std::swap(m.left, m.right);  // the transposed matrix
-    detail::psgd_kron(m, {.rate = rate, .begins = c.step == 1, .fits = fits(c.step), .v = noise(seed, c.step, "")},
+    detail::psgd_kron(m, {.rate = rate, .begins = c.step == 1, .fits = fits(c.step), .v = white_noise(seed, c.step, "")},
                       scratch);
   }
 

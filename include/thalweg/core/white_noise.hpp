@@ -11,9 +11,9 @@ namespace thalweg {
 /// Independent numbers of the standard normal distribution: number i is a function of the seed, the step, the
 /// parameter's name and i alone, whatever the threads and whatever came before.
 ///
-///     const noise xi(seed, c.step, u.name);
+///     const white_noise xi(seed, c.step, u.name);
 ///     u.data[i] += xi.normal(i);
-class noise {
+class white_noise {
   std::uint64_t stream_;
 
   // A counter on a stream, scrambled (the finaliser of SplitMix64, Steele et al. 2014).
@@ -25,7 +25,7 @@ class noise {
   }
 
 public:
-  constexpr noise(long seed, long step, std::string_view name)
+  constexpr white_noise(long seed, long step, std::string_view name)
       : stream_(mixed(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(step))) {
     for (const char letter : name) stream_ = mixed(stream_, static_cast<unsigned char>(letter));
   }
