@@ -98,7 +98,8 @@ shared_leaf make_join(const word& w, parse_links parse) {
                         return joined.at(c);
                       });
   }
-  if (last == 0) behind = composed("join", in_words("join(", written), [behind](const context& c) { return behind->at(c); });
+  if (last == 0)
+    behind = composed("join", in_words("join(", written), [behind](const context& c) { return behind->at(c); });
   return behind;
 }
 
@@ -122,8 +123,8 @@ shared_leaf make_schedule_weight_decay(const word& w, parse_links parse) {
   constexpr std::string_view expected = "one schedule without state";
   const shared_leaf moves = w.arguments.size() == 1 ? schedule(plain(w, 0, expected), parse) : nullptr;
   if (!moves) refuse(w, expected);
-  return composed(w.text, call_text(w.text, moves->text()),
-                  [decay = thalweg::schedule_weight_decay(any_schedule{moves})](const context& c) { return decay.at(c); });
+  const auto decay = thalweg::schedule_weight_decay(any_schedule{moves});
+  return composed(w.text, call_text(w.text, moves->text()), [decay](const context& c) { return decay.at(c); });
 }
 
 // ---- scheduled ------------------------------------------------------------------------------------
@@ -234,10 +235,11 @@ shared_leaf make_scheduled(const word& w, parse_links parse) {
     if (place.size() == 1 && place.front().arguments.empty() && place.front().text == f.name) field = i;
   }
   if (!field)
-    throw error("parse", "Expected a field of ", inner->name, " that a schedule may move: ", known.empty() ? "none" : known,
-                ". Received ", quoted(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
+    throw error("parse", "Expected a field of ", inner->name, " that a schedule may move: ",
+                known.empty() ? "none" : known, ". Received ", quoted(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
   if (inner->is.swallows)
-    refuse_argument(w.text, "another transform: the fields of what swallows steps (accumulate) may not move", w.arguments[2]);
+    refuse_argument(w.text, "another transform: the fields of what swallows steps (accumulate) may not move",
+                    w.arguments[2]);
   if (inner->is.averages && inner->is.scalars == 0)
     refuse_argument(w.text, "another transform: this one recovers x by its fields, which therefore may not move",
                     w.arguments[2]);
@@ -419,7 +421,8 @@ shared_leaf make_parallel(const word& w, parse_links parse) {
   for (const auto& l : all->leaves) first_sum.push_back(first_sum.back() + l->is.sums);
   if (first_sum.back() > most_sums) refuse(w, "fewer transforms that sum over a parameter");
 
-  all->leaves.push_back(std::make_shared<wrapped<thalweg::detail::end_of_branch, no_passes>>(thalweg::detail::end_of_branch()));
+  using end = thalweg::detail::end_of_branch;
+  all->leaves.push_back(std::make_shared<wrapped<end, no_passes>>(end()));
   for (auto& way : ways) {
     way.push_back(all->leaves.size() - 1);
     all->chains.emplace_back(all->leaves, std::move(way), first_sum, true);

@@ -118,7 +118,8 @@ public:
     options_ = changed;
   }
   void save(const std::string& path) const override {
-    thalweg::detail::save_checkpoint<T>(path, *store_, progress(), [this](std::size_t i, T* out) { average_into(i, out); });
+    thalweg::detail::save_checkpoint<T>(path, *store_, progress(),
+                                        [this](std::size_t i, T* out) { average_into(i, out); });
   }
   void load(const std::string& path) override {
     const auto loaded = thalweg::detail::load_checkpoint<T>(path, *store_, progress());
@@ -253,7 +254,7 @@ void engine<T>::share_out() {
     }
   }
   for (const auto& l : plan_.leaves) may_throw = may_throw || l->may_throw(std::type_identity<T>());
-  work_ = thalweg::detail::workspace<T>(own, shared, scratch, thalweg::detail::worker_count(options_.parallel, most_tasks));
+  work_ = {own, shared, scratch, thalweg::detail::worker_count(options_.parallel, most_tasks)};
   if (may_throw) rollback_.resize(thalweg::detail::size_to_put_back(*store_));
 }
 
@@ -330,8 +331,8 @@ void engine<T>::absorb() {
     for (std::size_t member = t.first; member < t.last; ++member) {
       const std::size_t i = members_[t.path][member];
       const auto& p = store_->parameters[i];
-      at_[t.path][position]->absorb(calls_ + 1, (t.end ? t.end : p.size) - t.begin,
-                                    {gradients_[i], nullptr, p.data, p.states.data() + way.first_array[position], t.begin});
+      const arrays<T> a{gradients_[i], nullptr, p.data, p.states.data() + way.first_array[position], t.begin};
+      at_[t.path][position]->absorb(calls_ + 1, (t.end ? t.end : p.size) - t.begin, a);
     }
   };
   thalweg::detail::run_tasks(tasks, options_.parallel, work_.workers.size(), thalweg::detail::task_body(run_task));

@@ -81,7 +81,8 @@ std::vector<node> links_of(const pipe& words) {
       links.emplace_back(make_combinator(w, &links_of));
     } else {
       auto known = names_of_transforms();
-      for (const auto& more : {names_of_recipes(), names_of_combinators()}) known.insert(known.end(), more.begin(), more.end());
+      for (const auto& more : {names_of_recipes(), names_of_combinators()})
+        known.insert(known.end(), more.begin(), more.end());
       known.insert(known.end(), {"route", "chain"});
       refuse_name("a transform or recipe", w, known);
     }

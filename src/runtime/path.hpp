@@ -117,10 +117,11 @@ void run_stage(const path& p, const places<T>& at, std::size_t number, const tra
   if (ends) return;
   if (p.kinds[s.end] == kind::tensorwise) {
     const auto view = [&](auto* data) {
-      return tensor<std::remove_pointer_t<decltype(data)>>{data, t.parameter.shape, t.parameter.order, t.parameter.name};
+      using element = std::remove_pointer_t<decltype(data)>;
+      return tensor<element>{data, t.parameter.shape, t.parameter.order, t.parameter.name};
     };
-    at[s.end]->apply({view(t.update), view(gradient_at(p, s.end, t)), t.parameter}, t.scratch, t.states + p.first_array[s.end],
-                     t.state_shapes + p.first_array[s.end]);
+    at[s.end]->apply({view(t.update), view(gradient_at(p, s.end, t)), t.parameter}, t.scratch,
+                     t.states + p.first_array[s.end], t.state_shapes + p.first_array[s.end]);
   } else if (p.kinds[s.end] == kind::parameterwise) {
     reduce_at(p, at, s.end, t, sums + p.first_sum[s.end], begin, end);
   }

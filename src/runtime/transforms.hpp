@@ -16,8 +16,8 @@ using all_transforms = type_list<
     orthogonalize_update, rectify_lr, reduce_on_plateau, scale, scale_by_adam, scale_by_adan, scale_by_ademamix,
     scale_by_adopt, scale_by_amsgrad, scale_by_exp_avg_sq, scale_by_factored_rms, scale_by_laprop, scale_by_lion,
     scale_by_nadam, scale_by_parameter_rms, scale_by_polyak, scale_by_psgd_kron, scale_by_radam, scale_by_rms,
-    scale_by_row_rms, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_soap, scale_by_trust_ratio, scale_lr, scale_to_rms, update_and_average,
-    update_by_lookahead, update_by_primal_averaging, update_by_schedule_free, update_on_sphere, warmup,
+    scale_by_row_rms, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_soap, scale_by_trust_ratio,
+    scale_lr, scale_to_rms, update_and_average, update_by_lookahead, update_by_primal_averaging, update_by_schedule_free, update_on_sphere, warmup,
     warmup_stable_decay, when_finite>;
 
 }  // namespace thalweg::runtime::detail

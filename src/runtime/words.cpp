@@ -55,7 +55,8 @@ class reader {
     at_ = end();
     skip();
     if (begins_number(w.text.front()) || !take('(')) return w;
-    if (++depth_ > deepest) throw error("parse", "Expected brackets at most ", deepest, " deep. Received more at column ", at_, ".");
+    if (++depth_ > deepest)
+      throw error("parse", "Expected brackets at most ", deepest, " deep. Received more at column ", at_, ".");
     if (!take(')')) {
       do w.arguments.push_back(take_argument());
       while (take(','));

@@ -125,7 +125,8 @@ TEST_CASE("a checkpoint of either is the other's") {
   const test::folder folder;
   model<float> a(test::small_layers()), b(test::small_layers()), c(test::small_layers());
   auto here = optimizer(links, a.parameters(), test::replay_settings);
-  auto there = runtime::optimizer(runtime::parse(to_text(links)), b.parameters(), test::replay_settings);
+  const auto parsed = runtime::parse(to_text(links));
+  auto there = runtime::optimizer(parsed, b.parameters(), test::replay_settings, test::set_of_here());
   a.train(here, 1, 5);
   b.train(there, 1, 5);
   here.save(folder / "here");
@@ -133,7 +134,7 @@ TEST_CASE("a checkpoint of either is the other's") {
   CHECK(test::bytes_of(folder / "here") == test::bytes_of(folder / "there"));
 
   c.values = a.values;
-  auto resumed = runtime::optimizer(runtime::parse(to_text(links)), c.parameters(), test::replay_settings);
+  auto resumed = runtime::optimizer(parsed, c.parameters(), test::replay_settings, test::set_of_here());
   resumed.load(folder / "here");
   CHECK(resumed.steps() == here.steps());
   a.train(here, 6, 9);

@@ -12,7 +12,7 @@
 #include <thalweg/runtime/vocabulary.hpp>
 
 #include "../../src/runtime/vocabulary.hpp"
-#include "../core/model.hpp"
+#include "replay.hpp"
 
 using namespace thalweg;
 
@@ -248,7 +248,8 @@ TEST_CASE("a user's transform and predicate") {
   const auto is_bias = [](const parameter_info& p) { return p.shape.size() == 1; };
   auto here = optimizer(route(when(is_bias, scale_lr{.by = 2}), otherwise()) | sign_momentum{.beta = 0.5}, a.parameters(), {.lr = 0.1});
   auto there = runtime::optimizer(
-      runtime::parse("route(when(is_bias, scale_lr(by=2)), otherwise()) | sign_momentum(beta=0.5)"), b.parameters(), {.lr = 0.1});
+      runtime::parse("route(when(is_bias, scale_lr(by=2)), otherwise()) | sign_momentum(beta=0.5)"), b.parameters(),
+      {.lr = 0.1}, test::set_of_here());
   a.train(here, 1, 5);
   b.train(there, 1, 5);
   CHECK(test::same_bits(a.values, b.values));

@@ -65,14 +65,21 @@ template <class T>
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + 2048));
 }
 
-// A kernel's result is a number, as if memory had held it: without this g++ would fuse a product in one kernel with a sum
-// in the next, and what a chain computes would depend on how it is cut into passes.
+// A kernel's result is a number, as if memory had held it: else g++ would fuse a product in one kernel with a sum in the
+// next, and what a chain computes would depend on how it is cut into passes. The empty instruction stands for memory.
 template <class V>
 [[gnu::always_inline]] inline V rounded(V v) {
-#if __has_builtin(__builtin_assoc_barrier)
-  using value = decltype(v.value());
-  if constexpr (requires(value x) { x.data; }) return V(value(__builtin_assoc_barrier(v.value().data)));
-  else return V(__builtin_assoc_barrier(v.value()));
+#if defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
+#ifdef __x86_64__
+#define THALWEG_FLOATING "+v"
+#else
+#define THALWEG_FLOATING "+w"
+#endif
+  auto value = v.value();
+  if constexpr (requires { value.data; }) asm("" : THALWEG_FLOATING(value.data));
+  else asm("" : THALWEG_FLOATING(value));
+#undef THALWEG_FLOATING
+  return V(value);
 #else
   return v;
 #endif
