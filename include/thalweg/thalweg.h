@@ -18,17 +18,17 @@
 // null pointer where something is needed is such a failure. No exception leaves the library. What no library can see
 // stays the caller's to keep: arrays are as long as they are said to be, and a destroyed optimizer is not used again.
 //
-// Memory. The arrays of the parameters are yours; they stay where they are until thalweg_destroy. All else that you pass
-// (texts, shapes, gradients, options) is read during the call alone.
+// Memory. The arrays of the parameters are yours; they stay where they are until thalweg_destroy. All else that you
+// pass (texts, shapes, gradients, options) is read during the call alone.
 //
 // Threads. Distinct optimizers may be used on distinct threads at once, and one may go from thread to thread. Of one
 // optimizer, functions that take it as const may be called at once; none of them while another thread changes it.
 //
 // What is stable. Functions, constants and structs keep their names, layout and meaning. Functions and constants are
-// added, which raises THALWEG_INTERFACE; thalweg_options alone grows, at its end. Transforms and their fields, the words
-// of messages and the format of checkpoints belong to the library's version. Before 1.0 the shared library is named
-// after its minor version, for the sake of C++ (libthalweg.so.0.1): for the next one a C program is linked anew, and
-// neither changed nor compiled; one that finds the functions by dlsym need not even be linked.
+// added, which raises THALWEG_INTERFACE; thalweg_options alone grows, at its end. Transforms and their fields, the
+// words of messages and the format of checkpoints belong to the library's version. Before 1.0 the shared library is
+// named after its minor version, for the sake of C++ (libthalweg.so.0.1): for the next one a C program is linked anew,
+// and neither changed nor compiled; one that finds the functions by dlsym need not even be linked.
 #ifndef THALWEG_THALWEG_H
 #define THALWEG_THALWEG_H
 
@@ -58,10 +58,11 @@ THALWEG_FUNCTION const char* thalweg_version(void);
 typedef int thalweg_status;
 enum {
   THALWEG_OK = 0,
-  THALWEG_INVALID_ARGUMENT = 1,   ///< the call must be mended: a text, a number, a shape, a pointer, the order of calls
+  THALWEG_INVALID_ARGUMENT = 1,  ///< the call must be mended: a text, a number, a shape, a pointer, the order of calls
+  /// Where not even some bytes are left, thalweg_save and thalweg_load end the program: their JSON library does.
   THALWEG_OUT_OF_MEMORY = 2,
-  THALWEG_CHECKPOINT_REFUSED = 3, ///< the file cannot be written or read, or it is another optimizer's
-  THALWEG_FAILED = 4              ///< anything else; the message is all that is known
+  THALWEG_CHECKPOINT_REFUSED = 3,  ///< the file cannot be written or read, or it is another optimizer's
+  THALWEG_FAILED = 4  ///< anything else; the message is all that is known
 };
 
 /// Why the last call that failed on this thread did so: "[where] Expected …. Received ….", or "" where none has. It may
@@ -99,7 +100,7 @@ typedef struct thalweg_options {
   int64_t warmup_steps;    ///< T₀ >= 0: lr_t = lr · min(1, t/T₀); 0
   double weight_lr_power;  ///< p >= 0 of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682); 2
   double r;                ///< >= 0; 0
-  int64_t threads;         ///< >= 0, on which a step runs; 1: the caller's alone; 0, as many as there are cores; 0
+  int64_t threads;         ///< on which a step runs; 1: the caller's alone; 0, the default: as many as there are cores
 } thalweg_options;
 
 /// Defined here, so that it fills the struct that the program was compiled with.
@@ -122,7 +123,7 @@ THALWEG_FUNCTION void thalweg_destroy(thalweg_optimizer* optimizer);
 
 /// What became of a step.
 typedef struct thalweg_report {
-  int taken;               ///< 1: the parameters have moved. 0: not so while `accumulate` gathers, or `when_finite` skips
+  int taken;  ///< 1: the parameters have moved. 0: not so while `accumulate` gathers, or `when_finite` skips
   /// For whose sake `when_finite` skipped the step: the parameter's name, until thalweg_destroy. Null if it did not, or
   /// for the sake of the loss.
   const char* not_finite;
@@ -150,11 +151,11 @@ THALWEG_FUNCTION thalweg_status thalweg_end_evaluation(thalweg_optimizer* optimi
 THALWEG_FUNCTION thalweg_status thalweg_averaged(const thalweg_optimizer* optimizer, size_t parameter, void* out,
                                                  size_t elements);
 
-/// Writes all that the next step depends on, besides the parameters themselves, to a safetensors file, which is replaced
-/// whole or not at all; during an evaluation point as well. What is in it: <thalweg/core/checkpoint.hpp>.
+/// Writes all that the next step depends on, besides the parameters themselves, to a safetensors file, which is
+/// replaced whole or not at all; during an evaluation point as well. What is in it: <thalweg/core/checkpoint.hpp>.
 THALWEG_FUNCTION thalweg_status thalweg_save(const thalweg_optimizer* optimizer, const char* path);
-/// Goes on where thalweg_save left off, bit for bit. Load the parameters as they were then first; chain and options must
-/// be those of then, but for lr, which is restored, and threads. Refused during an evaluation point.
+/// Goes on where thalweg_save left off, bit for bit. Load the parameters as they were then first; chain and options
+/// must be those of then, but for lr, which is restored, and threads. Refused during an evaluation point.
 THALWEG_FUNCTION thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path);
 
 /// A table: each parameter, its shape, role, the chain that it was routed to, its state and its bytes. The text is the

@@ -64,7 +64,8 @@ Value meant(const char* what, int constant, const std::array<Value, N>& values) 
 template <class Whole>
 Whole whole_number(const char* name, std::int64_t number) {
   if (number < 0 || !std::in_range<Whole>(number))
-    throw error("create", "Expected ", name, " in [0, ", std::numeric_limits<Whole>::max(), "]. Received ", number, ".");
+    throw error("create", "Expected ", name, " in [0, ", std::numeric_limits<Whole>::max(), "]. Received ", number,
+                ".");
   return static_cast<Whole>(number);
 }
 
@@ -169,8 +170,8 @@ thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype, const thal
 
 void thalweg_destroy(thalweg_optimizer* optimizer) { delete optimizer; }
 
-thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count, const double* loss,
-                            thalweg_report* report) {
+thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count,
+                            const double* loss, thalweg_report* report) {
   return status_of([&] {
     auto& asked = trainer_of("step", optimizer);
     const auto* const arrays = &given("step", "gradients", gradients);

@@ -130,7 +130,8 @@ TEST_CASE("the options' defaults are those of C++") {
 }
 
 TEST_CASE("the text of a chain is that of C++") {
-  for (const char* chain : {"amuse", "cosine(steps=20) | adamw(beta2=0.95)", "parallel(grafting, scale_by_adam, ema)"}) {
+  for (const char* chain :
+       {"amuse", "cosine(steps=20) | adamw(beta2=0.95)", "parallel(grafting, scale_by_adam, ema)"}) {
     char* text = nullptr;
     REQUIRE(thalweg_to_text(chain, &text) == THALWEG_OK);
     CHECK(std::string(text) == to_text(runtime::parse(chain)));

@@ -28,15 +28,25 @@ if [ -e "$libraries/libthalweg.so" ]; then
   [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
 fi
 
-cp "$source"/tests/installed/{user.cpp,CMakeLists.txt} "$stage"
+cp "$source"/tests/installed/{user.c,user.cpp,CMakeLists.txt} "$stage"
 cd "$stage"
 # shellcheck disable=SC2086 # the flags are words
 # -O3: some of g++'s warnings come with the optimiser.
 "$@" -std=c++20 -O3 -Wall -Wextra -Wpedantic -Werror user.cpp $flags -o user
 LD_LIBRARY_PATH=$libraries ./user
 
+# In C; an archive is linked as C++ is.
+${CC:-cc} -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.c -o user_in_c.o
+"$@" user_in_c.o $(pkg-config --libs thalweg) -o user_in_c
+LD_LIBRARY_PATH=$libraries ./user_in_c
+if [ -e "$libraries/libthalweg.so" ]; then
+  ${CC:-cc} user_in_c.o $(pkg-config --libs thalweg) -o user_in_c
+  LD_LIBRARY_PATH=$libraries ./user_in_c
+fi
+
 command -v cmake > /dev/null || { echo "There is no CMake: its users were left out."; exit 77; }
 mv "$(dirname "$includes")" moved  # it may be
 CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE_BUILD_TYPE=Release
 cmake --build by-cmake
 by-cmake/user
+by-cmake/user_in_c
