@@ -352,8 +352,9 @@ private:
 
   /// The gradients in the order of the parameters, each laid out as its parameter is.
   [[nodiscard]] std::vector<py::array> in_order(const py::object& given) const {
-    std::vector<py::object> found(arrays_.size());
+    std::vector<py::object> found;
     if (py::hasattr(given, "items")) {
+      found.resize(arrays_.size());
       for (auto& [name, value] : named_objects("step", "gradients", given)) {
         const auto owner = std::ranges::find(arrays_, name, [](const auto& a) { return a.info.name; });
         if (owner == arrays_.end())
@@ -361,9 +362,9 @@ private:
         found[static_cast<std::size_t>(owner - arrays_.begin())] = std::move(value);
       }
     } else if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
-      if (py::len(given) != arrays_.size())
-        throw error("step", "Expected ", arrays_.size(), " gradients, one a parameter. Received ", py::len(given), ".");
-      std::ranges::transform(given, found.begin(), [](py::handle g) { return py::reinterpret_borrow<py::object>(g); });
+      for (const py::handle g : given) found.push_back(py::reinterpret_borrow<py::object>(g));
+      if (found.size() != arrays_.size())
+        throw error("step", "Expected ", arrays_.size(), " gradients, one a parameter. Received ", found.size(), ".");
     } else {
       throw error("step", "Expected gradients as a dict by name, or as a list in the order of the parameters. ",
                   "Received ", name_of_type(given), ".");

@@ -22,6 +22,13 @@ class Named(str):
     pass
 
 
+class Endless(list):
+    """Longer than it says."""
+
+    def __iter__(self):
+        yield from [self[0]] * 1000
+
+
 class Parameters(unittest.TestCase):
     def refused(self, pattern, params, chain="adamw", **more):
         with self.assertRaisesRegex(thalweg.Error, pattern):
@@ -39,7 +46,7 @@ class Parameters(unittest.TestCase):
             (np.float64(1), "for 'b'. Received float64"),
             (None, "for 'b'. Received NoneType"),
             (np.ma.zeros(3), "for 'b'. Received MaskedArray"),
-            (np.matrix([[1.0]]), "for 'b'. Received matrix"),
+            (np.zeros(3).view(np.recarray), "for 'b'. Received recarray"),
             (wide[:, ::2], r"'b' to be contiguous. Received shape \(4, 3\) with strides \(48, 16\); "
                            r"train numpy.ascontiguousarray"),
             (wide[::2], "'b' to be contiguous"),
@@ -145,6 +152,7 @@ class Steps(unittest.TestCase):
         self.refused("a name of type int", {0: w, 1: b})
         self.refused("Expected 2 gradients, one a parameter. Received 1", [w])
         self.refused("Expected 2 gradients, one a parameter. Received 3", [w, b, b])
+        self.refused("Expected 2 gradients, one a parameter. Received 1000", Endless([w, b]))
         self.refused(r"with shape \(2, 3\) for 'w'. Received \(2\)", [b, w])
         self.refused("as a list in the order of the parameters. Received ndarray", w)
         self.refused("Received generator", (g for g in (w, b)))

@@ -40,21 +40,20 @@ class Threads(unittest.TestCase):
         sys.setswitchinterval(1000)
         for call in (lambda opt, g: opt.step(g), lambda opt, g: opt.averaged("w"),
                      lambda opt, g: opt.evaluation_point().__enter__()):
-            seen, stop = [], []
+            opt, _ = made()
+            g, calls, stop = [np.ones(SIZE)], [], []
+            opt.step(g)
 
-            def steps(call=call):
-                opt, _ = made()
-                g = [np.ones(SIZE)]
-                opt.step(g)
-                while not stop and len(seen) < 5000:
+            def body(call=call, opt=opt, g=g, calls=calls, stop=stop):
+                while not stop and len(calls) < 5000:
                     call(opt, g)
-                    seen.append(1)
+                    calls.append(1)
 
-            thread = threading.Thread(target=steps)
+            thread = threading.Thread(target=body)
             thread.start()
             stop.append(1)
             thread.join()
-            self.assertLess(len(seen), 5000)
+            self.assertLess(len(calls), 5000)
 
     def test_two_optimizers(self):
         alone, w_alone = made()

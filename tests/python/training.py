@@ -290,6 +290,14 @@ class State(Case):
                         chain, model(dtype),
                         lambda a, b: b.load_state_dict(pickle.loads(pickle.dumps(copy.deepcopy(a.state_dict()))))))
 
+    def test_state_may_lie_otherwise_in_memory(self):
+        def load(a, b):
+            saved = a.state_dict()
+            saved["state"] = {name: array.copy("F") for name, array in reversed(saved["state"].items())}
+            b.load_state_dict(saved)
+
+        self.assert_same(*self.resumed("amuse", model(), load))
+
     def test_files_resume_bit_for_bit(self):
         with tempfile.TemporaryDirectory() as folder:
             for path in (pathlib.Path(folder) / "größe.safetensors", folder + "/text"):
