@@ -126,9 +126,16 @@ struct bound_array {
   std::vector<py::weakref> pins;  ///< numpy resizes nothing that is weakly referenced, whoever asks
 };
 
+const std::string& name_of_array(const bound_array& a) { return a.info.name; }
+
+std::string names_of(const std::vector<bound_array>& arrays) {
+  std::string all;
+  for (const auto& a : arrays) all += in_words(all.empty() ? "'" : ", '", a.info.name, "'");
+  return all;
+}
+
 std::vector<bound_array> bind_arrays(const py::object& params, const std::map<std::string, std::string>& roles) {
   std::vector<bound_array> all;
-  std::string names;
   for (const auto& [name, value] : named_objects("optimizer", "params", params)) {
     const py::array a = as_array("optimizer", "for '" + name + "'", value);
     const auto chosen = roles.find(name);
@@ -139,12 +146,11 @@ std::vector<bound_array> bind_arrays(const py::object& params, const std::map<st
                       a, a.data(), {}};
     for (py::object owner = a; !owner.is_none() && py::isinstance<py::array>(owner); owner = owner.attr("base"))
       bound.pins.emplace_back(owner);
-    names += in_words(names.empty() ? "'" : ", '", name, "'");
     all.push_back(std::move(bound));
   }
   for (const auto& [name, text] : roles)
-    if (std::ranges::none_of(all, [&](const auto& a) { return a.info.name == name; }))
-      throw error("optimizer", "Expected roles of ", names, ". Received one of '", name, "'.");
+    if (std::ranges::find(all, name, name_of_array) == all.end())
+      throw error("optimizer", "Expected roles of ", names_of(all), ". Received one of '", name, "'.");
   return all;
 }
 
@@ -283,8 +289,9 @@ public:
 
   /// x of a parameter, in memory of its own.
   py::array averaged(const std::string& name) {
-    const auto found = std::ranges::find(arrays_, name, [](const auto& a) { return a.info.name; });
-    if (found == arrays_.end()) throw error("averaged", "Expected one of ", names(), ". Received '", name, "'.");
+    const auto found = std::ranges::find(arrays_, name, name_of_array);
+    if (found == arrays_.end())
+      throw error("averaged", "Expected one of ", names_of(arrays_), ". Received '", name, "'.");
     const auto& info = found->info;
     py::array x = std::visit([&]<class T>(const runtime::optimizer<T>&) -> py::array {
       if (info.order == storage_order::row_major) return py::array_t<T, py::array::c_style>(info.shape);
@@ -344,21 +351,15 @@ public:
   }
 
 private:
-  [[nodiscard]] std::string names() const {
-    std::string all;
-    for (const auto& a : arrays_) all += in_words(all.empty() ? "'" : ", '", a.info.name, "'");
-    return all;
-  }
-
   /// The gradients in the order of the parameters, each laid out as its parameter is.
   [[nodiscard]] std::vector<py::array> in_order(const py::object& given) const {
     std::vector<py::object> found;
     if (py::hasattr(given, "items")) {
       found.resize(arrays_.size());
       for (auto& [name, value] : named_objects("step", "gradients", given)) {
-        const auto owner = std::ranges::find(arrays_, name, [](const auto& a) { return a.info.name; });
+        const auto owner = std::ranges::find(arrays_, name, name_of_array);
         if (owner == arrays_.end())
-          throw error("step", "Expected gradients of ", names(), ". Received one of '", name, "'.");
+          throw error("step", "Expected gradients of ", names_of(arrays_), ". Received one of '", name, "'.");
         found[static_cast<std::size_t>(owner - arrays_.begin())] = std::move(value);
       }
     } else if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
