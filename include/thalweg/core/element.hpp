@@ -11,7 +11,7 @@ namespace thalweg {
 template <class T>
 struct element {
   T update;     ///< the update so far: the gradient, at the head of a chain
-  T gradient;   ///< the gradient as the user gave it
+  T gradient;   ///< the gradient as the user gave it; behind `accumulate` their mean
   T parameter;  ///< the parameter as the user holds it (y, where there is an average)
 };
 

@@ -112,7 +112,7 @@ struct tensor {
 template <class T>
 struct whole {
   tensor<T> update;            ///< to be changed in place
-  tensor<const T> gradient;    ///< as the user gave it
+  tensor<const T> gradient;    ///< as the user gave it; behind `accumulate` their mean
   tensor<const T> parameter;   ///< as the user holds it
 };
 

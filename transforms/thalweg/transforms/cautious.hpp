@@ -21,7 +21,7 @@ constexpr std::string_view to_text(caution_rule r) { return r == caution_rule::p
 /// |-------|-----------|----------------------------------------------------------------|
 /// | rule  | published | Liang et al., arXiv 2411.16085; `heavyball` replays HeavyBall  |
 ///
-/// Parameter-wise. g is the gradient as the user gave it. A NaN stays.
+/// Parameter-wise. g is the gradient as the user gave it, or their mean behind `accumulate`. A NaN stays.
 ///
 ///     auto c = scale_by_adam{} | cautious{} | apply_update{};
 struct cautious {

@@ -14,7 +14,8 @@ namespace thalweg {
 ///
 /// The variance reduction of MARS in the approximate form, which asks for no second gradient. The paper then clips
 /// each parameter's result to norm 1 (`clip_by_norm`); HeavyBall does not. The first step has no gradient before it: as in
-/// HeavyBall it is taken for zero. State: `previous`, from zero.
+/// the authors' code and HeavyBall's it is taken for zero. The authors' code leaves vectors to AdamW unless told
+/// otherwise: route(when(…), otherwise(scale_by_adam{})). State: `previous`, from zero.
 ///
 ///     auto c = mars{} | clip_by_norm{} | scale_by_adam{.beta1 = 0.95, .beta2 = 0.99};
 struct mars {

@@ -37,8 +37,8 @@ private:
 
 /// A fusion barrier: `function` receives the update of one parameter as a view and changes it in place. It returns
 /// nothing, or the view, or another one of the same size and order to copy from. Where it may throw (is not noexcept) or
-/// returns a view (which may be a wrong one), every step keeps a copy of parameters and state to put back. It is called for several parameters at once, on as many threads as
-/// the optimizer has: what it captures must bear that.
+/// returns a view (which may be a wrong one), every step keeps a copy of parameters and state to put back. It is called
+/// for several parameters at once, on as many threads as the optimizer has: what it captures must bear that.
 ///
 ///     auto flip = tensorwise("flip", [](tensor<float> u) noexcept { for (float& x : u.values()) x = -x; });
 template <class Function>
