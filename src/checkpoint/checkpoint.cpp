@@ -73,7 +73,7 @@ auto arrays_of(Store& store, bool with_y, const char* where) {
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     for (std::size_t s = 0; s < p.states.size(); ++s)
-      all.push_back({in_words(p.info.name, "/", p.state_names[s]), p.state_shapes[s], p.info.order, p.states[s]});
+      all.push_back({in_words(p.info.name, "/", p.state_names[s]), p.state_shapes[s], p.state_orders[s], p.states[s]});
     if (!with_y || !p.averaged) continue;
     element* const y = store.at_evaluation_point ? store.held_back[i].data() : p.data;
     all.push_back({in_words(p.info.name, "/y"), p.info.shape, p.info.order, y});

@@ -103,7 +103,9 @@ void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scra
     a = u;
     left.multiply(a);
     right.multiply(a.transpose());
-    for (Eigen::Index i = 0; i < b.size(); ++i) b.data()[i] = static_cast<T>(s.v.normal(static_cast<std::uint64_t>(i)));
+    for (Eigen::Index i = 0; i < b.rows(); ++i)
+      for (Eigen::Index j = 0; j < b.cols(); ++j)
+        b(i, j) = static_cast<T>(s.v.normal(static_cast<std::uint64_t>(s.transposed ? j * b.rows() + i : i * b.cols() + j)));
     left.divide_transposed(b);
     right.divide_transposed(b.transpose());
     left.fit(a, b, static_cast<T>(s.rate), rest);

@@ -326,7 +326,8 @@ public:
     for (std::size_t l = 0; l + 1 < what_->leaves.size(); ++l) {
       const leaf& inside = *what_->leaves[l];
       for (std::size_t i = 0; i < inside.slots.size(); ++i) {
-        slots.push_back({in_words(l + 1, ".", inside.name, ".", inside.slots[i].name), slot_kind::array});
+        slots.push_back({in_words(l + 1, ".", inside.name, ".", inside.slots[i].name), slot_kind::array,
+                         inside.slots[i].of_its_shape});
         owners_.emplace_back(&inside, i);
       }
       is.arrays += inside.is.arrays;

@@ -195,7 +195,8 @@ void engine<T>::bind(std::vector<parameter<T>>& parameters) {
     for (const std::size_t l : way) {
       std::size_t array = 0;
       for (const slot& s : leaf_at(l).slots)
-        if (s.what == slot_kind::array) p.add_state(leaf_at(l).name, s.name, leaf_at(l).shape(array++, p.info));
+        if (s.what == slot_kind::array)
+          p.add_state(leaf_at(l).name, s.name, leaf_at(l).shape(array++, p.info), s.of_its_shape);
     }
     p.averaged = leaf_at(way.back()).is.averages;
     store_->parameters.push_back(std::move(p));

@@ -125,6 +125,8 @@ plan::plan(std::vector<node> links) : links_(std::move(links)) {
   phases.push_back(leaf_count());
   stopping_leaf = std::min(leaf_count(), first_leaf(leaves, &character::stops));
   gate_leaf = std::min(leaf_count(), first_leaf(leaves, &character::swallows));
+  if (std::ranges::count_if(leaves, [](const auto& l) { return l->is.swallows; }) > 1)
+    throw error("optimizer", "Expected one transform that swallows steps (accumulate). Received a second one.");
   check(*this);
   for (const path& p : paths) {
     parts.emplace_back();

@@ -222,7 +222,7 @@ TEST_CASE("the order of the parameters is free") {
 
 TEST_CASE("a column-major matrix is saved as the matrix that it is") {
   const test::folder folder;
-  const auto chain = nesterov_ema{} | scale_by_shampoo{} | update_by_schedule_free{};
+  const auto chain = nesterov_ema{} | scale_by_shampoo{} | scale_by_psgd_kron{} | update_by_schedule_free{};
   const std::size_t rows = 5, cols = 7;
   std::vector<float> by_rows(rows * cols), by_columns(rows * cols), g_rows(rows * cols), g_columns(rows * cols);
   const auto both = [&](auto& a, auto& b, std::uint64_t seed) {
@@ -260,5 +260,11 @@ TEST_CASE("a column-major matrix is saved as the matrix that it is") {
     columns.load(folder / "rows");
     columns.save(folder / "again");
     CHECK(bytes_of(folder / "again") == bytes_of(folder / "rows"));
+    both(g_rows, g_columns, 9);
+    columns.step({g_columns});
+    turned.step({g_rows});
+    for (std::size_t i = 0; i < rows; ++i)
+      for (std::size_t j = 0; j < cols; ++j)
+        CHECK(by_rows[i * cols + j] == doctest::Approx(by_columns[j * rows + i]).epsilon(1e-4));
   }
 }

@@ -1,4 +1,4 @@
-// expect: nothing model-wise, no accumulate and no scalar state
+// expect: nothing model-wise, no accumulate, no scalar state
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/ema.hpp>
 #include <thalweg/transforms/parallel.hpp>

@@ -1,4 +1,4 @@
-// expect: no decay_weights, which stands before or behind it
+// expect: nothing that spends the weight decay (decay_weights)
 #include <thalweg/transforms/decay_weights.hpp>
 #include <thalweg/transforms/ema.hpp>
 #include <thalweg/transforms/parallel.hpp>

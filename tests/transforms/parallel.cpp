@@ -51,6 +51,10 @@ TEST_CASE("parallel: a branch sees the gradient and the parameter") {
   });
 }
 
+TEST_CASE("parallel: what holds the decay back for a step fits a branch, what spends it does not") {
+  suite(parallel(grafting{}, scale_by_adopt{.beta1 = 0.8, .beta2 = 0.9}, scale_by_sign{}));
+}
+
 TEST_CASE("parallel states which transform remembers what, and checks its branches' fields") {
   std::vector<float> values(6);
   const auto bind = [&](double beta) {

@@ -126,6 +126,7 @@ TEST_CASE("scale_by_psgd_kron: fits become rarer") {
   CHECK(count(usual, 501, 1500) == doctest::Approx((1 - std::exp(-1)) * 1000).epsilon(0.01));
   CHECK(count(usual, 10001, 20000) == doctest::Approx(300).epsilon(0.01));
   CHECK(count({.least = 1}, 1, 5000) == 5000);
+  CHECK(count({.fading = 1e-18}, 501, 2000) == doctest::Approx(1500).epsilon(0.01));
   CHECK(count({.flat = 1, .fading = 100, .least = 0.5}, 2, 101) == doctest::Approx(50).epsilon(0.03));
 }
 
@@ -160,4 +161,21 @@ TEST_CASE("scale_by_psgd_kron: an update of zeros teaches nothing, however many 
   CHECK(theta == std::vector<float>{1, 2, 3, 4});
   opt.step({g});
   for (const float x : theta) CHECK(std::isfinite(x));
+}
+
+TEST_CASE("scale_by_psgd_kron: a column-major matrix moves as its row-major twin") {
+  vector by_rows{1, 2, 3, 4, 5, 6}, by_columns = transposed(by_rows, 2, 3);
+  const auto bind = [](vector& values, storage_order order) {
+    const parameter<double> w{.name = "w", .shape = {2, 3}, .data = values.data(), .order = order};
+    return optimizer(scale_by_psgd_kron{}, std::vector{w}, {.lr = 0.1});
+  };
+  auto rows = bind(by_rows, storage_order::row_major);
+  auto columns = bind(by_columns, storage_order::column_major);
+  for (int t = 0; t < 5; ++t) {
+    const vector g{1, -2, 3, 0.5 * t, 2, -1};
+    rows.step({g});
+    columns.step({transposed(g, 2, 3)});
+  }
+  const vector twin = transposed(by_columns, 3, 2);
+  for (std::size_t i = 0; i < 6; ++i) CHECK(by_rows[i] == doctest::Approx(twin[i]));
 }

@@ -80,4 +80,5 @@ TEST_CASE("in_row_blocks: noise is noise everywhere") {
     return theta;
   };
   CHECK(after(in_row_blocks(4, add_noise{})) == after(chain(add_noise{})));
+  CHECK(after(in_row_blocks(4, parallel(ensemble{}, add_noise{}))) == after(chain(add_noise{})));
 }

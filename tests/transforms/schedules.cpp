@@ -222,3 +222,46 @@ TEST_CASE("schedule_weight_decay moves the decay and nothing else") {
                        "[linear] Expected steps in [1, inf). Received 0.", error);
   suite(schedule_weight_decay(linear{.steps = 4, .final = 0.5}) | ema{.beta = 0.8});
 }
+
+TEST_CASE("scheduled: a whole-number field takes the nearest one") {
+  std::vector<float> values(4);
+  const auto bind = [&](const auto& c) { return optimizer(c, std::vector{as_parameter("w", values, {2, 2})}, {}); };
+  auto five_to_one = bind(scheduled(&orthogonalize_update::steps, linear{.steps = 4, .final = 0.2}, orthogonalize_update{}));
+  for (int t = 0; t < 8; ++t) five_to_one.step({std::vector<float>{1, 2, 3, 4}});
+  auto huge = bind(scheduled(&add_noise::seed, piecewise{change{.from = 1, .by = 1e30}}, add_noise{.seed = 1}) | ema{});
+  huge.step({std::vector<float>{1, 2, 3, 4}});
+}
+
+namespace {
+
+struct by_loss {
+  using reads = loss_of_step;
+  constexpr context at(context c) const {
+    c.lr *= c.loss.value_or(0);
+    return c;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a schedule that reads the loss is found inside of other words") {
+  std::vector<double> theta{1};
+  const auto refused = [&](const auto& c) {
+    auto opt = optimizer(c, std::vector{as_parameter("p", theta)}, {});
+    CHECK_THROWS_AS(opt.step({std::vector<double>{1}}), error);
+    CHECK(opt.step({std::vector<double>{1}}, {.loss = 1}).taken);
+  };
+  refused(scheduled(&scale::by, by_loss{}, scale{}));
+  refused(schedule_weight_decay(by_loss{}) | scale{});
+  refused(join(for_steps(2, by_loss{}), scale_lr{}) | scale{});
+}
+
+TEST_CASE("schedules that leave the finite numbers are refused before anything is written") {
+  std::vector<float> theta{1};
+  auto opt = optimizer(scale_lr{.by = 1e300} | piecewise{change{.from = 2, .by = 1e300}} | scale{},
+                       std::vector{as_parameter("p", theta)}, {.lr = 1});
+  opt.step({std::vector<float>{0}});
+  CHECK_THROWS_WITH_AS(opt.step({std::vector<float>{0}}), "[step] Expected schedules that leave lr finite. Received inf.",
+                       error);
+  CHECK(theta[0] == 1);
+}

@@ -247,15 +247,19 @@ struct loss_of_step {};
 
 namespace detail {
 template <class Transform>
-inline constexpr bool reads_loss = false;
-template <class Transform>
-  requires requires { typename Transform::reads; }
-inline constexpr bool reads_loss<Transform> = std::is_same_v<typename Transform::reads, loss_of_step>;
+constexpr bool reads_the_loss();
 template <class... Transforms>
-inline constexpr bool reads_loss<std::tuple<Transforms...>> = (reads_loss<Transforms> || ...);
-template <class Combinator>  // what it holds, it declares
-  requires requires { typename Combinator::leaves_type; }
-inline constexpr bool reads_loss<Combinator> = reads_loss<typename Combinator::leaves_type>;
+constexpr bool one_reads_the_loss(std::tuple<Transforms...>*) { return (reads_the_loss<Transforms>() || ...); }
+template <class Transform>
+constexpr bool reads_the_loss() {
+  bool reads = false;
+  if constexpr (requires { typename Transform::reads; }) reads = std::is_same_v<typename Transform::reads, loss_of_step>;
+  if constexpr (requires { typename Transform::leaves_type; })  // what a combinator holds, it declares
+    reads = reads || one_reads_the_loss(static_cast<typename Transform::leaves_type*>(nullptr));
+  return reads;
+}
+template <class Transform>
+inline constexpr bool reads_loss = reads_the_loss<Transform>();
 }  // namespace detail
 
 /// May stop a step before anything is written: `when_finite`.

@@ -141,7 +141,9 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
     static_assert(tensorwise_of<transform, T>,
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
     const auto view = [&](auto* data) {
-      return tensor<std::remove_pointer_t<decltype(data)>>{data, p.info.shape, p.info.order, p.info.name};
+      tensor<std::remove_pointer_t<decltype(data)>> t{data, p.info.shape, p.info.order, p.info.name};
+      if constexpr (requires { p.info.begin; }) t.begin = p.info.begin;  // a block's, inside a combinator
+      return t;
     };
     const whole<T> given{view(update), view(Plan::gradient_at(s.end, p, gradient)), view(static_cast<const T*>(p.data))};
     call_apply(array_indices<transform>(), std::get<Plan::leaf[s.end]>(leaves), std::get<s.end>(prepared).seen, given,
@@ -181,6 +183,7 @@ inline context context_of_step(const options& o, long step, const step_inputs& i
 
 /// The step's weight in a path's average, by the lr in which the path ends.
 inline void add_weight(context& c, const options& o, double last_lr, double& weight_sum) {
+  if (last_lr - last_lr != 0) throw error("step", "Expected schedules that leave lr finite. Received ", last_lr, ".");
   const double weight = weight_of_step(c.step, last_lr, o.weight_lr_power, o.r);
   weight_sum += weight;
   if (weight_sum > 0) c.average_weight = weight / weight_sum;  // else nothing has moved, and any will do
@@ -239,7 +242,8 @@ void optimizer<Chain, T, Passes>::bind(const Chain& chain, std::vector<parameter
         if constexpr (requires { t.check(p.info); }) t.check(p.info);
       });
       path::for_each_slot(leaves_, [&]<class Slot>(const auto& t, Slot) {
-        if constexpr (Slot::kind == slot_kind::array) p.add_state(name_of(t), Slot::name, Slot::shape(t, p.info));
+        if constexpr (Slot::kind == slot_kind::array)
+          p.add_state(name_of(t), Slot::name, Slot::shape(t, p.info), Slot::of_its_shape);
       });
       p.averaged = averaging<typename path::template transform_at<path::positions - 1>>;
     });

@@ -259,6 +259,10 @@ struct plan {
   static_assert(gate_is_head(static_cast<paths*>(nullptr)),
                 "thalweg: a transform that swallows steps (accumulate) must be the first of the whole chain, or stand "
                 "behind when_finite");
+  template <std::size_t... L>
+  static constexpr std::size_t gates(std::index_sequence<L...>) { return (std::size_t{0} + ... + gate<leaf_type<L>>); }
+  static_assert(gates(std::make_index_sequence<leaf_count>()) <= 1,
+                "thalweg: a chain may hold one transform that swallows steps (accumulate), and no second one");
   static_assert(terminals_are_last(static_cast<paths*>(nullptr)),
                 "thalweg: something stands after a transform that has written the parameters; the terminal transform "
                 "(apply_update, update_by_schedule_free, …) must be the last of its chain");

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include <thalweg/core/number.hpp>
 #include <thalweg/core/tensor.hpp>
 
 namespace thalweg {
@@ -63,7 +64,7 @@ template <fixed_string Name, auto Field>
 struct filled : detail::parameter_shaped {
   static constexpr std::string_view name = Name.view();
   template <class Transform, class T>
-  static constexpr T initial(const Transform& transform, T) { return static_cast<T>(transform.*Field); }
+  static constexpr T initial(const Transform& transform, T) { return saturated<T>(transform.*Field); }
 };
 
 /// One number a row of the parameter, which is viewed as a (first, rest) matrix; a vector has one row an element.

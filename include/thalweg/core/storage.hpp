@@ -57,9 +57,11 @@ struct bound_parameter {
   std::vector<T*> states{};
   std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
   std::vector<std::vector<std::size_t>> state_shapes{};
+  std::vector<storage_order> state_orders{};  ///< as the parameter's, where the state has its shape; else row-major
 
-  void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape) {
+  void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape, bool of_its_shape) {
     state_shapes.push_back(std::move(shape));
+    state_orders.push_back(of_its_shape ? info.order : storage_order::row_major);
     state_names.push_back(state_name(state_names, transform, slot));
   }
 };

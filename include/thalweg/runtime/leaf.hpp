@@ -51,6 +51,7 @@ public:
 struct slot {
   std::string name;
   slot_kind what;
+  bool of_its_shape = false;  ///< an array of the parameter's
 };
 
 /// A field that a schedule may move.

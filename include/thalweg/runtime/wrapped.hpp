@@ -191,7 +191,11 @@ public:
           .sums = thalweg::detail::sum_count_of<Transform>()};
     if constexpr (requires { typename Transform::feeds; }) is.feeds = typeid(typename Transform::feeds);
     if constexpr (requires { typename Transform::reads; }) is.reads = typeid(typename Transform::reads);
-    for_each_slot([&]<class Slot>(Slot) { slots.push_back({std::string(Slot::name), Slot::kind}); });
+    for_each_slot([&]<class Slot>(Slot) {
+      bool of_its_shape = false;
+      if constexpr (Slot::kind == slot_kind::array) of_its_shape = Slot::of_its_shape;
+      slots.push_back({std::string(Slot::name), Slot::kind, of_its_shape});
+    });
     if constexpr (has_fields<Transform>) {
       const auto add = [&](const auto& field) {
         constexpr bool moves = std::is_arithmetic_v<std::remove_cvref_t<decltype(transform_.*field.place)>>;

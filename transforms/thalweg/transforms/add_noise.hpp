@@ -30,7 +30,7 @@ struct add_noise {
   void apply(const context& c, tensor<T> u) const noexcept {
     const white_noise xi(seed, c.step, u.name);
     const double deviation = sqrt(variance / pow(1 + static_cast<double>(c.step), fading));
-    for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += static_cast<T>(deviation * xi.normal(u.begin + i));
+    for (std::size_t i = 0; i < u.size(); ++i) u.data[i] += saturated<T>(deviation * xi.normal(u.begin + i));
   }
 };
 

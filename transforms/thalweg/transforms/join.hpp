@@ -26,6 +26,7 @@ template <class Last, class... Parts>
 struct joined_schedules {
   std::tuple<Parts...> parts;
   Last last;
+  using leaves_type = std::tuple<Last, decltype(Parts::schedule)...>;
   static constexpr std::string_view name = "join";
 
   [[nodiscard]] std::string text() const {

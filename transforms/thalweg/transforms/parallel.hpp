@@ -202,11 +202,17 @@ private:
 };
 
 namespace detail {
+// Outside of the branch somebody would decay again.
+template <class Leaf>
+constexpr bool spends_decay() {
+  if constexpr (std::is_default_constructible_v<Leaf> && requires(const Leaf& t, const context& c) { t.pass_on(c); })
+    return Leaf().pass_on(context{.step = 2, .weight_decay = 1}).weight_decay != 1;
+  else return false;
+}
 template <class Leaf>
 constexpr bool fits_a_branch() {
   if constexpr (is_routed<Leaf>) return false;
-  else return !modelwise<Leaf> && !terminal<Leaf> && !gate<Leaf> && states_of<Leaf>::scalars == 0 &&
-              !requires(const Leaf& t, const context& c) { t.pass_on(c); };
+  else return !modelwise<Leaf> && !terminal<Leaf> && !gate<Leaf> && states_of<Leaf>::scalars == 0 && !spends_decay<Leaf>();
 }
 template <class... Links>
 constexpr bool is_branch_chain(chained<Links...>*) { return (fits_a_branch<Links>() && ...); }
@@ -223,7 +229,8 @@ constexpr auto parallel(Merge merge, Branches... branches) {
   const auto make = [&]<class... Chains>(Chains... chains) {
     static_assert((detail::is_branch_chain(static_cast<Chains*>(nullptr)) && ...),
                   "thalweg: a chain in parallel(merge, chain...) may have no route, no end that writes the parameters, "
-                  "nothing model-wise, no accumulate, no scalar state and no decay_weights, which stands before or behind it");
+                  "nothing model-wise, no accumulate, no scalar state and nothing that spends the weight decay (decay_weights), which "
+                  "stands before or behind it");
     return parallel_chains<Merge, Chains...>{std::move(merge), {std::move(chains)...}};
   };
   return make(chain(std::move(branches))...);

@@ -23,7 +23,7 @@ struct psgd_matrix {
 };
 struct psgd_step {
   double rate;
-  bool begins, fits;
+  bool begins, fits, transposed;  ///< transposed: V falls as on the row-major matrix
   white_noise v;
 };
 /// Numbers of scratch memory that it needs.
@@ -75,7 +75,7 @@ struct scale_by_psgd_kron {
     const auto up_to = [&](long step) {
       const double since = static_cast<double>(max(0.0, static_cast<double>(step - flat)));
       const double until_least = -std::log(least) / fading;
-      const double faded = (1 - std::exp(-fading * min(since, until_least))) / fading;
+      const double faded = -std::expm1(-fading * min(since, until_least)) / fading;
       return static_cast<long>(static_cast<double>(step < flat ? step : flat) + faded + least * max(0.0, since - until_least));
     };
     return up_to(t) > up_to(t - 1);
@@ -94,7 +94,9 @@ struct scale_by_psgd_kron {
     detail::psgd_matrix<T> m{u.data, factor_of(left), factor_of(right)};
     if (!m.right.data) m.right.rows = 1;
     if (u.order == storage_order::column_major) std::swap(m.left, m.right);  // the transposed matrix
-    detail::psgd_kron(m, {.rate = rate, .begins = c.step == 1, .fits = fits(c.step), .v = white_noise(seed, c.step, "")},
+    detail::psgd_kron(m,
+                      {.rate = rate, .begins = c.step == 1, .fits = fits(c.step),
+                         .transposed = u.order == storage_order::column_major, .v = white_noise(seed, c.step, "")},
                       scratch);
   }
 

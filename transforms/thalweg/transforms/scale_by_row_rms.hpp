@@ -31,7 +31,7 @@ struct scale_by_row_rms {
       double sum = 0;
       for (std::size_t j = 0; j < u.cols; ++j) sum += static_cast<double>(u(i, j)) * u(i, j);
       second.data[i] = static_cast<T>(lerp(sum / static_cast<double>(u.cols), second.data[i], beta2));
-      const T by = static_cast<T>(1 / (sqrt(static_cast<double>(second.data[i])) + epsilon));
+      const T by = saturated<T>(1 / (sqrt(static_cast<double>(second.data[i])) + epsilon));
       for (std::size_t j = 0; j < u.cols; ++j) u(i, j) *= by;
     }
   }

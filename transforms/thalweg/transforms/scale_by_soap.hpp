@@ -36,7 +36,7 @@ void soap(const soap_matrix<double>& m, const soap_step& step, std::span<double>
 /// L ← β_p·L + (1-β_p)·u·uᵀ,  R ← β_p·R + (1-β_p)·uᵀ·u,  m ← β₁·m + (1-β₁)·u,
 /// v ← β₂·v + (1-β₂)·(Qₗᵀ·u·Qᵣ)²,  update √(1-β₂ᵏ)/(1-β₁ᵏ) · Qₗ·[Qₗᵀ·m·Qᵣ/(√v + ε)]·Qᵣᵀ,  k = t - 1
 ///
-/// Q are the eigenvectors of L and R: computed at the first step, which moves nothing, and turned every `period` steps
+/// Q are the eigenvectors of L and R: computed at the first step, whose update is zero, and turned every `period` steps
 /// after the update by one step of orthogonal iteration, Q ← QR(L·Q), with the columns, and v with them, in the order of
 /// QᵀLQ's falling diagonal.
 ///

@@ -8,6 +8,7 @@ namespace thalweg {
 template <class Schedule>
 struct scheduled_weight_decay {
   Schedule schedule;
+  using leaves_type = std::tuple<Schedule>;
   static constexpr std::string_view name = "schedule_weight_decay";
 
   [[nodiscard]] std::string text() const { return call_text(name, text_of(schedule)); }

@@ -9,6 +9,7 @@ template <class Transform, class Place, class Schedule>
 struct scheduled_transform : Transform {  // states and fields are the transform's own
   Place place;
   Schedule schedule;
+  using leaves_type = std::tuple<Transform, Schedule>;
   static constexpr std::string_view name = [] {
     if constexpr (requires { std::string_view(Transform::name); }) return std::string_view(Transform::name);
     else return type_name<Transform>();
@@ -61,11 +62,19 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   }
 
 private:
+  // The nearest whole number, within what a double counts.
+  static constexpr long nearest(double x) {
+    constexpr double most = 0x1p53;
+    return x != x ? -1 : static_cast<long>(min(max(x, -most), most) + (x < 0 ? -0.5 : 0.5));
+  }
   [[nodiscard]] constexpr Transform changed(const context& c) const {
     Transform t = *this;
     context of_value = c;
     of_value.lr = static_cast<double>(t.*place);
-    t.*place = static_cast<std::remove_reference_t<decltype(t.*place)>>(schedule.at(of_value).lr);
+    using value = std::remove_reference_t<decltype(t.*place)>;
+    const double moved = schedule.at(of_value).lr;
+    if constexpr (std::is_integral_v<value>) t.*place = static_cast<value>(nearest(moved));
+    else t.*place = static_cast<value>(moved);
     return t;
   }
   constexpr Transform now(const context& c) const {
@@ -78,7 +87,7 @@ private:
 
 /// The transform with one of its fields on a schedule: what the schedule makes of a learning rate, it makes of the
 /// field's value. Out of the field's range it is refused, before the step. Scratch memory is that of the first value.
-/// Nested, it moves several fields.
+/// Nested, it moves several fields. A whole-number field takes the nearest one.
 ///
 ///     auto c = scheduled(&nesterov_ema::beta, linear{.steps = 1000, .final = 0.9}, nesterov_ema{.beta = 0.95});
 template <class Owner, class Value, class Schedule, class Transform = Owner>

@@ -1,0 +1,13 @@
+// expect: a chain may hold one transform that swallows steps (accumulate), and no second one
+#include <thalweg/core/optimizer.hpp>
+#include <thalweg/transforms/accumulate.hpp>
+#include <thalweg/transforms/ema.hpp>
+using namespace thalweg;
+
+void bind(std::vector<parameter<float>> parameters) {
+#ifdef FIXED
+  optimizer(accumulate{.steps = 4} | ema{}, std::move(parameters), {});
+#else
+  optimizer(accumulate{.steps = 2} | accumulate{.steps = 2} | ema{}, std::move(parameters), {});
+#endif
+}
