@@ -33,8 +33,9 @@ struct vocabulary {
     [&]<class... Transforms>(type_list<Transforms...>) {
       (transforms.emplace(type_name<Transforms>(), &make<Transforms, passes_of_library>), ...);
     }(all_transforms());
-    const std::string name(hidden_matrix.name);
-    predicates.emplace(name, std::make_shared<predicate>(predicate{name, hidden_matrix}));
+    [&](const auto&... all) {
+      (predicates.emplace(all.name, std::make_shared<predicate>(predicate{std::string(all.name), all})), ...);
+    }(hidden_matrix, is_embedding, is_head, is_vector);
   }
 };
 

@@ -90,7 +90,17 @@ TEST_CASE("an unknown name lists the near ones") {
   CHECK(refusal("ema | zzzzzzzzzzzz") == "[parse] Expected a transform or recipe. Received 'zzzzzzzzzzzz' at column 7.");
   CHECK(refusal("0.5") == "[parse] Expected a transform or recipe. Received '0.5' at column 1.");
   CHECK(refusal("route(when(hidden_matrx, ema), otherwise())") ==
-        "[parse] Expected a predicate: hidden_matrix. Received 'hidden_matrx' at column 12. Near: hidden_matrix.");
+        "[parse] Expected a predicate: hidden_matrix, is_embedding, is_head, is_vector. Received 'hidden_matrx' at column 12. "
+        "Near: hidden_matrix.");
+}
+
+TEST_CASE("predicates of the core go by their names, and take what they take there") {
+  const auto links = chain(route(when(is_embedding, scale{2}), when(is_head, scale{3}), when(is_vector, scale{5}), otherwise()));
+  const std::vector<test::layer> layers{
+      {"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"out", {2, 3}, role::head}, {"b", {3}}};
+  CHECK(to_text(links) == "route(when(is_embedding, scale(by=2)), when(is_head, scale(by=3)), when(is_vector, scale(by=5)), "
+                          "otherwise())");
+  test::replays<float>(links, layers);
 }
 
 TEST_CASE("an argument that does not fit lists those that do, with their ranges") {
