@@ -88,7 +88,8 @@ shared_leaf make_join(const word& w, parse_links parse) {
   for (std::size_t i = last; i-- > 0;) {
     const pipe& words = plain(w, i, expected);
     const word& share = words.front();
-    const bool fits = words.size() == 1 && share.text == "for_steps" && share.arguments.size() == 2;
+    const bool fits = words.size() == 1 && share.text == "for_steps" && share.arguments.size() == 2 &&
+                      share.arguments[0].name.empty() && share.arguments[1].name.empty();
     const auto steps = fits ? count(share.arguments[0].value) : std::nullopt;
     if (!steps) refuse_argument(w.text, std::string(expected), w.arguments[i]);
     const any_schedule first{part(i, share.arguments[1].value)};

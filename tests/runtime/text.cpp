@@ -170,6 +170,9 @@ TEST_CASE("what combinators do not take") {
   starts("in_row_blocks(3, scale_by_shampoo)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(centralize_gradient)", "[parse] Expected for in_row_blocks: how many");
   starts("join(for_steps(0, warmup), linear)", "[parse] Expected for join: for_steps(n, schedule)");
+  starts("join(for_steps(x=1, linear), linear)", "[parse] Expected for join: for_steps(n, schedule)");
+  starts("join(for_steps(1, nonsense=linear), linear)", "[parse] Expected for join: for_steps(n, schedule)");
+  starts("join(for_steps(1, linear), x=linear)", "[parse] Expected for join: for_steps(n, schedule)");
   starts("join(warmup, linear)", "[parse] Expected for join");
   starts("join(for_steps(1, ema), linear)", "[parse] Expected for join");
   starts("join(for_steps(1, warmup), ema)", "[parse] Expected for join");
