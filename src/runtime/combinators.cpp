@@ -391,6 +391,13 @@ shared_leaf make_parallel(const word& w, parse_links parse) {
       "model-wise, accumulate, a scalar state or decay_weights, which stands before or behind it";
   const pipe& how = plain(w, 0, expected);
   const auto merge = std::ranges::find(merges, how.front().text, &merge::name);
+  if (merge == merges.end() && how.size() == 1) {
+    std::vector<std::string> known;
+    for (const auto& m : merges) known.emplace_back(m.name);
+    if (const std::string close = near(how.front().text, known); !close.empty())
+      throw error("parse", "Expected for parallel: first ensemble or grafting. Received ", quoted(how.front().text),
+                  " at column ", how.front().column, ".", close);
+  }
   const std::size_t chains = w.arguments.size() - 1;
   if (how.size() != 1 || !how.front().arguments.empty() || merge == merges.end() || chains == 0 ||
       (merge->chains && merge->chains != chains))
