@@ -87,9 +87,9 @@ run train(const Chain& chain, const thalweg::options& options, const course& cou
   for (long step = 1; step <= course.steps; ++step) {
     const auto start = clock::now();
     const batch& batch = data.next();
-    net.backward(batch.images, batch.labels);
+    const double loss = net.backward(batch.images, batch.labels).loss;
     const auto backward = clock::now();
-    opt.step(gradients);
+    opt.step(gradients, {.loss = loss});
     const auto end = clock::now();
     stepping += end - start;
     optimizing += end - backward;

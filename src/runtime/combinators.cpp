@@ -88,7 +88,8 @@ shared_leaf make_join(const word& w, parse_links parse) {
   for (std::size_t i = last; i-- > 0;) {
     const pipe& words = plain(w, i, expected);
     const word& share = words.front();
-    const bool fits = words.size() == 1 && share.text == "for_steps" && share.arguments.size() == 2;
+    const bool fits = words.size() == 1 && share.text == "for_steps" && share.arguments.size() == 2 &&
+                      share.arguments[0].name.empty() && share.arguments[1].name.empty();
     const auto steps = fits ? count(share.arguments[0].value) : std::nullopt;
     if (!steps) refuse_argument(w.text, std::string(expected), w.arguments[i]);
     const any_schedule first{part(i, share.arguments[1].value)};
@@ -391,6 +392,13 @@ shared_leaf make_parallel(const word& w, parse_links parse) {
       "model-wise, accumulate, a scalar state or decay_weights, which stands before or behind it";
   const pipe& how = plain(w, 0, expected);
   const auto merge = std::ranges::find(merges, how.front().text, &merge::name);
+  if (merge == merges.end() && how.size() == 1) {
+    std::vector<std::string> known;
+    for (const auto& m : merges) known.emplace_back(m.name);
+    if (const std::string close = near(how.front().text, known); !close.empty())
+      throw error("parse", "Expected for parallel: first ensemble or grafting. Received ", quoted(how.front().text),
+                  " at column ", how.front().column, ".", close);
+  }
   const std::size_t chains = w.arguments.size() - 1;
   if (how.size() != 1 || !how.front().arguments.empty() || merge == merges.end() || chains == 0 ||
       (merge->chains && merge->chains != chains))

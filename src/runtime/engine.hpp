@@ -126,6 +126,7 @@ public:
     options_.lr = loaded.settings.lr;
     steps_ = loaded.steps;
     calls_ = loaded.calls;
+    gathered_losses_ = loaded.losses;
     for (std::size_t p = 0; p < plan_.paths.size(); ++p) {
       weight_sums_[p] = loaded.routes[p].weight_sum;
       std::ranges::copy(loaded.routes[p].scalars, scalars_[p].begin());
@@ -343,7 +344,8 @@ void engine<T>::absorb() {
 
 template <class T>
 thalweg::detail::progress engine<T>::progress() const {
-  thalweg::detail::progress now{.chain = text_, .settings = options_, .steps = steps_, .calls = calls_};
+  thalweg::detail::progress now{.chain = text_, .settings = options_, .steps = steps_, .calls = calls_,
+                                .losses = gathered_losses_};
   for (std::size_t p = 0; p < plan_.paths.size(); ++p) {
     auto& route = now.routes.emplace_back(thalweg::detail::progress::route{.weight_sum = weight_sums_[p]});
     const double* next = scalars_[p].data();

@@ -1,5 +1,8 @@
 // From words to chains.
+#include <algorithm>
+#include <array>
 #include <iterator>
+#include <string_view>
 
 #include <thalweg/core/error.hpp>
 
@@ -26,6 +29,17 @@ std::string all(std::span<const std::string> names) {
   return text;
 }
 
+/// Words that are no links of a chain, and the places that they have instead.
+struct placed_word {
+  std::string_view text, place;
+};
+constexpr std::array placed_words{placed_word{"for_steps", "join(for_steps(n, schedule), …, schedule), not last"},
+                                  placed_word{"change", "piecewise(change(from, by), …)"},
+                                  placed_word{"when", "route(when(predicate, chain), …)"},
+                                  placed_word{"otherwise", "route(…, otherwise(chain)), last"},
+                                  placed_word{"ensemble", "parallel(ensemble, chain, …), first"},
+                                  placed_word{"grafting", "parallel(grafting, chain, chain), first"}};
+
 /// `when(hidden_matrix, a | b)`, `otherwise(c)`
 branch branch_of(const argument& a, bool last) {
   constexpr std::string_view expected = "when(predicate, chain), …, otherwise(chain)";
@@ -37,7 +51,10 @@ branch branch_of(const argument& a, bool last) {
     const pipe& name = inside->value;
     const auto known = names_of_predicates();
     const bool is_name = inside->name.empty() && name.size() == 1 && name.front().arguments.empty();
-    if (is_name) b.when = find_predicate(name.front().text);
+    if (!is_name)
+      throw error("parse", "Expected a predicate's name alone, which takes no arguments: ", all(known), ". Received ",
+                  quoted(to_text(*inside)), " at column ", inside->column, ".");
+    b.when = find_predicate(name.front().text);
     if (!b.when) refuse_name(in_words("a predicate: ", all(known)), name.front(), known);
     ++inside;
   } else if (w.text != "otherwise" || !last) {
@@ -80,6 +97,9 @@ std::vector<node> links_of(const pipe& words) {
     } else if (is_combinator(w.text)) {
       links.emplace_back(make_combinator(w, &links_of));
     } else {
+      if (const auto at = std::ranges::find(placed_words, w.text, &placed_word::text); at != placed_words.end())
+        throw error("parse", "Expected a transform or recipe. Received ", quoted(w.text), " at column ", w.column,
+                    ", which stands in ", at->place, ".");
       auto known = names_of_transforms();
       for (const auto& more : {names_of_recipes(), names_of_combinators()})
         known.insert(known.end(), more.begin(), more.end());

@@ -33,8 +33,9 @@ struct vocabulary {
     [&]<class... Transforms>(type_list<Transforms...>) {
       (transforms.emplace(type_name<Transforms>(), &make<Transforms, passes_of_library>), ...);
     }(all_transforms());
-    const std::string name(hidden_matrix.name);
-    predicates.emplace(name, std::make_shared<predicate>(predicate{name, hidden_matrix}));
+    [&](const auto&... all) {
+      (predicates.emplace(all.name, std::make_shared<predicate>(predicate{std::string(all.name), all})), ...);
+    }(hidden_matrix, is_embedding, is_head, is_vector);
   }
 };
 
@@ -55,6 +56,13 @@ std::vector<std::string> names_of(const Map& map) {
   std::vector<std::string> names;
   for (const auto& [name, what] : map) names.push_back(name);
   return names;
+}
+
+std::string in_lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
 }
 
 // Letters to put in, leave out, replace or swap with their neighbour.
@@ -99,8 +107,9 @@ std::string near(std::string_view name, std::span<const std::string> known) {
   std::vector<std::tuple<std::size_t, std::string_view>> close;
   if (name.size() <= 64)
     for (const std::string& k : known) {
-      const std::size_t edits = edits_between(name, k);
-      const bool inside = name.size() >= 3 && k.find(name) != k.npos;
+      const std::string given = in_lower_case(name), theirs = in_lower_case(k);
+      const std::size_t edits = edits_between(given, theirs);
+      const bool inside = given.size() >= 3 && theirs.find(given) != theirs.npos;
       if (edits <= std::max<std::size_t>(1, std::min(name.size(), k.size()) / 3)) close.emplace_back(edits, k);
       else if (inside) close.emplace_back(100, k);
     }

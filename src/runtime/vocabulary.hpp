@@ -26,7 +26,7 @@ std::vector<std::string> names_of_transforms();
 std::vector<std::string> names_of_predicates();
 std::vector<std::string> names_of_recipes();
 
-/// ` Near: ema, mars.`, or nothing.
+/// ` Near: ema, mars.`, or nothing; capitals count as small letters.
 std::string near(std::string_view name, std::span<const std::string> known);
 
 }  // namespace thalweg::runtime::detail

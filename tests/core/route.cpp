@@ -99,6 +99,23 @@ TEST_CASE("predicates see name, shape, role and order") {
   CHECK(seen.size() == 12);
 }
 
+TEST_CASE("is_embedding and is_head go by the role, is_vector by the rank") {
+  const auto takers = [](std::vector<std::size_t> shape, role r) {
+    const parameter_info p{.name = "p", .shape = std::move(shape), .role = r};
+    return std::vector<bool>{is_embedding(p), is_head(p), is_vector(p)};
+  };
+  CHECK(takers({2, 3}, role::hidden) == std::vector{false, false, false});
+  CHECK(takers({2, 3}, role::embedding) == std::vector{true, false, false});
+  CHECK(takers({2, 3, 3, 3}, role::head) == std::vector{false, true, false});
+  CHECK(takers({3}, role::hidden) == std::vector{false, false, true});
+  CHECK(takers({}, role::hidden) == std::vector{false, false, true});
+  CHECK(takers({3}, role::head) == std::vector{false, true, true});
+  const std::vector<test::layer> layers{
+      {"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"out", {2, 3}, role::head}, {"b", {3}}};
+  const auto each = route(when(is_embedding, scale{2}), when(is_head, scale{3}), when(is_vector, scale{5}), otherwise());
+  are(factors(each, layers), {1, 2, 3, 5});
+}
+
 TEST_CASE("a parameter without a branch is refused at binding, before anything is written") {
   model<float> m({{"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"b", {}}});
   const auto before = m.values;

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include <thalweg/runtime.hpp>
 #include <thalweg/thalweg.hpp>
 
 namespace {
@@ -50,10 +51,19 @@ struct model {
   }
 };
 
+template <class T>
+auto bound(const auto& chain, const std::vector<parameter<T>>& parameters, const options& o) {
+  return optimizer(chain, parameters, o);
+}
+template <class T>
+auto bound(const runtime::chain& chain, const std::vector<parameter<T>>& parameters, const options& o) {
+  return runtime::optimizer<T>(chain, parameters, o);
+}
+
 template <class T, class Chain>
 std::vector<std::vector<T>> trained(const Chain& chain, const parallel_for& parallel) {
   model<T> m;
-  auto opt = optimizer(chain, m.parameters, {.lr = 0.01, .weight_decay = 0.1, .warmup_steps = 3, .parallel = parallel});
+  auto opt = bound(chain, m.parameters, {.lr = 0.01, .weight_decay = 0.1, .warmup_steps = 3, .parallel = parallel});
   for (int step = 0; step < 6; ++step) opt.step(m.gradients);
   const auto at_x = opt.evaluation_point();
   return m.values;
@@ -72,6 +82,15 @@ TEST_CASE("the result is bit-identical for any number of threads") {
   check_same<double>(recipes::amuse());
   check_same<float>(clip_by_global_norm{.max_norm = 0.5} | recipes::muon());
   check_same<float>(scale_by_adam{} | clip_by_global_norm{.max_norm = 0.5} | apply_update{});
+}
+
+TEST_CASE("so it is tile by tile") {
+  const auto chain = runtime::parse(
+      "accumulate(steps=2) | clip_by_global_norm(max_norm=0.5) | route(when(hidden_matrix, nesterov_ema | "
+      "centralize_gradient | clip_by_norm(max_norm=0.1) | amuse_beta), otherwise(parallel(grafting, ema, scale_by_sign)))"
+      " | clip_by_global_norm(max_norm=0.1) | update_by_schedule_free");
+  check_same<float>(chain);
+  check_same<double>(chain);
 }
 
 TEST_CASE("a pool that runs some of the workers, or none, loses no work") {

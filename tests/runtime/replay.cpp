@@ -142,6 +142,44 @@ TEST_CASE("a checkpoint of either is the other's") {
   CHECK(test::same_bits(a.values, c.values));
 }
 
+TEST_CASE("the losses of an accumulation that has begun are saved by either for the other; a load forgets others") {
+  const auto links = chain(accumulate{.steps = 3} | scale_by_polyak{} | apply_update{});
+  const test::folder folder;
+  using trained = model<float>;
+  const auto compiled = [&](trained& m) { return optimizer(links, m.parameters(), {.lr = 1}); };
+  const auto read = [&](trained& m) {
+    return runtime::optimizer(runtime::parse(to_text(links)), m.parameters(), {.lr = 1}, test::set_of_here());
+  };
+  const auto train = [](auto& opt, trained& m, long from, long to) {
+    for (long t = from; t <= to; ++t) {
+      m.differentiate(t);
+      opt.step(m.gradients, {.loss = 0.1 * static_cast<double>(t)});
+    }
+  };
+  trained a(test::small_layers()), b(test::small_layers());
+  auto here = compiled(a);
+  auto there = read(b);
+  train(here, a, 1, 5);
+  train(there, b, 1, 5);
+  here.save(folder / "here");
+  there.save(folder / "there");
+  CHECK(test::bytes_of(folder / "here") == test::bytes_of(folder / "there"));
+  const auto saved = a.values;
+  train(here, a, 6, 9);
+
+  const auto resumes = [&](const auto& bound, std::string_view file) {
+    trained c(test::small_layers());
+    auto opt = bound(c);
+    train(opt, c, 100, 100);  // its loss goes with its gradient
+    c.values = saved;
+    opt.load(folder / std::string(file));
+    train(opt, c, 6, 9);
+    CHECK(test::same_bits(c.values, a.values));
+  };
+  resumes(read, "here");
+  resumes(compiled, "there");
+}
+
 TEST_CASE("a recipe by its name runs compiled, and equals its text") {
   model<float> a(test::small_layers()), b(test::small_layers());
   const auto by_name = runtime::parse(" amuse ( rho = 0.5 ) ");

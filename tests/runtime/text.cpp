@@ -88,9 +88,46 @@ TEST_CASE("an unknown name lists the near ones") {
         "[parse] Expected a transform or recipe. Received 'nestrov_ema' at column 1. Near: nesterov_ema.");
   CHECK(refusal("ema | adma") == "[parse] Expected a transform or recipe. Received 'adma' at column 7. Near: adam.");
   CHECK(refusal("ema | zzzzzzzzzzzz") == "[parse] Expected a transform or recipe. Received 'zzzzzzzzzzzz' at column 7.");
+  CHECK(refusal("AdamW").ends_with("Received 'AdamW' at column 1. Near: adamw, adam, cautious_adamw, mars_adamw."));
+  CHECK(refusal("SGD").ends_with("Received 'SGD' at column 1. Near: sgd, scale_by_psgd_kron, sf_sgd."));
+  CHECK(refusal("parallel(graftng, ema, scale)") ==
+        "[parse] Expected for parallel: first ensemble or grafting. Received 'graftng' at column 10. Near: grafting.");
   CHECK(refusal("0.5") == "[parse] Expected a transform or recipe. Received '0.5' at column 1.");
   CHECK(refusal("route(when(hidden_matrx, ema), otherwise())") ==
-        "[parse] Expected a predicate: hidden_matrix. Received 'hidden_matrx' at column 12. Near: hidden_matrix.");
+        "[parse] Expected a predicate: hidden_matrix, is_embedding, is_head, is_vector. Received 'hidden_matrx' at column 12. "
+        "Near: hidden_matrix.");
+}
+
+TEST_CASE("a word that has its place elsewhere is sent there") {
+  const auto sent = [](std::string_view text, std::string_view to) {
+    CAPTURE(text);
+    CHECK(refusal(text) == "[parse] Expected a transform or recipe. Received " + std::string(to));
+  };
+  sent("ema | for_steps(1, linear)",
+       "'for_steps' at column 7, which stands in join(for_steps(n, schedule), …, schedule), not last.");
+  sent("join(for_steps(1, linear), for_steps(1, linear))",
+       "'for_steps' at column 28, which stands in join(for_steps(n, schedule), …, schedule), not last.");
+  sent("change(from=1)", "'change' at column 1, which stands in piecewise(change(from, by), …).");
+  sent("when(hidden_matrix, ema)", "'when' at column 1, which stands in route(when(predicate, chain), …).");
+  sent("ema | otherwise()", "'otherwise' at column 7, which stands in route(…, otherwise(chain)), last.");
+  sent("grafting", "'grafting' at column 1, which stands in parallel(grafting, chain, chain), first.");
+}
+
+TEST_CASE("a predicate is a name, and no more") {
+  const std::string expected = "[parse] Expected a predicate's name alone, which takes no arguments: hidden_matrix, "
+                               "is_embedding, is_head, is_vector. Received ";
+  CHECK(refusal("route(when(hidden_matrix(x=1), ema))") == expected + "'hidden_matrix(x=1)' at column 12.");
+  CHECK(refusal("route(when(x=hidden_matrix, ema))") == expected + "'x=hidden_matrix' at column 12.");
+  CHECK(refusal("route(when(is_head | is_vector, ema))") == expected + "'is_head | is_vector' at column 12.");
+}
+
+TEST_CASE("predicates of the core go by their names, and take what they take there") {
+  const auto links = chain(route(when(is_embedding, scale{2}), when(is_head, scale{3}), when(is_vector, scale{5}), otherwise()));
+  const std::vector<test::layer> layers{
+      {"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"out", {2, 3}, role::head}, {"b", {3}}};
+  CHECK(to_text(links) == "route(when(is_embedding, scale(by=2)), when(is_head, scale(by=3)), when(is_vector, scale(by=5)), "
+                          "otherwise())");
+  test::replays<float>(links, layers);
 }
 
 TEST_CASE("an argument that does not fit lists those that do, with their ranges") {
@@ -160,6 +197,9 @@ TEST_CASE("what combinators do not take") {
   starts("in_row_blocks(3, scale_by_shampoo)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(centralize_gradient)", "[parse] Expected for in_row_blocks: how many");
   starts("join(for_steps(0, warmup), linear)", "[parse] Expected for join: for_steps(n, schedule)");
+  starts("join(for_steps(x=1, linear), linear)", "[parse] Expected for join: for_steps(n, schedule)");
+  starts("join(for_steps(1, nonsense=linear), linear)", "[parse] Expected for join: for_steps(n, schedule)");
+  starts("join(for_steps(1, linear), x=linear)", "[parse] Expected for join: for_steps(n, schedule)");
   starts("join(warmup, linear)", "[parse] Expected for join");
   starts("join(for_steps(1, ema), linear)", "[parse] Expected for join");
   starts("join(for_steps(1, warmup), ema)", "[parse] Expected for join");

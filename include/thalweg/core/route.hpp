@@ -48,6 +48,26 @@ struct is_hidden_matrix {
 };
 inline constexpr is_hidden_matrix hidden_matrix;
 
+/// By the role that the parameter was given: `route(when(is_embedding, freeze{}), otherwise(…))`.
+struct embedding_role {
+  static constexpr std::string_view name = "is_embedding";
+  constexpr bool operator()(const parameter_info& p) const { return p.role == role::embedding; }
+};
+inline constexpr embedding_role is_embedding;
+
+struct head_role {
+  static constexpr std::string_view name = "is_head";
+  constexpr bool operator()(const parameter_info& p) const { return p.role == role::head; }
+};
+inline constexpr head_role is_head;
+
+/// Rank below 2, whatever the role: biases, gains, scalars.
+struct vector_shape {
+  static constexpr std::string_view name = "is_vector";
+  constexpr bool operator()(const parameter_info& p) const { return p.shape.size() < 2; }
+};
+inline constexpr vector_shape is_vector;
+
 template <class Predicate, class... Ts>
 constexpr auto when(Predicate predicate, Ts... ts) {
   static_assert(std::predicate<const Predicate&, const parameter_info&>,
