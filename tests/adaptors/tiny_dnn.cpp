@@ -153,6 +153,45 @@ TEST_CASE("reset forgets, and starts from the weights as they are") {
   CHECK(values_of(parameters) == anew);
 }
 
+TEST_CASE("memory that was replaced is neither read nor written, until reset") {
+  auto net = filters_and_matrices();
+  td::optimizer opt(looks_at_all, net, settings);
+  const auto parameters = opt.parameters();
+  batch(opt, parameters, 0);
+  auto& weights = *net[1]->weights()[0];
+  layers::vec_t fresh(weights.size(), 2);
+  std::vector<float> x(weights.size());
+
+  SUBCASE("by another vector's") { weights = std::move(fresh); }
+  SUBCASE("by more of it") { weights.resize(2 * weights.capacity()); }
+  SUBCASE("by less of it, at the same place") { weights.resize(1); }
+
+  const auto refused = [&](const char* where, const auto& call) {
+    CHECK(message(call) == std::string("[") + where + "] Expected '1.fully-connected.weight' in the memory in which it "
+                           "was bound. Received it in another; call reset().");
+  };
+  const auto now = values_of(parameters);
+  refused("evaluation_point", [&] { (void)opt.evaluation_point(); });
+  refused("averaged", [&] { opt.averaged(2, x); });
+  refused("engine", [&] { (void)opt.engine(); });
+  CHECK(values_of(parameters) == now);
+
+  weights = layers::vec_t(x.size(), 2);
+  opt.reset();
+  opt.averaged(2, x);
+  CHECK(x == std::vector<float>(x.size(), 2));
+  CHECK(opt.engine().steps() == 0);
+  { const auto at_x = opt.evaluation_point(); }
+
+  for (const auto& p : parameters) {  // in the middle of a batch, after its own gradient came
+    const auto update = [&] { opt.update(gradient_of(p, 1), *p.values, true); };
+    if (p.name == parameters.back().name) refused("update", update);
+    else update();
+    if (p.name == "1.fully-connected.weight") weights = layers::vec_t(layers::vec_t(x.size(), 3));
+  }
+  CHECK(weights == layers::vec_t(x.size(), 3));
+}
+
 TEST_CASE("at x nothing is trained or reset") {
   auto net = filters_and_matrices();
   td::optimizer opt(looks_at_all, net, settings);
