@@ -192,6 +192,28 @@ TEST_CASE("memory that was replaced is neither read nor written, until reset") {
   CHECK(weights == layers::vec_t(x.size(), 3));
 }
 
+TEST_CASE("an lr that was set survives reset, and so `fit`") {
+  auto net = filters_and_matrices();
+  td::optimizer opt(recipes::sgd(), net, {.lr = 0.1});
+  opt.reset();
+  CHECK(opt.lr() == 0.1);
+  opt.lr(0.5);
+  opt.reset();
+  CHECK(opt.lr() == 0.5);
+  CHECK(message([&] { opt.lr(-1); }).starts_with("[optimizer] Expected lr"));
+  opt.reset();
+  CHECK(opt.lr() == 0.5);
+
+  const float before = (*opt.parameters()[1].values)[0];
+  for (const auto& p : opt.parameters()) opt.update(layers::vec_t(p.values->size(), 1.f), *p.values, true);
+  CHECK((*opt.parameters()[1].values)[0] == doctest::Approx(before - 0.5f));
+
+  opt.engine().lr(0.25);
+  const std::vector<layers::vec_t> x(8, layers::vec_t(40, 0.1f)), y(8, layers::vec_t(2, 0.f));
+  net.fit<layers::mse>(opt, x, y, 4, 1);
+  CHECK(opt.lr() == 0.25);
+}
+
 TEST_CASE("at x nothing is trained or reset") {
   auto net = filters_and_matrices();
   td::optimizer opt(looks_at_all, net, settings);

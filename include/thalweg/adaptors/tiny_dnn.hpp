@@ -81,11 +81,12 @@ std::vector<parameter> parameters_of(::tiny_dnn::network<Net>& net) {
 /// So every chain works, also one that looks at all parameters at once. Gradients are copied as they come, parameters
 /// are not.
 ///
-/// Every call that would touch weights whose memory was replaced (`*net[0]->weights()[0] = std::move(other)`) is refused,
-/// with nothing read or written; `reset()` binds the new memory. The layers themselves must outlive the optimizer.
+/// Every call that would touch weights whose memory was replaced (`*net[0]->weights()[0] = std::move(other)`) is
+/// refused, with nothing read or written; `reset()` binds the new memory. The layers must outlive the optimizer.
 ///
 /// `fit` calls `reset()` when it begins, which forgets all state, as tiny-dnn's own optimizers do: many epochs are one
-/// call of `fit`, not many. It begins at y, where the one before left the weights.
+/// call of `fit`, not many. It begins at y, where the one before left the weights. Options are no state: they stay as
+/// they were given, and lr as it was last set.
 ///
 /// Engine: whatever steps spans. A function that makes one of `std::vector<thalweg::parameter<tiny_dnn::float_t>>` may
 /// be given in the place of a chain: `optimizer([](auto p) { return compiled::optimizer(chosen, p, {}); }, net)`.
@@ -135,11 +136,13 @@ public:
     }
   }
 
-  /// Forgets all state and starts anew from the weights as they are. `fit` calls it.
+  /// Forgets all state, but not the lr, and starts anew from the weights as they are. `fit` calls it.
   void reset() override {
     if (!at_x_.expired())
       throw error("reset", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-    engine_ = bind_(views());
+    Engine anew = bind_(views());
+    if constexpr (requires { anew.lr(engine_.lr()); }) anew.lr(engine_.lr());
+    engine_ = std::move(anew);
     bound_ = memory();
     arrived_ = 0;
   }
@@ -166,6 +169,7 @@ public:
   [[nodiscard]] const std::vector<parameter>& parameters() const { return parameters_; }
   [[nodiscard]] long steps() const { return engine_.steps(); }
   [[nodiscard]] double lr() const { return engine_.lr(); }
+  /// Sets the base learning rate, also of runs to come: `reset()` leaves it.
   void lr(double lr) { engine_.lr(lr); }
   [[nodiscard]] std::string describe() const { return engine_.describe(); }
   /// The optimizer of these vectors' memory, for whatever else it can do; until the next `reset()`.
