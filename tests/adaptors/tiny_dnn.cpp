@@ -192,6 +192,23 @@ TEST_CASE("memory that was replaced is neither read nor written, until reset") {
   CHECK(weights == layers::vec_t(x.size(), 3));
 }
 
+TEST_CASE("a shape that is not that of the values is refused, when it is bound and at reset") {
+  auto net = filters_and_matrices();
+  const std::string says =
+      "[as_parameter] Expected the 108 elements of shape (6, 18) for '1.fully-connected.weight'. Received 7.";
+  const auto given = td::parameters_of(net);
+  td::optimizer opt(looks_at_all, given, settings);
+  batch(opt, given, 0);
+  const auto kept = *given[2].values;
+  given[2].values->resize(7);
+  CHECK(message([&] { opt.reset(); }) == says);
+  CHECK(message([&] { td::optimizer(looks_at_all, given, settings); }) == says);
+  *given[2].values = kept;
+  opt.reset();
+  batch(opt, given, 0);
+  CHECK(opt.steps() == 1);
+}
+
 TEST_CASE("an lr that was set survives reset, and so `fit`") {
   auto net = filters_and_matrices();
   td::optimizer opt(recipes::sgd(), net, {.lr = 0.1});

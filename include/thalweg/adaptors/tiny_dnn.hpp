@@ -195,7 +195,10 @@ private:
   }
   std::vector<thalweg::parameter<T>> views() const {
     std::vector<thalweg::parameter<T>> all;
-    for (const auto& p : parameters_) all.push_back({p.name, p.shape, p.role, p.values->data(), p.order});
+    for (const auto& p : parameters_) {
+      all.push_back(as_parameter(p.name, std::span<T>(*p.values), p.shape, p.role));
+      all.back().order = p.order;
+    }
     return all;
   }
 };
