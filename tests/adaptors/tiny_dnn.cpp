@@ -153,6 +153,84 @@ TEST_CASE("reset forgets, and starts from the weights as they are") {
   CHECK(values_of(parameters) == anew);
 }
 
+TEST_CASE("memory that was replaced is neither read nor written, until reset") {
+  auto net = filters_and_matrices();
+  td::optimizer opt(looks_at_all, net, settings);
+  const auto parameters = opt.parameters();
+  batch(opt, parameters, 0);
+  auto& weights = *net[1]->weights()[0];
+  layers::vec_t fresh(weights.size(), 2);
+  std::vector<float> x(weights.size());
+
+  SUBCASE("by another vector's") { weights = std::move(fresh); }
+  SUBCASE("by more of it") { weights.resize(2 * weights.capacity()); }
+  SUBCASE("by less of it, at the same place") { weights.resize(1); }
+
+  const auto refused = [&](const char* where, const auto& call) {
+    CHECK(message(call) == std::string("[") + where + "] Expected '1.fully-connected.weight' in the memory in which it "
+                           "was bound. Received it in another; call reset().");
+  };
+  const auto now = values_of(parameters);
+  refused("evaluation_point", [&] { (void)opt.evaluation_point(); });
+  refused("averaged", [&] { opt.averaged(2, x); });
+  refused("engine", [&] { (void)opt.engine(); });
+  CHECK(values_of(parameters) == now);
+
+  weights = layers::vec_t(x.size(), 2);
+  opt.reset();
+  opt.averaged(2, x);
+  CHECK(x == std::vector<float>(x.size(), 2));
+  CHECK(opt.engine().steps() == 0);
+  { const auto at_x = opt.evaluation_point(); }
+
+  for (const auto& p : parameters) {  // in the middle of a batch, after its own gradient came
+    const auto update = [&] { opt.update(gradient_of(p, 1), *p.values, true); };
+    if (p.name == parameters.back().name) refused("update", update);
+    else update();
+    if (p.name == "1.fully-connected.weight") weights = layers::vec_t(layers::vec_t(x.size(), 3));
+  }
+  CHECK(weights == layers::vec_t(x.size(), 3));
+}
+
+TEST_CASE("a shape that is not that of the values is refused, when it is bound and at reset") {
+  auto net = filters_and_matrices();
+  const std::string says =
+      "[as_parameter] Expected the 108 elements of shape (6, 18) for '1.fully-connected.weight'. Received 7.";
+  const auto given = td::parameters_of(net);
+  td::optimizer opt(looks_at_all, given, settings);
+  batch(opt, given, 0);
+  const auto kept = *given[2].values;
+  given[2].values->resize(7);
+  CHECK(message([&] { opt.reset(); }) == says);
+  CHECK(message([&] { td::optimizer(looks_at_all, given, settings); }) == says);
+  *given[2].values = kept;
+  opt.reset();
+  batch(opt, given, 0);
+  CHECK(opt.steps() == 1);
+}
+
+TEST_CASE("an lr that was set survives reset, and so `fit`") {
+  auto net = filters_and_matrices();
+  td::optimizer opt(recipes::sgd(), net, {.lr = 0.1});
+  opt.reset();
+  CHECK(opt.lr() == 0.1);
+  opt.lr(0.5);
+  opt.reset();
+  CHECK(opt.lr() == 0.5);
+  CHECK(message([&] { opt.lr(-1); }).starts_with("[optimizer] Expected lr"));
+  opt.reset();
+  CHECK(opt.lr() == 0.5);
+
+  const float before = (*opt.parameters()[1].values)[0];
+  for (const auto& p : opt.parameters()) opt.update(layers::vec_t(p.values->size(), 1.f), *p.values, true);
+  CHECK((*opt.parameters()[1].values)[0] == doctest::Approx(before - 0.5f));
+
+  opt.engine().lr(0.25);
+  const std::vector<layers::vec_t> x(8, layers::vec_t(40, 0.1f)), y(8, layers::vec_t(2, 0.f));
+  net.fit<layers::mse>(opt, x, y, 4, 1);
+  CHECK(opt.lr() == 0.25);
+}
+
 TEST_CASE("at x nothing is trained or reset") {
   auto net = filters_and_matrices();
   td::optimizer opt(looks_at_all, net, settings);

@@ -92,6 +92,81 @@ TEST_CASE("names, order and roles of a module's parameters") {
   CHECK(listed[1].role == role::hidden);
 }
 
+// The initials of the roles of linear layers and raw parameters that are registered under these names in this order:
+// `a.b` is b in a module a. With a blank between two.
+std::string roles_of(const std::vector<std::string>& names) {
+  struct folder : nn::Module {};
+  folder root;
+  for (const auto& name : names) {
+    nn::Module* at = &root;
+    std::size_t begin = 0;
+    for (auto end = name.find('.'); end != std::string::npos; begin = end + 1, end = name.find('.', begin))
+      at = at->register_module(name.substr(begin, end - begin), std::make_shared<folder>()).get();
+    const auto last = name.substr(begin);
+    if (last == "raw") at->register_parameter(last, ::torch::randn({3, 3}));
+    else if (last == "filter") at->register_parameter(last, ::torch::randn({3, 3, 1, 1}));
+    else if (last == "vector") at->register_parameter(last, ::torch::randn({3}));
+    else at->register_module(last, nn::Linear(nn::LinearOptions(3, 3).bias(false)));
+  }
+  std::string roles;
+  for (const auto& p : tt::parameters_of(root))
+    roles += p.role == role::embedding ? 'e' : p.role == role::head ? 'h' : '-';
+  return roles;
+}
+
+TEST_CASE("roles are told from the full dotted name") {
+  // embeddings: `embed` in any component, or a component wte or wpe
+  CHECK(roles_of({"token_embedding.raw", "last"}) == "eh");
+  CHECK(roles_of({"embeddings.words.raw", "last"}) == "eh");
+  CHECK(roles_of({"embed.projection"}) == "e");
+  CHECK(roles_of({"wte.raw", "decoder.wpe.raw", "last"}) == "eeh");
+  CHECK(roles_of({"awte.raw", "wpe2.raw", "last"}) == "--h");
+
+  // the head: by its name, wherever it is registered
+  for (const auto* name : {"lm_head", "head", "classifier", "fc_out", "output"})
+    CHECK(roles_of({name, "last"}) == "h-");
+  CHECK(roles_of({"model.lm_head.raw", "last"}) == "h-");
+  CHECK(roles_of({"output.filter", "last"}) == "h-");
+  CHECK(roles_of({"heads", "multi_head", "Head", "headline.raw", "last"}) == "----h");
+
+  // of several the last; vectors are none
+  CHECK(roles_of({"block.output", "lm_head", "last"}) == "-h-");
+  CHECK(roles_of({"head.vector", "last"}) == "-h");
+
+  // what is named as both is an embedding
+  CHECK(roles_of({"embed.output", "last"}) == "eh");
+}
+
+TEST_CASE("a custom module's table is an embedding, its head the one that is named so, and the last layer hidden") {
+  struct table : nn::Module {
+    ::torch::Tensor weight = register_parameter("weight", ::torch::randn({7, 4}));
+  };
+  struct language : nn::Module {
+    std::shared_ptr<table> tokens = register_module("token_embedding", std::make_shared<table>());
+    nn::Linear lm_head = register_module("lm_head", nn::Linear(4, 7));
+    nn::Linear hidden = register_module("hidden", nn::Linear(4, 4));
+  } model;
+  const auto text = tt::optimizer(recipes::amuse(), model, {.warmup_steps = 1}).describe();
+  CHECK(text.find("token_embedding.weight  (7, 4)  embedding") != std::string::npos);
+  CHECK(text.find("lm_head.weight          (7, 4)  head") != std::string::npos);
+  CHECK(text.find("hidden.weight           (4, 4)  hidden") != std::string::npos);
+}
+
+TEST_CASE("a named head that is tied to an embedding is an embedding, and no other layer takes its place") {
+  struct tied : nn::Module {
+    nn::Linear hidden = register_module("hidden", nn::Linear(4, 4));
+    nn::Embedding words = register_module("words", nn::Embedding(7, 4));
+    struct scores : nn::Module {};
+    std::shared_ptr<scores> head = register_module("head", std::make_shared<scores>());
+    tied() { head->register_parameter("weight", words->weight); }
+  } model;
+  const auto found = tt::parameters_of(model);
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].role == role::hidden);
+  CHECK(found[2].name == "words.weight");
+  CHECK(found[2].role == role::embedding);
+}
+
 TEST_CASE("a tensor that two modules share is there once, and an embedding") {
   struct tied : nn::Module {
     nn::Linear head = register_module("head", nn::Linear(nn::LinearOptions(4, 7).bias(false)));

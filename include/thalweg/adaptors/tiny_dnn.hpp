@@ -81,8 +81,12 @@ std::vector<parameter> parameters_of(::tiny_dnn::network<Net>& net) {
 /// So every chain works, also one that looks at all parameters at once. Gradients are copied as they come, parameters
 /// are not.
 ///
+/// Every call that would touch weights whose memory was replaced (`*net[0]->weights()[0] = std::move(other)`) is
+/// refused, with nothing read or written; `reset()` binds the new memory. The layers must outlive the optimizer.
+///
 /// `fit` calls `reset()` when it begins, which forgets all state, as tiny-dnn's own optimizers do: many epochs are one
-/// call of `fit`, not many. It begins at y, where the one before left the weights.
+/// call of `fit`, not many. It begins at y, where the one before left the weights. Options are no state: they stay as
+/// they were given, and lr as it was last set.
 ///
 /// Engine: whatever steps spans. A function that makes one of `std::vector<thalweg::parameter<tiny_dnn::float_t>>` may
 /// be given in the place of a chain: `optimizer([](auto p) { return compiled::optimizer(chosen, p, {}); }, net)`.
@@ -93,7 +97,7 @@ class optimizer final : public ::tiny_dnn::optimizer {
 
   binding bind_;
   std::vector<parameter> parameters_;
-  std::vector<const T*> bound_;
+  std::vector<std::span<const T>> bound_;
   Engine engine_;
   std::vector<std::vector<T>> gradients_;
   std::size_t arrived_ = 0;  ///< of this batch's gradients
@@ -122,25 +126,30 @@ public:
     if (&weights != p.values)
       throw error("update", "Expected '", p.name, "', as the network was when it was bound. Received another weight "
                   "vector, of ", weights.size(), " elements; bind anew once layers are added, removed or frozen.");
-    if (weights.data() != bound_[i])
-      throw error("update", "Expected '", p.name, "' in the memory in which it was bound. Received it in another; call "
-                  "reset().");
+    check_bound("update", i);
     gradients_[i].assign(gradient.begin(), gradient.end());
-    if (i + 1 < parameters_.size()) arrived_ = i + 1;
-    else engine_.step(gradients_);
+    if (i + 1 < parameters_.size()) {
+      arrived_ = i + 1;
+    } else {
+      check_bound("update");  // those that came first, again
+      engine_.step(gradients_);
+    }
   }
 
-  /// Forgets all state and starts anew from the weights as they are. `fit` calls it.
+  /// Forgets all state, but not the lr, and starts anew from the weights as they are. `fit` calls it.
   void reset() override {
     if (!at_x_.expired())
       throw error("reset", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-    engine_ = bind_(views());
+    Engine anew = bind_(views());
+    if constexpr (requires { anew.lr(engine_.lr()); }) anew.lr(engine_.lr());
+    engine_ = std::move(anew);
     bound_ = memory();
     arrived_ = 0;
   }
 
-  /// While it lives the network holds x, the average.
+  /// While it lives the network holds x, the average, and its weights must stay in their memory.
   [[nodiscard]] auto evaluation_point() {
+    check_bound("evaluation_point");
     struct at_x {
       std::shared_ptr<const bool> alive;
       decltype(engine_.evaluation_point()) guard;
@@ -151,26 +160,45 @@ public:
   }
 
   /// Copies x of parameters()[i] to `out`.
-  void averaged(std::size_t i, std::span<T> out) const { engine_.averaged(i, out); }
+  void averaged(std::size_t i, std::span<T> out) const {
+    check_bound("averaged");
+    engine_.averaged(i, out);
+  }
 
   /// What is trained, in the order in which it is bound.
   [[nodiscard]] const std::vector<parameter>& parameters() const { return parameters_; }
   [[nodiscard]] long steps() const { return engine_.steps(); }
   [[nodiscard]] double lr() const { return engine_.lr(); }
+  /// Sets the base learning rate, also of runs to come: `reset()` leaves it.
   void lr(double lr) { engine_.lr(lr); }
   [[nodiscard]] std::string describe() const { return engine_.describe(); }
   /// The optimizer of these vectors' memory, for whatever else it can do; until the next `reset()`.
-  [[nodiscard]] Engine& engine() { return engine_; }
+  [[nodiscard]] Engine& engine() {
+    check_bound("engine");
+    return engine_;
+  }
 
 private:
-  std::vector<const T*> memory() const {
-    std::vector<const T*> all;
-    for (const auto& p : parameters_) all.push_back(p.values->data());
+  std::vector<std::span<const T>> memory() const {
+    std::vector<std::span<const T>> all;
+    for (const auto& p : parameters_) all.emplace_back(*p.values);
     return all;
+  }
+  void check_bound(std::string_view where, std::size_t i) const {
+    const std::span<const T> now = *parameters_[i].values;
+    if (now.data() != bound_[i].data() || now.size() != bound_[i].size())
+      throw error(where, "Expected '", parameters_[i].name, "' in the memory in which it was bound. Received it in "
+                  "another; call reset().");
+  }
+  void check_bound(std::string_view where) const {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) check_bound(where, i);
   }
   std::vector<thalweg::parameter<T>> views() const {
     std::vector<thalweg::parameter<T>> all;
-    for (const auto& p : parameters_) all.push_back({p.name, p.shape, p.role, p.values->data(), p.order});
+    for (const auto& p : parameters_) {
+      all.push_back(as_parameter(p.name, std::span<T>(*p.values), p.shape, p.role));
+      all.back().order = p.order;
+    }
     return all;
   }
 };

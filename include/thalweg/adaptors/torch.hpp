@@ -14,9 +14,11 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <unordered_map>
 #include <utility>
@@ -59,11 +61,25 @@ void check(std::string_view where, const std::string& what, const ::torch::Tenso
                 "contiguous() in its place.");
 }
 
+// Whether one of the components of a dotted name is one of these.
+inline bool has_component(const std::string& name, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words, [dotted = "." + name + "."](std::string_view word) {
+    return dotted.find(in_words(".", word, ".")) != std::string::npos;
+  });
+}
+inline bool names_embedding(const std::string& name) {
+  return name.find("embed") != std::string::npos || has_component(name, {"wte", "wpe"});
+}
+inline bool names_head(const std::string& name) {
+  return has_component(name, {"lm_head", "head", "classifier", "fc_out", "output"});
+}
+
 // A module's own parameters and then its children's, as named_parameters() has them.
 template <class T>
 class collector {
   std::vector<parameter<T>> found_;
   std::unordered_map<const void*, std::size_t> seen_;
+  const void* named_head_ = nullptr;   // the last matrix that a name says to be one
   const void* last_linear_ = nullptr;  // its weight
 
   void add(std::string name, const ::torch::Tensor& values, role r) {
@@ -79,14 +95,16 @@ public:
     if (const auto* linear = dynamic_cast<const ::torch::nn::LinearImpl*>(&m))
       last_linear_ = linear->weight.unsafeGetTensorImpl();
     for (const auto& p : m.named_parameters(/*recurse=*/false)) {
-      const bool named_so = p.key().find("embed") != std::string::npos;
-      add(prefix + p.key(), p.value(), embeds || named_so ? role::embedding : role::hidden);
+      const auto name = prefix + p.key();
+      const bool embedding = embeds || names_embedding(name);
+      if (!embedding && p.value().dim() > 1 && names_head(name)) named_head_ = p.value().unsafeGetTensorImpl();
+      add(name, p.value(), embedding ? role::embedding : role::hidden);
     }
     for (const auto& child : m.named_children()) visit(*child.value(), prefix + child.key() + ".");
   }
 
   std::vector<parameter<T>> parameters() && {
-    if (const auto head = seen_.find(last_linear_); head != seen_.end())
+    if (const auto head = seen_.find(named_head_ ? named_head_ : last_linear_); head != seen_.end())
       if (auto& p = found_[head->second]; p.role == role::hidden) p.role = role::head;
     return std::move(found_);
   }
@@ -97,11 +115,18 @@ public:
 /// The parameters of a module with their names and what their roles seem to be. It is a value: what is guessed wrong
 /// can be set before it is bound, and `describe()` shows it.
 ///
+/// They are told from a parameter's full dotted name, whose components stand between the dots; case counts:
+///
 /// | role | whose |
 /// |---|---|
-/// | embedding | `nn::Embedding`, `nn::EmbeddingBag`, and what is registered under a name that contains `embed` |
-/// | head | the weight of the last `nn::Linear`, in the order of registration, unless it is tied to an embedding |
+/// | embedding | `nn::Embedding`, `nn::EmbeddingBag`; a component that contains `embed`, or that is `wte` or `wpe` |
+/// | head | the last matrix or filter with a component that is one of the words below; without, the last `nn::Linear` |
 /// | hidden | all else |
+///
+/// The words: `lm_head`, `head`, `classifier`, `fc_out`, `output`. "Last" is in the order of `named_parameters()`.
+/// There is one head at most: several matrices under such names are layers of one (`classifier.0`, `classifier.3`) or
+/// belong to blocks (`layer.0.output`). An embedding stays one whatever else says that it is the head, as where the
+/// head is tied to it; no other takes its place.
 ///
 /// A tensor that several modules share is there once, under its first name.
 ///
