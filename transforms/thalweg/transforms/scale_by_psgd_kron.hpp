@@ -72,11 +72,11 @@ struct scale_by_psgd_kron {
 
   /// Whether Q is fitted at step t: how many fits there were up to it grows by one.
   [[nodiscard]] bool fits(long t) const {
-    const auto up_to = [&](long step) {
-      const double since = static_cast<double>(max(0.0, static_cast<double>(step - flat)));
+    const auto up_to = [&](long step) {  // to the nearest: whole numbers may come out a little less
+      const double all = static_cast<double>(step < flat ? step : flat), since = static_cast<double>(step) - all;
       const double until_least = -std::log(least) / fading;
       const double faded = -std::expm1(-fading * min(since, until_least)) / fading;
-      return static_cast<long>(static_cast<double>(step < flat ? step : flat) + faded + least * max(0.0, since - until_least));
+      return static_cast<long>(all + faded + least * max(0.0, since - until_least) + 0.5);
     };
     return up_to(t) > up_to(t - 1);
   }
