@@ -51,10 +51,10 @@ struct subject {
       p.size = values.size();
       p.path = path;
       p.averaged = path == 0;
-      p.add_state("a", "m", shape);
+      p.add_state("a", "m", shape, true);
       if (path == 0) {
-        p.add_state("a", "r", {2});
-        p.add_state("a", "c", {3, 3});
+        p.add_state("a", "r", {2}, false);
+        p.add_state("a", "c", {3, 3}, false);
       }
       store.parameters.push_back(p);
     };
