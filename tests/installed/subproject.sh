@@ -13,7 +13,7 @@ mkdir "$project/subprojects"
 ln -s "$source" "$project/subprojects/thalweg"
 
 cd "$project"
-CXX="$*" meson setup build --wrap-mode=forcefallback -Doptimization=0 -Dthalweg:native=true -Dpkgconfig.relocatable=true \
+CXX="$*" meson setup build --wrap-mode=forcefallback -Doptimization=0 -Dpkgconfig.relocatable=true \
   -Dthalweg:default_library=shared
 programs=$(meson introspect build --targets | python3 -c '
 import json, sys
