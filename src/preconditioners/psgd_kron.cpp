@@ -2,21 +2,14 @@
 
 #include <algorithm>
 
-#include <Eigen/Core>
+#include "matrix.hpp"
 
 namespace thalweg::detail {
 
 namespace {
 
 template <class T>
-using matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
-template <class T>
 using vector = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>>;
-
-template <class T>
-matrix<T> map(T* data, std::size_t rows, std::size_t cols) {
-  return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols)};
-}
 
 template <class T>
 struct factor : psgd_factor<T> {

@@ -2,12 +2,11 @@
 
 #include <Eigen/Eigenvalues>
 
+#include "matrix.hpp"
+
 namespace thalweg::detail {
 
 namespace {
-
-template <class T>
-using matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
 // In double: what is small beside the largest eigenvalue becomes what is large in the root.
 template <class T>
@@ -23,9 +22,6 @@ void inverse_fourth_root(const matrix<T>& of, double epsilon, matrix<T> root) {
 
 template <class T>
 void precondition(const shampoo_matrix<T>& m, double beta, double epsilon, bool refreshes, std::span<T> scratch) {
-  const auto map = [](T* data, std::size_t rows, std::size_t cols) {
-    return matrix<T>(data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols));
-  };
   auto u = map(m.update, m.rows, m.cols), product = map(scratch.data(), m.rows, m.cols);
   auto left = map(m.left, m.rows, m.rows), right = map(m.right, m.cols, m.cols);
   auto left_root = map(m.left_root, m.rows, m.rows), right_root = map(m.right_root, m.cols, m.cols);

@@ -8,17 +8,11 @@
 #include <Eigen/Eigenvalues>
 #include <Eigen/QR>
 
+#include "matrix.hpp"
+
 namespace thalweg::detail {
 
 namespace {
-
-template <class T>
-using matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
-
-template <class T>
-matrix<T> map(T* data, std::size_t rows, std::size_t cols) {
-  return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols)};
-}
 
 /// One side of the matrix: its preconditioner and its basis. Decompositions are computed in double.
 template <class T>

@@ -52,6 +52,17 @@ field(const char*, Value Transform::*, range) -> field<Transform, Value>;
 template <class Transform, class Value>
 field(const char*, Value Transform::*) -> field<Transform, Value>;
 
+/// What a number is as a field's value: of a whole-number field the nearest, within what a double counts.
+template <class Value>
+constexpr Value field_value(double x) {
+  if constexpr (std::is_integral_v<Value>) {
+    constexpr double most = 0x1p53;
+    return x != x ? Value(-1) : static_cast<Value>(min(max(x, -most), most) + (x < 0 ? -0.5 : 0.5));
+  } else {
+    return static_cast<Value>(x);
+  }
+}
+
 template <class Transform>
 concept has_fields = requires { Transform::fields; };
 
@@ -83,15 +94,21 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
   std::apply([&](const auto&... f) { (check(f), ...); }, Transform::fields);
 }
 
+/// f(field) for the field of `Transform` at `place`, which may be a base's.
+template <has_fields Transform, class Owner, class Value, class F>
+constexpr void on_field(Value Owner::*place, F f) {
+  const auto compare = [&](const auto& field) {
+    if constexpr (std::is_same_v<decltype(field.place), Value Owner::*>)
+      if (field.place == place) f(field);
+  };
+  std::apply([&](const auto&... fields) { (compare(fields), ...); }, Transform::fields);
+}
+
 /// The range of the field at `place`: what takes its value from an option of its own, states it once.
 template <class Transform, class Value>
 constexpr range range_of(Value Transform::*place) {
   range allowed;
-  const auto compare = [&](const auto& field) {
-    if constexpr (std::is_same_v<decltype(field.place), Value Transform::*>)
-      if (field.place == place) allowed = field.allowed;
-  };
-  std::apply([&](const auto&... f) { (compare(f), ...); }, Transform::fields);
+  on_field<Transform>(place, [&](const auto& field) { allowed = field.allowed; });
   return allowed;
 }
 
@@ -150,14 +167,7 @@ std::string to_text(const Transform& transform) {
 template <class Transform, class Value, class Owner>
 std::string_view name_of_field(const Transform&, Value Owner::*place) {
   std::string_view name = "unnamed";
-  if constexpr (has_fields<Transform>)
-    std::apply([&](const auto&... f) {
-      const auto compare = [&](const auto& field) {
-        if constexpr (std::is_same_v<decltype(field.place), Value Owner::*>)
-          if (field.place == place) name = field.name;
-      };
-      (compare(f), ...);
-    }, Transform::fields);
+  if constexpr (has_fields<Transform>) on_field<Transform>(place, [&](const auto& field) { name = field.name; });
   return name;
 }
 

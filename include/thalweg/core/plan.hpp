@@ -26,6 +26,14 @@ auto sums_for_leaves(std::tuple<Leaves...>*) -> std::tuple<std::array<double, su
 template <class Leaves>
 using sums_for = decltype(sums_for_leaves(static_cast<Leaves*>(nullptr)));
 
+/// Where the first `true` is; there is one.
+template <std::size_t N>
+constexpr std::size_t first_of(const std::array<bool, N>& is) {
+  std::size_t i = 0;
+  while (!is[i]) ++i;
+  return i;
+}
+
 template <class Leaves, class Path>
 struct path_plan;
 
@@ -100,12 +108,8 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
     });
   }
 
-  static constexpr std::size_t gate_position = [] {
-    constexpr std::array<bool, positions + 1> is{gate<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>..., true};
-    std::size_t i = 0;
-    while (!is[i]) ++i;
-    return i;
-  }();
+  static constexpr std::size_t gate_position =
+      first_of<positions + 1>({gate<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>..., true});
   /// The gradient as it is known before `position`: behind a gate, what that has gathered.
   template <class T, class Parameter>
   static const T* gradient_at(std::size_t position, const Parameter& p, const T* given) {
@@ -202,18 +206,13 @@ struct plan {
   }
 
   /// The leaf that may stop a step and the one that may swallow it; `leaf_count` where there is none.
-  static constexpr std::size_t first_of(const std::array<bool, leaf_count + 1>& is) {
-    std::size_t leaf = 0;
-    while (!is[leaf]) ++leaf;
-    return leaf;
-  }
   template <std::size_t... L>
   static constexpr std::size_t first_stopping(std::index_sequence<L...>) {
-    return first_of({stopping<leaf_type<L>>..., true});
+    return first_of<leaf_count + 1>({stopping<leaf_type<L>>..., true});
   }
   template <std::size_t... L>
   static constexpr std::size_t first_gate(std::index_sequence<L...>) {
-    return first_of({gate<leaf_type<L>>..., true});
+    return first_of<leaf_count + 1>({gate<leaf_type<L>>..., true});
   }
   static constexpr std::size_t stopping_leaf = first_stopping(std::make_index_sequence<leaf_count>());
   static constexpr std::size_t gate_leaf = first_gate(std::make_index_sequence<leaf_count>());

@@ -78,6 +78,13 @@ struct parameter_info {
   [[nodiscard]] std::size_t cols() const { return size() / rows(); }
 };
 
+/// Refuses what has no rows and columns, for the transform `where`.
+inline void check_has_sides(std::string_view where, const parameter_info& p) {
+  if (p.shape.size() < 2)
+    throw error(where, "Expected rank >= 2. Received '", p.name, "' with shape ", p.shape,
+                ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
+}
+
 /// The elements of a matrix by row and column, in whichever order they lie in memory.
 template <class T>
 struct strided_matrix {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -77,12 +76,8 @@ public:
       std::size_t i = 0;
       const auto set = [&](const auto& field) {
         using kept = std::remove_cvref_t<decltype(t.*field.place)>;
-        if constexpr (std::is_integral_v<kept>) {  // the nearest, as `scheduled` has it
-          constexpr double most = 0x1p53;
-          if (i == number) t.*field.place = static_cast<kept>(value != value ? -1 : std::lround(std::clamp(value, -most, most)));
-        } else if constexpr (std::is_arithmetic_v<kept>) {
-          if (i == number) t.*field.place = static_cast<kept>(value);
-        }
+        if constexpr (std::is_arithmetic_v<kept>)
+          if (i == number) t.*field.place = field_value<kept>(value);
         ++i;
       };
       std::apply([&](const auto&... f) { (set(f), ...); }, Transform::fields);

@@ -161,11 +161,7 @@ struct orthogonalize_update {
                                             field{"epsilon", &orthogonalize_update::epsilon, above(0).below(1)},
                                             field{"precision", &orthogonalize_update::precision}};
 
-  void check(const parameter_info& p) const {
-    if (p.shape.size() < 2)
-      throw error("orthogonalize_update", "Expected rank >= 2. Received '", p.name, "' with shape ", p.shape,
-                  ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
-  }
+  void check(const parameter_info& p) const { check_has_sides("orthogonalize_update", p); }
 
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
     return iteration().scratch(p.shape.front(), p.size() / p.shape.front());

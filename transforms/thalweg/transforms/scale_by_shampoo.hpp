@@ -44,11 +44,7 @@ struct scale_by_shampoo {
   using states = state<rows_by_rows<"left">, columns_by_columns<"right">, rows_by_rows<"left_root">,
                        columns_by_columns<"right_root">>;
 
-  void check(const parameter_info& p) const {
-    if (p.shape.size() < 2)
-      throw error("scale_by_shampoo", "Expected rank >= 2. Received '", p.name, "' with shape ", p.shape,
-                  ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
-  }
+  void check(const parameter_info& p) const { check_has_sides("scale_by_shampoo", p); }
 
   [[nodiscard]] static std::size_t scratch(const parameter_info& p) { return p.size(); }
 

@@ -80,11 +80,7 @@ struct scale_by_soap {
                        shaped<"right", &scale_by_soap::right>, shaped<"left_basis", &scale_by_soap::left>,
                        shaped<"right_basis", &scale_by_soap::right>>;
 
-  void check(const parameter_info& p) const {
-    if (p.shape.size() < 2)
-      throw error("scale_by_soap", "Expected rank >= 2. Received '", p.name, "' with shape ", p.shape,
-                  ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
-  }
+  void check(const parameter_info& p) const { check_has_sides("scale_by_soap", p); }
 
   [[nodiscard]] static std::size_t scratch(const parameter_info& p) { return 2 * p.size(); }
 

@@ -62,19 +62,11 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   }
 
 private:
-  // The nearest whole number, within what a double counts.
-  static constexpr long nearest(double x) {
-    constexpr double most = 0x1p53;
-    return x != x ? -1 : static_cast<long>(min(max(x, -most), most) + (x < 0 ? -0.5 : 0.5));
-  }
   [[nodiscard]] constexpr Transform changed(const context& c) const {
     Transform t = *this;
     context of_value = c;
     of_value.lr = static_cast<double>(t.*place);
-    using value = std::remove_reference_t<decltype(t.*place)>;
-    const double moved = schedule.at(of_value).lr;
-    if constexpr (std::is_integral_v<value>) t.*place = static_cast<value>(nearest(moved));
-    else t.*place = static_cast<value>(moved);
+    t.*place = field_value<std::remove_reference_t<decltype(t.*place)>>(schedule.at(of_value).lr);
     return t;
   }
   constexpr Transform now(const context& c) const {
