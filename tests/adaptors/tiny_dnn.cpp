@@ -8,9 +8,12 @@
 
 #include <doctest/doctest.h>
 
+#include "message.hpp"
+
 namespace {
 
 using namespace thalweg;
+using test::message;
 namespace td = thalweg::tiny_dnn;
 namespace layers = ::tiny_dnn;
 using network = layers::network<layers::sequential>;
@@ -24,15 +27,6 @@ network filters_and_matrices() {
       << layers::dropout_layer(6, 0.5f) << layers::fully_connected_layer<identity>(6, 2, /*has_bias=*/false);
   net.init_weight();
   return net;
-}
-
-std::string message(const auto& call) {
-  try {
-    call();
-  } catch (const error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
 }
 
 layers::vec_t gradient_of(const td::parameter& p, int step) {

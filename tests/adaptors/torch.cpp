@@ -13,9 +13,12 @@
 
 #include <doctest/doctest.h>
 
+#include "message.hpp"
+
 namespace {
 
 using namespace thalweg;
+using test::message;
 namespace tt = thalweg::torch;
 namespace nn = ::torch::nn;
 
@@ -44,15 +47,6 @@ struct reader : nn::Module {
 std::shared_ptr<reader> read() {
   ::torch::manual_seed(5);
   return std::make_shared<reader>();
-}
-
-std::string message(const auto& call) {
-  try {
-    call();
-  } catch (const error& e) {
-    return e.what();
-  }
-  return "nothing was thrown";
 }
 
 template <class T>

@@ -1,12 +1,5 @@
-// Memory that runs out at any place: the call says so, and all is as it was. This unit replaces the operators new of
-// the whole program; but not AddressSanitizer's, which check more than these would.
-#ifdef __SANITIZE_ADDRESS__
-#define ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER
-#endif
-#endif
+// Memory that runs out at any place: the call says so, and all is as it was.
+#include "../core/replaced_new.hpp"
 
 #ifndef ADDRESS_SANITIZER
 
@@ -16,8 +9,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -31,23 +22,14 @@ constexpr long no_limit = -1;
 std::atomic<long> allocations_left = no_limit;
 std::atomic<std::size_t> largest_allocation = SIZE_MAX;
 
-void* limited(std::size_t size, std::size_t alignment) {
-  const long left = allocations_left;
-  if (left > 0) allocations_left = left - 1;
-  size = (size + alignment - 1) / alignment * alignment;
-  if (left != 0 && size <= largest_allocation)
-    if (void* memory = std::aligned_alloc(alignment, size ? size : alignment)) return memory;
-  throw std::bad_alloc();
-}
-
 }  // namespace
 
-void* operator new(std::size_t size) { return limited(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) { return limited(size, std::size_t(alignment)); }
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void* test::allocate(std::size_t size, std::size_t alignment) {
+  const long left = allocations_left;
+  if (left > 0) allocations_left = left - 1;
+  if (left == 0 || size > largest_allocation) throw std::bad_alloc();
+  return from_the_system(size, alignment);
+}
 
 namespace {
 

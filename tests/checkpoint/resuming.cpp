@@ -23,14 +23,6 @@ namespace {
 
 const options settings{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3};
 
-/// Parameters for several tasks of several threads, and for every route.
-std::vector<test::layer> layers() {
-  auto all = test::small_layers();
-  all.push_back({"filters", {6, 2, 3, 3}});
-  all.push_back({"long", {70001}});
-  return all;
-}
-
 template <class T, class Optimizer>
 void train(model<T>& m, Optimizer& opt, long from, long to) {
   for (long t = from; t <= to; ++t) {
@@ -41,7 +33,7 @@ void train(model<T>& m, Optimizer& opt, long from, long to) {
 }
 
 template <class T, class Make>
-void resumes(Make make, std::vector<test::layer> of = layers()) {
+void resumes(Make make, std::vector<test::layer> of = test::varied_layers()) {
   const test::folder folder;
   const long last = 9;
   model<T> never_stopped(of);
@@ -83,6 +75,22 @@ void resumes(Make make, std::vector<test::layer> of = layers()) {
 template <class T, class Chain>
 void resumes_here(const Chain& chain, const options& o = settings) {
   resumes<T>([&](model<T>& m) { return optimizer(chain, m.parameters(), o); });
+}
+
+/// One is saved and trains on; the other loads it and does the same.
+template <class Make, class Other>
+void goes_on(Make make, Other other) {
+  const test::folder folder;
+  model<float> a(test::varied_layers()), b(test::varied_layers());
+  auto opt = make(a);
+  train(a, opt, 1, 4);
+  opt.save(folder / "file");
+  b.values = a.values;
+  auto resumed = other(b);
+  resumed.load(folder / "file");
+  train(a, opt, 5, 8);
+  train(b, resumed, 5, 8);
+  CHECK(same_bits(a.values, b.values));
 }
 
 }  // namespace
@@ -130,38 +138,20 @@ TEST_CASE("twins and chains without state resume") {
 }
 
 TEST_CASE("an average that is lost is no hindrance") {
-  const test::folder folder;
-  model<float> a(layers()), b(layers());
-  auto opt = optimizer(update_by_schedule_free{.beta = 0}, a.parameters(), settings);
-  train(a, opt, 1, 4);
-  opt.save(folder / "file");
-  b.values = a.values;
-  auto resumed = optimizer(update_by_schedule_free{.beta = 0}, b.parameters(), settings);
-  resumed.load(folder / "file");
-  train(a, opt, 5, 6);
-  train(b, resumed, 5, 6);
-  CHECK(same_bits(a.values, b.values));
+  const auto make = [](model<float>& m) { return optimizer(update_by_schedule_free{.beta = 0}, m.parameters(), settings); };
+  goes_on(make, make);
 }
 
 TEST_CASE("any number of threads goes on where another stopped") {
-  const test::folder folder;
-  model<float> a(layers()), b(layers());
   options alone = settings;
   alone.parallel = sequential();
-  auto opt = compiled::optimizer(recipes::amuse(), a.parameters(), settings);
-  train(a, opt, 1, 4);
-  opt.save(folder / "file");
-  b.values = a.values;
-  auto resumed = compiled::optimizer(recipes::amuse(), b.parameters(), alone);
-  resumed.load(folder / "file");
-  train(a, opt, 5, 8);
-  train(b, resumed, 5, 8);
-  CHECK(same_bits(a.values, b.values));
+  goes_on([](model<float>& m) { return compiled::optimizer(recipes::amuse(), m.parameters(), settings); },
+          [&](model<float>& m) { return compiled::optimizer(recipes::amuse(), m.parameters(), alone); });
 }
 
 TEST_CASE("the engines read each other's checkpoints") {
   const test::folder folder;
-  model<float> a(layers()), b(layers());
+  model<float> a(test::varied_layers()), b(test::varied_layers());
   auto here = optimizer(recipes::amuse(), a.parameters(), settings);
   train(a, here, 1, 4);
   here.save(folder / "here");
@@ -172,7 +162,7 @@ TEST_CASE("the engines read each other's checkpoints") {
   auto wrote_here = test::taken_apart(bytes_of(folder / "here"));
   auto wrote_there = test::taken_apart(bytes_of(folder / "there"));
   for (auto* file : {&wrote_here, &wrote_there})  // which each computes with its own instructions
-    for (const auto& layer : layers()) file->header["__metadata__"].erase(layer.name + "/checksum at x");
+    for (const auto& layer : test::varied_layers()) file->header["__metadata__"].erase(layer.name + "/checksum at x");
   CHECK(wrote_here.header == wrote_there.header);
   CHECK(wrote_here.arrays == wrote_there.arrays);
   here.load(folder / "there");
@@ -184,7 +174,7 @@ TEST_CASE("the engines read each other's checkpoints") {
 TEST_CASE("at x, weights of x and of y are welcome, and y is there after") {
   const test::folder folder;
   const auto chain = scale_by_exp_avg_sq{} | update_by_schedule_free{};
-  model<float> m(layers()), at_x(layers()), at_y(layers());
+  model<float> m(test::varied_layers()), at_x(test::varied_layers()), at_y(test::varied_layers());
   auto opt = optimizer(chain, m.parameters(), settings);
   train(m, opt, 1, 4);
   at_y.values = m.values;
@@ -202,7 +192,7 @@ TEST_CASE("at x, weights of x and of y are welcome, and y is there after") {
 
 TEST_CASE("the order of the parameters is free") {
   const test::folder folder;
-  model<double> a(layers()), b(layers());
+  model<double> a(test::varied_layers()), b(test::varied_layers());
   auto opt = optimizer(recipes::amuse(), a.parameters(), settings);
   train(a, opt, 1, 4);
   opt.save(folder / "file");

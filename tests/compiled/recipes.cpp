@@ -20,9 +20,7 @@ const options settings{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3};
 
 /// Every length around the registers' width, one that is cut among threads, and what each route asks for.
 std::vector<test::layer> layers() {
-  auto all = test::small_layers();
-  all.push_back({"filters", {6, 2, 3, 3}});
-  all.push_back({"long", {70001}});
+  auto all = test::varied_layers();
   for (std::size_t n = 1; n < 40; ++n) all.push_back({in_words("length ", n), {n}});
   return all;
 }
@@ -37,13 +35,7 @@ auto trained(model<T>& m, Optimizer opt) {
   CHECK(opt.steps() == 6);
   CHECK(opt.lr() == 0.01);
   seen.push_back(m.values);
-  auto x = m.values;
-  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, x[i]);
-  seen.push_back(x);
-  {
-    const auto at_x = opt.evaluation_point();
-    seen.push_back(m.values);
-  }
+  for (const auto& x : test::both_x(m, opt)) seen.push_back(x);
   CHECK(test::same_bits(m.values, seen[0]));
   return seen;
 }

@@ -1,13 +1,5 @@
-// What memory an optimizer asks for: the declared state and no more, and nothing in a step. This unit
-// replaces the operators new of the whole program, to count; but not AddressSanitizer's, which check more
-// than these would.
-#ifdef __SANITIZE_ADDRESS__
-#define ADDRESS_SANITIZER
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER
-#endif
-#endif
+// What memory an optimizer asks for: the declared state and no more, and nothing in a step.
+#include "replaced_new.hpp"
 
 #ifndef ADDRESS_SANITIZER
 
@@ -17,8 +9,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <vector>
 
@@ -30,25 +20,12 @@ namespace {
 
 std::atomic<std::size_t> calls = 0, bytes = 0;
 
-void* counted(std::size_t size, std::size_t alignment) {
-  ++calls;
-  bytes += size;
-  size = (size + alignment - 1) / alignment * alignment;
-  if (void* memory = std::aligned_alloc(alignment, size ? size : alignment)) return memory;
-  throw std::bad_alloc();
-}
-
 }  // namespace
 
-void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(size, std::size_t(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
+void* test::allocate(std::size_t size, std::size_t alignment) {
+  ++calls;
+  bytes += size;
+  return from_the_system(size, alignment);
 }
 
 using namespace thalweg;

@@ -1,6 +1,7 @@
 // What the core's tests train: parameters and gradients in vectors, and noise that is the same everywhere.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -74,6 +75,23 @@ struct model {
 inline std::vector<layer> small_layers() {
   return {
       {"w1", {5, 7}}, {"b1", {7}}, {"w2", {3, 4}}, {"table", {4, 3}, thalweg::role::embedding}, {"b2", {1}}};
+}
+
+/// And what each route asks for, and one that is cut among threads.
+inline std::vector<layer> varied_layers() {
+  auto all = small_layers();
+  all.push_back({"filters", {6, 2, 3, 3}});
+  all.push_back({"long", {70001}});
+  return all;
+}
+
+/// x, by `averaged` and at an evaluation point.
+template <class T, class Optimizer>
+std::array<typename model<T>::arrays, 2> both_x(const model<T>& m, Optimizer& opt) {
+  auto x = m.values;
+  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, x[i]);
+  const auto at_x = opt.evaluation_point();
+  return {x, m.values};
 }
 
 template <class T>

@@ -17,9 +17,7 @@ namespace test {
 
 /// Every length around the registers' width, matrices, one parameter that is cut among threads and into tiles.
 inline std::vector<layer> all_lengths() {
-  auto all = small_layers();
-  all.push_back({"filters", {6, 2, 3, 3}});
-  all.push_back({"long", {70001}});
+  auto all = varied_layers();
   all.push_back({"tile and a bit", {1027}});
   for (std::size_t n = 1; n < 35; ++n) all.push_back({thalweg::in_words("length ", n), {n}});
   return all;
@@ -44,13 +42,7 @@ std::vector<typename model<T>::arrays> course(model<T>& m, Optimizer opt) {
     opt.step(m.gradients, {.loss = 1 + 1.0 / static_cast<double>(t)});
     seen.push_back(m.values);
   }
-  auto x = m.values;
-  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, x[i]);
-  seen.push_back(x);
-  {
-    const auto at_x = opt.evaluation_point();
-    seen.push_back(m.values);
-  }
+  for (const auto& x : both_x(m, opt)) seen.push_back(x);
   return seen;
 }
 

@@ -1,4 +1,4 @@
-// Eigenvalues and eigenvectors by Jacobi's rotations, each of which makes one pair of elements zero.
+// Row-major matrices, in double and in plain loops.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,16 @@
 
 namespace oracle {
 
-/// Of a symmetric matrix: its eigenvalues in no order, and its eigenvectors as columns.
+/// a·b
+inline vector times(const vector& a, std::size_t rows, std::size_t inner, const vector& b, std::size_t cols) {
+  return newton_schulz::product(a, rows, inner, b, cols, false);
+}
+inline vector transposed(const vector& a, std::size_t rows, std::size_t cols) {
+  return newton_schulz::transposed(a, rows, cols);
+}
+
+/// Of a symmetric matrix: its eigenvalues in no order, and its eigenvectors as columns. By Jacobi's rotations, each of
+/// which makes one pair of elements zero.
 inline std::pair<vector, vector> eigen(vector a, std::size_t n) {
   vector v(n * n, 0.0);
   for (std::size_t i = 0; i < n; ++i) v[i * n + i] = 1;

@@ -5,20 +5,14 @@
 #include <thalweg/thalweg.hpp>
 
 #include "agreement.hpp"
+#include "matrices.hpp"
 
 using namespace thalweg;
 using oracle::operator+, oracle::operator-, oracle::operator*;
-using oracle::vector;
+using oracle::times, oracle::transposed, oracle::vector;
 using training::suite;
 
 namespace {
-
-vector times(const vector& a, std::size_t rows, std::size_t inner, const vector& b, std::size_t cols) {
-  return oracle::newton_schulz::product(a, rows, inner, b, cols, false);
-}
-vector transposed(const vector& a, std::size_t rows, std::size_t cols) {
-  return oracle::newton_schulz::transposed(a, rows, cols);
-}
 
 // By Gauss and Jordan; an upper triangle needs no pivots.
 vector inverse(vector a, std::size_t n) {

@@ -2,12 +2,11 @@
 #include <thalweg/thalweg.hpp>
 
 #include "agreement.hpp"
-#include "eigen_by_jacobi.hpp"
+#include "matrices.hpp"
 
 using namespace thalweg;
 using oracle::descends;
-using oracle::newton_schulz;
-using oracle::vector;
+using oracle::times, oracle::transposed, oracle::vector;
 using training::subject;
 using training::suite;
 
@@ -28,14 +27,13 @@ oracle::update shampoo(std::size_t rows, std::size_t cols, double beta, double e
   return [=](const oracle::history& u) {
     oracle::history of_rows, of_cols;
     for (std::size_t t = 0; t <= (u.size() - 1) / period * period; ++t) {  // what the last refreshed roots knew
-      const vector across = newton_schulz::transposed(u[t], rows, cols);
-      of_rows.push_back(newton_schulz::product(u[t], rows, cols, across, rows, false));
-      of_cols.push_back(newton_schulz::product(across, cols, rows, u[t], cols, false));
+      const vector across = transposed(u[t], rows, cols);
+      of_rows.push_back(times(u[t], rows, cols, across, rows));
+      of_cols.push_back(times(across, cols, rows, u[t], cols));
     }
     const vector left = inverse_fourth_root(oracle::decaying_sum(of_rows, beta), rows, epsilon);
     const vector right = inverse_fourth_root(oracle::decaying_sum(of_cols, beta), cols, epsilon);
-    return newton_schulz::product(newton_schulz::product(left, rows, rows, u.back(), cols, false), rows, cols, right,
-                                  cols, false);
+    return times(times(left, rows, rows, u.back(), cols), rows, cols, right, cols);
   };
 }
 
@@ -62,6 +60,6 @@ TEST_CASE("scale_by_shampoo: a column-major matrix moves as its row-major twin")
     rows.step({std::vector<double>{1, -2, 3, 0.5, 2, -1}});
     cols.step({std::vector<double>{1, 0.5, -2, 2, 3, -1}});
   }
-  const auto twin = newton_schulz::transposed(by_cols, 3, 2);
+  const auto twin = transposed(by_cols, 3, 2);
   for (std::size_t i = 0; i < 6; ++i) CHECK(by_rows[i] == doctest::Approx(twin[i]));
 }

@@ -7,11 +7,11 @@
 #include <thalweg/thalweg.hpp>
 
 #include "agreement.hpp"
-#include "eigen_by_jacobi.hpp"
+#include "matrices.hpp"
 
 using namespace thalweg;
 using oracle::operator+, oracle::operator*;
-using oracle::vector;
+using oracle::times, oracle::transposed, oracle::vector;
 using training::setting;
 using training::subject;
 using training::suite;
@@ -28,13 +28,6 @@ struct square {
     return q;
   }
 };
-
-vector times(const vector& a, std::size_t rows, std::size_t inner, const vector& b, std::size_t cols) {
-  return oracle::newton_schulz::product(a, rows, inner, b, cols, false);
-}
-vector transposed(const vector& a, std::size_t rows, std::size_t cols) {
-  return oracle::newton_schulz::transposed(a, rows, cols);
-}
 
 std::vector<std::size_t> falling(const vector& values) {
   std::vector<std::size_t> order(values.size());
