@@ -51,7 +51,8 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
     if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
     return bound_kernel<Plan::arrays[Position], decltype(kernel), gate<transform>>{kernel};
   } else if constexpr (reducing<transform>) {
-    return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
+    using reduction = bound_reduction<sums_of<transform>, decltype(t.reduce(c))>;
+    return barrier_at<reduction>{c, {t.reduce(c)}};
   } else {
     if constexpr (requires { t.check(c); }) t.check(c);
     return barrier_at<>{c, {}};
@@ -81,13 +82,12 @@ auto prepare(const Leaves& leaves, context c, double* scalars) {
 }
 
 /// What the transform at a position sums up over the elements [begin, end) of a parameter.
-template <class Plan, std::size_t Position, class T, class Prepared, class Parameter>
-auto reduce_at(const Prepared& prepared, const Parameter& p, const T* gradient, const T* update, std::size_t begin,
-               std::size_t end) {
+template <class Plan, std::size_t Position, class Passes, class T, class Prepared, class Parameter>
+auto reduce_at(const Passes& passes, const Prepared& prepared, const Parameter& p, const T* gradient, const T* update,
+               std::size_t begin, std::size_t end) {
   const T* const seen = Plan::gradient_at(Position, p, gradient);
   const T* const reduced = Plan::changed_before(Position) ? update : seen;
-  return run_reduction<sums_of<typename Plan::template transform_at<Position>>>(
-      end - begin, reduced + begin, seen + begin, p.data + begin, std::get<Position>(prepared).reduce);
+  return passes.reduce(end - begin, reduced + begin, seen + begin, p.data + begin, std::get<Position>(prepared).reduce);
 }
 
 /// A stage's pass over memory.
@@ -152,7 +152,8 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
                  return tensor<T>{p.states[state], p.state_shapes[state], p.info.order, p.info.name};
                });
   } else if constexpr (!pass::ends && pass::barrier == kind::parameterwise) {
-    std::get<Plan::leaf[s.end]>(measured) = reduce_at<Plan, s.end>(prepared, p, gradient, update, begin, end);
+    std::get<Plan::leaf[s.end]>(measured) =
+        reduce_at<Plan, s.end>(passes, prepared, p, gradient, update, begin, end);
   }
 }
 
@@ -375,8 +376,8 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
             }(std::make_index_sequence<part.last - part.first>());
             if constexpr (part.reduction < path::positions)
               detail::add_to(std::get<path::leaf[part.reduction]>(seen),
-                             detail::reduce_at<path, part.reduction>(*std::get<index>(prepared), p, gradients_[i],
-                                                                     update, begin, end));
+                             detail::reduce_at<path, part.reduction>(passes_, *std::get<index>(prepared), p,
+                                                                     gradients_[i], update, begin, end));
           }
       });
       partial_sums_[number] = seen;
@@ -396,7 +397,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
           using path = typename plan::template path_at<index>;
           const auto& p = store.parameters[i];
           const auto sums = detail::reduce_at<path, path::position_of(plan::stopping_leaf)>(
-              *std::get<index>(prepared), p, gradients_[i], gradients_[i], 0, p.size);
+              passes_, *std::get<index>(prepared), p, gradients_[i], gradients_[i], 0, p.size);
           if (!leaf.proceeds(sums[0])) report.parameter = p.info.name;
         });
       return report;
