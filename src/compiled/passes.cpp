@@ -20,7 +20,7 @@ constexpr auto with_kernels(std::type_identity<std::tuple<Bound...>>) {
   return &pass<Arch, Traffic, T, Bound...>;
 }
 
-/// The passes of one path, by their addresses.
+/// The passes and sums of one path, by their addresses.
 template <class Arch, class T, class Plan, class Path>
 struct passes_of_path {
   using leaves = typename Plan::leaves_type;
@@ -47,10 +47,18 @@ struct passes_of_path {
       return std::tuple{};
     }
   }
+  template <std::size_t Position>
+  static constexpr auto of_sums() {
+    if constexpr (reduces(Path::kinds[Position])) {
+      return std::tuple{&reduction<Arch, T, decltype(std::tuple_element_t<Position, prepared>::reduce)>};
+    } else {
+      return std::tuple{};
+    }
+  }
   static constexpr auto all() {
-    return []<std::size_t... Stage>(std::index_sequence<Stage...>) {
-      return std::tuple_cat(of_stage<Stage>()..., of_average());
-    }(std::make_index_sequence<Path::template stages<true>.count>());
+    return []<std::size_t... Stage, std::size_t... I>(std::index_sequence<Stage...>, std::index_sequence<I...>) {
+      return std::tuple_cat(of_stage<Stage>()..., of_sums<I>()..., of_average());
+    }(std::make_index_sequence<Path::template stages<true>.count>(), std::make_index_sequence<Path::positions>());
   }
 };
 

@@ -15,6 +15,7 @@ namespace thalweg::runtime::detail {
 namespace {
 
 using compiled::pass;
+using compiled::reduction;
 
 template <class Arch, class T, class Transform>
 constexpr auto passes_of() {
@@ -24,7 +25,8 @@ constexpr auto passes_of() {
       return std::tuple{&pass<Arch, own_traffic<Transform>, T, prepared_of<Transform>>};
     } else if constexpr (thalweg::detail::reducing<Transform>) {
       using kernel = std::remove_const_t<thalweg::detail::sums_kernel<Transform>>;
-      return std::tuple{&pass<Arch, own_traffic<Transform>, T, thalweg::detail::bound_kernel<arrays, kernel>>};
+      return std::tuple{&pass<Arch, own_traffic<Transform>, T, thalweg::detail::bound_kernel<arrays, kernel>>,
+                        &reduction<Arch, T, decltype(prepared_of<Transform>::reduce)>};
     } else {
       return std::tuple{};
     }

@@ -182,6 +182,7 @@ using sums_kernel = decltype(at_sums(std::make_index_sequence<sums_of<Transform>
 template <class Transform>
 concept reducing = requires(const Transform& t, const context& c) {
   t.reduce(c)(std::declval<element<number<double>>>());
+  t.reduce(c)(std::declval<element<lanes<double>>>());
 } && sums_of<Transform> > 0 &&
 requires(const Transform& t, const context& c, std::array<double, sums_of<Transform>> sums) {
   { at_sums(std::make_index_sequence<sums_of<Transform>>(), t, c, sums) } noexcept;
@@ -286,7 +287,8 @@ struct checked_transform {
   static_assert(value || !names_at || names_apply,
                 "thalweg: this type is not a transform: its `at(const context&, scalars...)` must return a context, or a "
                 "kernel that takes element<T> and one T for each array in `states` and returns next(...) or write(...) "
-                "with as many; a model-wise `at(const context&, double sum)` must also be noexcept");
+                "with as many; a model-wise `at(const context&, double sum)` must also be noexcept, and the kernel of its "
+                "`reduce` take element<T> for every T");
   static_assert(value || !names_apply,
                 "thalweg: this type is not a transform: its `apply` must take (const context&, tensor<T> update), then "
                 "std::span<T> if it has `scratch(const parameter_info&)`, then a tensor<T> for each array in `states`; "

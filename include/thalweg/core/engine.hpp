@@ -114,7 +114,8 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
             }(std::make_index_sequence<part.last - part.first>());
             if constexpr (part.reduction < path::positions)
               detail::add_to(std::get<path::leaf[part.reduction]>(seen),
-                             detail::reduce_at<path, part.reduction>(here, p, gradients_[i], update, begin, end));
+                             detail::reduce_at<path, part.reduction>(passes_, here, p, gradients_[i], update,
+                                                                     begin, end));
           }
         }
       });
@@ -134,7 +135,7 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
           using path = typename plan::template path_at<index>;
           const auto& p = store.parameters[i];
           const auto sums = detail::reduce_at<path, path::position_of(plan::stopping_leaf)>(
-              *std::get<index>(prepared.paths), p, gradients_[i], gradients_[i], 0, p.size);
+              passes_, *std::get<index>(prepared.paths), p, gradients_[i], gradients_[i], 0, p.size);
           if (!chain_.proceeds(sums[0])) report.parameter = p.info.name;
         });
       return report;

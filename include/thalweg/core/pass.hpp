@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -34,6 +35,13 @@ struct bound_kernel {
   Kernel kernel;
 };
 
+/// A reduction's kernel, and how many sums its terms are for.
+template <std::size_t Sums, class Kernel>
+struct bound_reduction {
+  static constexpr std::size_t count = Sums;
+  Kernel kernel;
+};
+
 /// What a pass reads and writes besides its states.
 struct traffic {
   bool from_gradient;     ///< the update begins as the gradient, not as what an earlier pass left
@@ -48,13 +56,21 @@ struct register_of;
 template <class T>
 struct register_of<number<T>> {
   static constexpr std::size_t width = 1;
-  static number<T> load(const T* from) { return *from; }
+  static number<T> load(const auto* from) { return *from; }
   static void store(T* to, number<T> v) { *to = v.value(); }
 };
 template <class T, class A>
 struct register_of<number<xsimd::batch<T, A>>> {
   static constexpr std::size_t width = xsimd::batch<T, A>::size;
   static number<xsimd::batch<T, A>> load(const T* from) { return xsimd::batch<T, A>::load_unaligned(from); }
+  template <class From>
+  static number<xsimd::batch<T, A>> load(const From* from) {  // xsimd converts by way of memory
+    using many [[gnu::vector_size(sizeof(From) * width)]] = From;
+    using wide [[gnu::vector_size(sizeof(T) * width)]] = T;
+    many values;
+    std::memcpy(&values, from, sizeof values);
+    return xsimd::batch<T, A>(typename xsimd::batch<T, A>::register_type(__builtin_convertvector(values, wide)));
+  }
   static void store(T* to, number<xsimd::batch<T, A>> v) { v.value().store_unaligned(to); }
 };
 
@@ -155,8 +171,51 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   }
 }
 
-/// How a chain's passes are run: whether kernels share them, and in what registers. Here, fused, in the widest for which
-/// the user compiles.
+/// Σ kernel(element) in double, all its sums at once, in an order that depends on n alone: each is gathered in eight
+/// lanes, whatever the registers' width, and the lanes are added up at the end.
+template <class Passes, class V, class T, class Bound>
+[[gnu::flatten, gnu::noinline]] auto run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
+                                                   Bound bound) {
+  using registers = register_of<V>;
+  constexpr std::size_t N = Bound::count, lanes = 8, count = lanes / registers::width;
+  using eight = std::array<std::array<V, count>, N>;
+  const auto for_each = []<std::size_t... I>(std::index_sequence<I...>, auto f) {
+    (f(std::integral_constant<std::size_t, I>()), ...);
+  };
+  const auto add = [&](eight& sums, const T* u, const T* g, const T* p) {
+    for_each(std::make_index_sequence<count>(), [&](auto r) {
+      constexpr std::size_t at = r * registers::width;
+      const std::array<V, N> terms{
+          bound.kernel(element<V>{registers::load(u + at), registers::load(g + at), registers::load(p + at)})};
+      for_each(std::make_index_sequence<N>(), [&](auto k) { sums[k][r] += rounded(terms[k]); });
+    });
+  };
+  eight sums, of_rest;
+  for (std::size_t k = 0; k < N; ++k) sums[k].fill(V(0.0)), of_rest[k].fill(V(0.0));
+
+  const std::size_t rest = n % lanes, whole = n - rest;
+  for (std::size_t i = 0; i < whole; i += lanes) add(sums, update + i, gradient + i, parameter + i);
+  T copies[3][lanes] = {};
+  std::copy_n(update + whole, rest, copies[0]);
+  std::copy_n(gradient + whole, rest, copies[1]);
+  std::copy_n(parameter + whole, rest, copies[2]);
+  add(of_rest, copies[0], copies[1], copies[2]);
+
+  std::array<double, N> total{};
+  for (std::size_t k = 0; k < N; ++k) {
+    double by_lane[2][lanes];
+    for (std::size_t r = 0; r < count; ++r) {
+      registers::store(by_lane[0] + r * registers::width, sums[k][r]);
+      registers::store(by_lane[1] + r * registers::width, of_rest[k][r]);
+    }
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      total[k] += lane < rest ? by_lane[0][lane] + by_lane[1][lane] : by_lane[0][lane];
+  }
+  return total;
+}
+
+/// How a chain's passes and sums are run: whether kernels share a pass, and in what registers. Here, fused, in the
+/// widest for which the user compiles.
 struct fused_passes {
   static constexpr bool fused = true;
   static constexpr std::string_view text = "";  ///< for describe()
@@ -164,27 +223,10 @@ struct fused_passes {
   void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {
     run_pass<fused_passes, lanes<T>, Traffic>(n, a, bound...);
   }
+  template <class T, class Bound>
+  auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {
+    return run_reduction<fused_passes, lanes<double>>(n, update, gradient, parameter, bound);
+  }
 };
-
-/// Σ kernel(element) in double, in an order that depends on n alone. N sums at once.
-template <std::size_t N, class T, class Kernel>
-std::array<double, N> run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                    Kernel kernel) {
-  constexpr std::size_t lanes = 8;
-  using real = number<double>;
-  std::array<real, N> sums[lanes] = {};
-  const auto add = [&](std::size_t i, std::size_t lane) {
-    const std::array<real, N> terms{kernel(element<real>{update[i], gradient[i], parameter[i]})};
-    for (std::size_t k = 0; k < N; ++k) sums[lane][k] += terms[k];
-  };
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) add(i + lane, lane);
-  for (; i < n; ++i) add(i, i % lanes);
-  std::array<double, N> total{};
-  for (const auto& s : sums)
-    for (std::size_t k = 0; k < N; ++k) total[k] += s[k].value();
-  return total;
-}
 
 }  // namespace thalweg::detail

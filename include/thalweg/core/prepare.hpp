@@ -56,7 +56,8 @@ auto prepare_position(const Leaves& leaves, context& c, double* scalars) {
     if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
     return bound_kernel<Plan::arrays[Position], decltype(kernel), gate<transform>>{kernel};
   } else if constexpr (reducing<transform>) {
-    return barrier_at<decltype(t.reduce(c))>{c, t.reduce(c)};
+    using reduction = bound_reduction<sums_of<transform>, decltype(t.reduce(c))>;
+    return barrier_at<reduction>{c, {t.reduce(c)}};
   } else {
     if constexpr (requires { t.check(c); }) t.check(c);
     return barrier_at<>{c, {}};

@@ -15,13 +15,12 @@
 namespace thalweg::detail {
 
 /// What the transform at a position sums up over the elements [begin, end) of a parameter.
-template <class Plan, std::size_t Position, class T, class Prepared, class Parameter>
-auto reduce_at(const Prepared& prepared, const Parameter& p, const T* gradient, const T* update, std::size_t begin,
-               std::size_t end) {
+template <class Plan, std::size_t Position, class Passes, class T, class Prepared, class Parameter>
+auto reduce_at(const Passes& passes, const Prepared& prepared, const Parameter& p, const T* gradient, const T* update,
+               std::size_t begin, std::size_t end) {
   const T* const seen = Plan::gradient_at(Position, p, gradient);
   const T* const reduced = Plan::changed_before(Position) ? update : seen;
-  return run_reduction<sums_of<typename Plan::template transform_at<Position>>>(
-      end - begin, reduced + begin, seen + begin, p.data + begin, std::get<Position>(prepared).reduce);
+  return passes.reduce(end - begin, reduced + begin, seen + begin, p.data + begin, std::get<Position>(prepared).reduce);
 }
 
 /// A stage's pass over memory.
@@ -89,7 +88,8 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
                  return tensor<T>{p.states[state], p.state_shapes[state], p.info.order, p.info.name};
                });
   } else if constexpr (!pass::ends && pass::barrier == kind::parameterwise) {
-    std::get<Plan::leaf[s.end]>(measured) = reduce_at<Plan, s.end>(prepared, p, gradient, update, begin, end);
+    std::get<Plan::leaf[s.end]>(measured) =
+        reduce_at<Plan, s.end>(passes, prepared, p, gradient, update, begin, end);
   }
 }
 

@@ -30,6 +30,10 @@ struct unfused_passes {
   void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {
     run_pass<unfused_passes, number<T>, Traffic>(n, a, bound...);
   }
+  template <class T, class Bound>
+  auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {
+    return run_reduction<unfused_passes, number<double>>(n, update, gradient, parameter, bound);
+  }
 };
 
 template <class T>

@@ -117,9 +117,7 @@ public:
   void reduce([[maybe_unused]] std::size_t n, [[maybe_unused]] const T* update, [[maybe_unused]] const T* gradient,
               [[maybe_unused]] const T* parameter, [[maybe_unused]] double* sums) const override {
     if constexpr (thalweg::detail::reducing<Transform>) {
-      const auto total = thalweg::detail::run_reduction<thalweg::detail::sums_of<Transform>>(
-          n, update, gradient, parameter, prepared_->reduce);
-      std::ranges::copy(total, sums);
+      std::ranges::copy(passes_.reduce(n, update, gradient, parameter, prepared_->reduce), sums);
     }
   }
 

@@ -1,0 +1,18 @@
+// expect: the kernel of its `reduce` take element<T> for every T
+#include <thalweg/thalweg.hpp>
+using namespace thalweg;
+
+struct normalize {
+  constexpr auto reduce(const context&) const {
+#ifdef FIXED
+    return []<class T>(element<T> e) { return e.update * e.update; };
+#else
+    return [](element<number<double>> e) { return e.update * e.update; };
+#endif
+  }
+  constexpr auto at(const context&, double sum) const noexcept {
+    return [by = 1 / sqrt(sum)]<class T>(element<T> e) { return next(T(by) * e.update); };
+  }
+};
+
+auto c = normalize{} | apply_update{};
