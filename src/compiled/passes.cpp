@@ -7,7 +7,7 @@
 #include <variant>
 
 #include <thalweg/compiled.hpp>
-#include <thalweg/core/engine.hpp>
+#include <thalweg/core/stage.hpp>
 
 namespace thalweg::compiled {
 

@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-#include <thalweg/core/engine.hpp>
+#include <thalweg/core/stage.hpp>
 #include <thalweg/runtime/wrapped.hpp>
 
 #include "../compiled/pass.hpp"

@@ -65,13 +65,9 @@ inline constexpr bool is_write = false;
 template <class Value, class... States>
 inline constexpr bool is_write<write_t<Value, States...>> = true;
 
-// f(first…, rest × N), where every one of the N is of one type
+// a T for each index of a pack
 template <class T, std::size_t>
-using repeated = T;
-template <class F, class Repeated, std::size_t N, class... First>
-concept invocable_with = []<std::size_t... I>(std::index_sequence<I...>) {
-  return std::is_invocable_v<F, First..., repeated<Repeated, I>...>;
-}(std::make_index_sequence<N>());
+T repeated() noexcept;
 }  // namespace detail
 
 template <class Transform>

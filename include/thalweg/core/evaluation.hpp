@@ -1,46 +1,34 @@
 // The evaluation point: x in the parameters for as long as a guard lives.
 #pragma once
 
-#include <algorithm>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include <thalweg/core/error.hpp>
-#include <thalweg/core/storage.hpp>
 
 namespace thalweg {
 
 /// Returned by `optimizer::evaluation_point()`. It keeps what it needs alive: it may outlive the optimizer.
 template <class T>
 class [[nodiscard]] evaluation_guard {
-  std::shared_ptr<detail::storage<T>> store_;
+  std::shared_ptr<void> store_;
+  void (*put_back_)(void*) noexcept;
 
 public:
-  template <class AverageInto>
-  evaluation_guard(std::shared_ptr<detail::storage<T>> store, AverageInto average_into) : store_(std::move(store)) {
-    if (store_->at_evaluation_point) {
-      store_.reset();
+  /// `store`: what holds y back, puts x, by `average_into(i, out)`, in its place, and later y again.
+  template <class Store, class AverageInto>
+  evaluation_guard(std::shared_ptr<Store> store, AverageInto average_into)
+      : put_back_([](void* s) noexcept { static_cast<Store*>(s)->put_back(); }) {
+    if (store->at_evaluation_point)
       throw error("evaluation_point", "Expected the parameters at y. Received a second guard while one lives.");
-    }
-    auto& parameters = store_->parameters;
-    auto held_back = std::vector<std::vector<T>>(parameters.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].averaged) held_back[i].assign(parameters[i].data, parameters[i].data + parameters[i].size);
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].averaged) average_into(i, parameters[i].data);
-    store_->held_back = std::move(held_back);
-    store_->at_evaluation_point = true;
+    store->hold_back(average_into);
+    store_ = std::move(store);
   }
-  evaluation_guard(evaluation_guard&& other) noexcept : store_(std::move(other.store_)) {}
+  evaluation_guard(evaluation_guard&& other) noexcept = default;
   evaluation_guard& operator=(evaluation_guard&&) = delete;
 
   ~evaluation_guard() {
-    if (!store_) return;
-    for (std::size_t i = 0; i < store_->held_back.size(); ++i)
-      std::copy(store_->held_back[i].begin(), store_->held_back[i].end(), store_->parameters[i].data);
-    store_->held_back.clear();
-    store_->at_evaluation_point = false;
+    if (store_) put_back_(store_.get());
   }
 };
 

@@ -73,7 +73,11 @@ constexpr T sqrt(T x) {
     for (T next = (root + x / root) / 2; next < root; next = (root + x / root) / 2) root = next;
     return root;
   }
+#ifdef __CUDA_ARCH__  // what sums make of a chain is computed on the device that has them
+  return std::sqrt(x);
+#else
   return xsimd::sqrt(xsimd::batch<T>(x)).get(0);  // std::sqrt would branch to set errno
+#endif
 }
 
 template <std::floating_point T>
@@ -163,15 +167,16 @@ public:
 
   friend constexpr number where(mask condition, number a, number b) {
     if constexpr (std::is_arithmetic_v<Register>) return condition ? a : b;
-    else return {Register(xsimd::select(condition, a.value_, b.value_))};
+    else return {Register(select(condition, a.value_, b.value_))};  // of the register's namespace, like those below
   }
   friend constexpr number sqrt(number a) {
+    using detail::square_root;
     if constexpr (std::is_arithmetic_v<Register>) return {thalweg::sqrt(a.value_)};
-    else return {detail::square_root(a.value_)};
+    else return {Register(square_root(a.value_))};
   }
   friend constexpr number abs(number a) {
     if constexpr (std::is_arithmetic_v<Register>) return {thalweg::abs(a.value_)};
-    else return {Register(xsimd::abs(a.value_))};
+    else return {Register(abs(a.value_))};
   }
   friend constexpr number min(number a, number b) { return where(b < a, b, a); }
   friend constexpr number max(number a, number b) { return where(a < b, b, a); }

@@ -17,16 +17,13 @@
 #include <utility>
 #include <vector>
 
-#include <thalweg/core/apply_update.hpp>
-#include <thalweg/core/binding.hpp>
+#include <thalweg/core/bound_chain.hpp>
 #include <thalweg/core/checkpoint.hpp>
-#include <thalweg/core/describe.hpp>
 #include <thalweg/core/evaluation.hpp>
 #include <thalweg/core/gradients.hpp>
-#include <thalweg/core/step.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/pass.hpp>
-#include <thalweg/core/plan.hpp>
+#include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
 #include <thalweg/core/tasks.hpp>
 #include <thalweg/core/unfused.hpp>
@@ -42,7 +39,8 @@ namespace thalweg {
 /// thread is copied, with `averaged`, between two steps.
 template <class Chain, class T, class Passes = detail::fused_passes>
 class optimizer {
-  using plan = detail::plan<Chain, Passes::fused>;
+  using bound_chain = detail::bound_chain<Chain, T, Passes::fused>;
+  using plan = typename bound_chain::plan;
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
 
 public:
@@ -76,7 +74,7 @@ public:
   /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
   /// average are at x always. Holds a copy of y: no other memory has room for it.
   [[nodiscard]] auto evaluation_point() {
-    check_averages();
+    chain_.check_averages();
     return evaluation_guard<T>(store_, [this](std::size_t i, T* out) { average_into(i, out); });
   }
 
@@ -84,34 +82,31 @@ public:
   void averaged(std::size_t i, std::span<T> out) const {
     gradients_.check_room(i, out);
     const auto& p = store_->parameters[i];
-    check_averages(p.path);
+    chain_.check_averages(p.path);
     if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
     else average_into(i, out.data());
   }
 
   /// How many steps were taken.
-  [[nodiscard]] long steps() const { return steps_; }
+  [[nodiscard]] long steps() const { return chain_.steps(); }
 
-  [[nodiscard]] double lr() const { return options_.lr; }
+  [[nodiscard]] double lr() const { return chain_.settings().lr; }
   /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
-  void lr(double lr) {
-    options changed = options_;
-    changed.lr = lr;
-    check_fields("optimizer", changed);
-    options_ = changed;
-  }
+  void lr(double lr) { chain_.lr(lr); }
 
   /// Writes all that the next step depends on to a safetensors file, which is replaced whole or not at all; also while an
   /// evaluation point lives. What is in it, and what is not: <thalweg/core/checkpoint.hpp>.
   ///
   ///     opt.save("opt.safetensors");
   void save(const std::string& path) const {
-    detail::save_checkpoint<T>(path, *store_, progress(), [this](std::size_t i, T* out) { average_into(i, out); });
+    detail::save_checkpoint<T>(path, *store_, chain_.progress(), [this](std::size_t i, T* out) { average_into(i, out); });
   }
 
   /// Goes on where `save` left off, bit for bit. The parameters must be bound and hold what they held then; all options
   /// but lr, which is restored, must be those of then. Throws before anything is changed.
-  void load(const std::string& path) { adopt(detail::load_checkpoint<T>(path, *store_, progress())); }
+  void load(const std::string& path) {
+    chain_.adopt(detail::load_checkpoint<T>(path, *store_, chain_.progress()));
+  }
 
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;
@@ -119,36 +114,16 @@ public:
 private:
   optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters, Passes passes);
 
-  void bind(const Chain& chain, std::vector<parameter<T>>& parameters);
   void allocate_states();
   void share_out();
 
   step_report take_step(std::size_t gradient_count, const step_inputs& given);
   void absorb();
-
-  /// What a path's transforms make of the next step; replaces the scalars and adds the step's weight to its sum.
-  template <std::size_t Path>
-  auto prepare(std::tuple_element_t<Path, typename plan::scalars_type>& scalars, double& weight_sum,
-               const step_inputs& inputs) const;
-
-  [[nodiscard]] detail::progress progress() const;
-  void adopt(const detail::progress& loaded) noexcept;
-
-  void check_averages(std::optional<std::size_t> only_path = {}) const;
   void average_into(std::size_t i, T* out) const;
 
   [[no_unique_address]] Passes passes_;
-  typename plan::leaves_type leaves_;
-  std::string text_;  ///< the chain's
-  options options_;
-  long steps_ = 0;
-  long calls_ = 0;  ///< of `step`, where a gate swallows some
-  detail::gathered_losses gathered_losses_{};
-  std::array<double, plan::path_count> weight_sums_{};
-  typename plan::scalars_type scalars_{};  ///< one array a path
   std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();
-
-  std::array<std::vector<std::size_t>, plan::path_count> members_;  ///< parameters by path
+  bound_chain chain_;
   detail::given_gradients<T> gradients_;
 
   // The work of a step: the tasks up to each model-wise barrier, and to the end.

@@ -102,10 +102,10 @@ template <class V>
 }
 
 template <std::size_t First, class V, std::size_t N>
-[[gnu::always_inline]] inline void run_kernels(element<V>&, std::array<V, N>&) {}
+[[gnu::always_inline]] constexpr void run_kernels(element<V>&, std::array<V, N>&) {}
 
 template <std::size_t First, class V, std::size_t N, class Bound, class... Behind>
-[[gnu::always_inline]] inline void run_kernels(element<V>& e, std::array<V, N>& s, const Bound& bound,
+[[gnu::always_inline]] constexpr void run_kernels(element<V>& e, std::array<V, N>& s, const Bound& bound,
                                                const Behind&... behind) {
   [&]<std::size_t... J>(std::index_sequence<J...>) {
     const auto result = bound.kernel(e, s[First + J]...);

@@ -34,6 +34,9 @@ constexpr std::size_t first_of(const std::array<bool, N>& is) {
   return i;
 }
 
+template <class Leaf>
+concept feeding = requires { typename Leaf::feeds; };
+
 template <class Leaves, class Path>
 struct path_plan;
 
@@ -112,7 +115,7 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
       first_of<positions + 1>({gate<std::tuple_element_t<Leaf, std::tuple<Leaves...>>>..., true});
   /// The gradient as it is known before `position`: behind a gate, what that has gathered.
   template <class T, class Parameter>
-  static const T* gradient_at(std::size_t position, const Parameter& p, const T* given) {
+  static constexpr const T* gradient_at(std::size_t position, const Parameter& p, const T* given) {
     return gate_position < position ? p.states[sum(arrays, gate_position)] : given;
   }
 
@@ -244,7 +247,7 @@ struct plan {
 
   template <std::size_t Leaf, class... Paths>
   static constexpr bool is_read(std::tuple<Paths...>*) {
-    if constexpr (requires { typename leaf_type<Leaf>::feeds; })
+    if constexpr (feeding<leaf_type<Leaf>>)
       return (Paths::template read_behind<typename leaf_type<Leaf>::feeds>(Paths::position_of(Leaf)) || ...);
     else return true;
   }

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/stage.hpp>
 
 namespace thalweg {
 

@@ -1,0 +1,108 @@
+// A device's memory and what is asked of its runtime: the one edge where CUDA's status codes become exceptions.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <type_traits>
+
+#include <cuda_runtime.h>
+#include <thalweg/core/error.hpp>
+
+namespace thalweg::cuda {
+
+/// Throws `[cuda] Expected <what>. Received <CUDA's name of the error> (<its words>).` unless the call succeeded.
+///
+///     check("a stream that finishes", cudaStreamSynchronize(stream));
+inline void check(std::string_view what, cudaError_t status) {
+  if (status == cudaSuccess) return;
+  const char *const name = cudaGetErrorName(status), *const words = cudaGetErrorString(status);
+  static_cast<void>(cudaGetLastError());  // it was told: it is not the next launch's
+  throw error("cuda", "Expected ", what, ". Received ", name, " (", words, ").");
+}
+
+/// Waits until the stream has done all that it was given.
+inline void synchronize(cudaStream_t stream) {
+  check("a stream that finishes its work", cudaStreamSynchronize(stream));
+}
+
+namespace detail {
+struct device_free {
+  void operator()(void* memory) const { static_cast<void>(cudaFree(memory)); }
+};
+struct pinned_free {
+  void operator()(void* memory) const { static_cast<void>(cudaFreeHost(memory)); }
+};
+}  // namespace detail
+
+/// n uninitialised numbers in device memory, from 256 bytes on; none for n = 0. The host may not read them.
+/// Freeing waits for the device.
+template <class T>
+class device_array {
+  static_assert(std::is_trivially_copyable_v<T>);
+  std::unique_ptr<T[], detail::device_free> memory_;
+  std::size_t size_ = 0;
+
+public:
+  device_array() = default;
+  explicit device_array(std::size_t n) : size_(n) {
+    if (!n) return;
+    void* memory = nullptr;
+    check(in_words(n * sizeof(T), " bytes of device memory"), cudaMalloc(&memory, n * sizeof(T)));
+    memory_.reset(static_cast<T*>(memory));
+  }
+
+  [[nodiscard]] T* data() const noexcept { return memory_.get(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::span<T> span() const noexcept { return {data(), size_}; }
+};
+
+/// n uninitialised numbers in the host's memory which the device copies from and to while the host goes on.
+template <class T>
+class pinned_array {
+  static_assert(std::is_trivially_copyable_v<T>);
+  std::unique_ptr<T[], detail::pinned_free> memory_;
+  std::size_t size_ = 0;
+
+public:
+  pinned_array() = default;
+  explicit pinned_array(std::size_t n) : size_(n) {
+    if (!n) return;
+    void* memory = nullptr;
+    check(in_words(n * sizeof(T), " bytes of pinned memory"), cudaMallocHost(&memory, n * sizeof(T)));
+    memory_.reset(static_cast<T*>(memory));
+  }
+
+  [[nodiscard]] T* data() const noexcept { return memory_.get(); }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] std::span<T> span() const noexcept { return {data(), size_}; }
+  T& operator[](std::size_t i) const noexcept { return memory_[i]; }
+};
+
+/// Copies n numbers in the stream's order; either side may be the host's or the device's. A side of the host's that is
+/// not pinned is read before this returns, and written before it returns.
+template <class T>
+void copy(const T* from, std::size_t n, T* to, cudaStream_t stream) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  if (n) check("a copy", cudaMemcpyAsync(to, from, n * sizeof(T), cudaMemcpyDefault, stream));
+}
+
+/// Sets n numbers to zero in the stream's order.
+template <class T>
+void zero(T* numbers, std::size_t n, cudaStream_t stream) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  if (n) check("memory set to zero", cudaMemsetAsync(numbers, 0, n * sizeof(T), stream));
+}
+
+/// Whether the device may read this address: its own memory, or managed memory.
+inline bool on_device(const void* address) {
+  cudaPointerAttributes found{};
+  if (cudaPointerGetAttributes(&found, address) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    return false;
+  }
+  return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
+}
+
+}  // namespace thalweg::cuda

@@ -1,0 +1,259 @@
+// A tests' double of CUDA's runtime: as much of it as thalweg calls, on the host.
+//
+// As on a device, work is done later: a stream keeps what it is given and does it when somebody waits for it. Memory
+// starts as NaN. With AddressSanitizer, device memory can be touched by the device's work alone.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include <sanitizer/asan_interface.h>
+
+#define __host__
+#define __device__
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorLaunchFailure = 719,
+  cudaErrorStreamCaptureUnsupported = 900
+};
+enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
+enum cudaMemoryType {
+  cudaMemoryTypeUnregistered = 0, cudaMemoryTypeHost = 1, cudaMemoryTypeDevice = 2, cudaMemoryTypeManaged = 3
+};
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0 };
+enum cudaGraphExecUpdateResult { cudaGraphExecUpdateSuccess = 0, cudaGraphExecUpdateErrorTopologyChanged = 2 };
+
+struct cudaPointerAttributes {
+  cudaMemoryType type;
+  int device;
+};
+struct cudaGraphExecUpdateResultInfo {
+  cudaGraphExecUpdateResult result;
+};
+struct cudaDeviceProp {
+  char name[256];
+  int major, minor, multiProcessorCount;
+};
+
+namespace emulated {
+
+using work = std::vector<std::function<void()>>;
+
+struct stream {
+  work waiting;
+  bool capturing = false;
+};
+
+struct device {
+  std::map<std::byte*, std::size_t> memory, pinned;
+  std::set<stream*> streams;
+  stream legacy;  // the one that a null pointer means
+  cudaError_t last = cudaSuccess;
+  // What tests look at and set.
+  std::size_t allocations = 0, synchronizations = 0, launches = 0;
+  std::size_t free_bytes = ~std::size_t{0};
+  cudaError_t next_launch = cudaSuccess;  ///< what the next launch meets
+
+  void protect(bool now) {
+    for (const auto& [begin, size] : memory) {
+      if (now) ASAN_POISON_MEMORY_REGION(begin, size);
+      else ASAN_UNPOISON_MEMORY_REGION(begin, size);
+    }
+  }
+  void finish(stream& s) {
+    if (s.waiting.empty()) return;
+    protect(false);
+    for (const auto& f : std::exchange(s.waiting, {})) f();
+    protect(true);
+  }
+  [[nodiscard]] bool capturing() const {
+    return legacy.capturing || std::any_of(streams.begin(), streams.end(), [](auto* s) { return s->capturing; });
+  }
+  cudaError_t fail(cudaError_t e) { return last = e; }
+
+  static bool holds(const std::map<std::byte*, std::size_t>& all, const void* address) {
+    auto after = all.upper_bound(const_cast<std::byte*>(static_cast<const std::byte*>(address)));
+    return after != all.begin() && (--after, static_cast<const std::byte*>(address) < after->first + after->second);
+  }
+};
+
+inline device& the_device() {
+  static device one;
+  return one;
+}
+
+inline cudaError_t allocate(std::map<std::byte*, std::size_t>& all, void** out, std::size_t bytes) {
+  device& d = the_device();
+  if (d.capturing()) return d.fail(cudaErrorStreamCaptureUnsupported);
+  if (bytes > d.free_bytes) return d.fail(cudaErrorMemoryAllocation);
+  constexpr std::size_t alignment = 256;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
+  std::memset(memory, 0xff, bytes);  // NaN
+  all[memory] = bytes;
+  ++d.allocations;
+  *out = memory;
+  return cudaSuccess;
+}
+
+}  // namespace emulated
+
+using cudaStream_t = emulated::stream*;
+using cudaGraph_t = emulated::work*;
+using cudaGraphExec_t = emulated::work*;
+
+namespace emulated {
+inline stream& of(cudaStream_t s) { return s ? *s : the_device().legacy; }
+
+/// Every kernel, copy and product ends up here.
+inline void later(cudaStream_t s, std::function<void()> f) { of(s).waiting.push_back(std::move(f)); }
+}  // namespace emulated
+
+inline const char* cudaGetErrorName(cudaError_t e) {
+  switch (e) {
+    case cudaSuccess: return "cudaSuccess";
+    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
+    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
+  }
+  return "unknown";
+}
+inline const char* cudaGetErrorString(cudaError_t e) {
+  switch (e) {
+    case cudaSuccess: return "no error";
+    case cudaErrorInvalidValue: return "invalid argument";
+    case cudaErrorMemoryAllocation: return "out of memory";
+    case cudaErrorLaunchFailure: return "unspecified launch failure";
+    case cudaErrorStreamCaptureUnsupported: return "operation not permitted when stream is capturing";
+  }
+  return "unknown";
+}
+inline cudaError_t cudaGetLastError() { return std::exchange(emulated::the_device().last, cudaSuccess); }
+
+inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
+inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
+inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
+  *p = {"emulated", 9, 0, 132};
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  auto& d = emulated::the_device();
+  const auto status = emulated::allocate(d.memory, memory, bytes);
+  if (status == cudaSuccess) ASAN_POISON_MEMORY_REGION(*memory, bytes);
+  return status;
+}
+inline cudaError_t cudaMallocHost(void** memory, std::size_t bytes) {
+  return emulated::allocate(emulated::the_device().pinned, memory, bytes);
+}
+
+inline cudaError_t cudaDeviceSynchronize() {
+  auto& d = emulated::the_device();
+  if (d.capturing()) return d.fail(cudaErrorStreamCaptureUnsupported);
+  ++d.synchronizations;
+  d.finish(d.legacy);
+  for (auto* s : d.streams) d.finish(*s);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFree(void* memory) {
+  if (!memory) return cudaSuccess;
+  auto& d = emulated::the_device();
+  if (const auto status = cudaDeviceSynchronize(); status != cudaSuccess) return status;
+  const auto found = d.memory.find(static_cast<std::byte*>(memory));
+  if (found == d.memory.end()) return d.fail(cudaErrorInvalidValue);
+  ASAN_UNPOISON_MEMORY_REGION(memory, found->second);
+  d.memory.erase(found);
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaFreeHost(void* memory) {
+  if (!memory) return cudaSuccess;
+  auto& d = emulated::the_device();
+  if (const auto status = cudaDeviceSynchronize(); status != cudaSuccess) return status;
+  if (!d.pinned.erase(static_cast<std::byte*>(memory))) return d.fail(cudaErrorInvalidValue);
+  std::free(memory);
+  return cudaSuccess;
+}
+inline cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* found, const void* address) {
+  const auto& d = emulated::the_device();
+  const auto type = d.holds(d.memory, address)   ? cudaMemoryTypeDevice
+                    : d.holds(d.pinned, address) ? cudaMemoryTypeHost
+                                                 : cudaMemoryTypeUnregistered;
+  *found = {type, 0};
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaStreamCreate(cudaStream_t* s) {
+  emulated::the_device().streams.insert(*s = new emulated::stream);
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamSynchronize(cudaStream_t s) {
+  auto& d = emulated::the_device();
+  if (emulated::of(s).capturing) return d.fail(cudaErrorStreamCaptureUnsupported);
+  ++d.synchronizations;
+  d.finish(emulated::of(s));
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
+  emulated::the_device().finish(*s);
+  emulated::the_device().streams.erase(s);
+  delete s;
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t s) {
+  auto& d = emulated::the_device();
+  const auto known = [&](const void* p) { return d.holds(d.memory, p) || d.holds(d.pinned, p); };
+  const bool at_once = !known(to) || !known(from);
+  if (at_once && emulated::of(s).capturing) return d.fail(cudaErrorStreamCaptureUnsupported);
+  emulated::later(s, [=] { std::memcpy(to, from, bytes); });
+  if (at_once) d.finish(emulated::of(s));  // pageable memory
+  return cudaSuccess;
+}
+inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t s) {
+  emulated::later(s, [=] { std::memset(to, value, bytes); });
+  return cudaSuccess;
+}
+
+// A captured graph is the work itself: it runs each time that it is launched.
+inline cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) {
+  auto& d = emulated::the_device();
+  if (!s) return d.fail(cudaErrorStreamCaptureUnsupported);
+  d.finish(*s);
+  s->capturing = true;
+  return cudaSuccess;
+}
+inline cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t* graph) {
+  s->capturing = false;
+  *graph = new emulated::work(std::exchange(s->waiting, {}));
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphInstantiate(cudaGraphExec_t* run, cudaGraph_t graph, unsigned long long = 0) {
+  *run = new emulated::work(*graph);
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphExecUpdate(cudaGraphExec_t run, cudaGraph_t graph, cudaGraphExecUpdateResultInfo* info) {
+  const bool same = run->size() == graph->size();
+  info->result = same ? cudaGraphExecUpdateSuccess : cudaGraphExecUpdateErrorTopologyChanged;
+  if (!same) return emulated::the_device().fail(cudaErrorInvalidValue);
+  *run = *graph;
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphLaunch(cudaGraphExec_t run, cudaStream_t s) {
+  auto& waiting = emulated::of(s).waiting;
+  waiting.insert(waiting.end(), run->begin(), run->end());
+  return cudaSuccess;
+}
+inline cudaError_t cudaGraphDestroy(cudaGraph_t graph) { return delete graph, cudaSuccess; }
+inline cudaError_t cudaGraphExecDestroy(cudaGraphExec_t run) { return delete run, cudaSuccess; }
