@@ -4,8 +4,10 @@
 // `errno`, which stops the vectoriser at plain -O2, and are not constexpr.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <limits>
 #include <numbers>
 #include <type_traits>
@@ -119,8 +121,18 @@ constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
 template <std::floating_point T>
 constexpr T saturated(double x) {
   constexpr double most = std::numeric_limits<T>::max();
-  if (x - x == 0) x = min(max(x, -most), most);
-  return static_cast<T>(x);
+#ifndef __CUDA_ARCH__
+  if constexpr (sizeof(T) < sizeof x) {
+    // In instructions that g++ takes out of a loop, as it does with no comparison that may trap. What is added is nothing,
+    // unless x is infinite.
+    if (!std::is_constant_evaluated()) {
+      using one = xsimd::batch<double>;
+      const double within = xsimd::min(one(most), xsimd::max(one(-most), one(x))).get(0);
+      return static_cast<T>(within) + static_cast<T>(x * 0x1p-1000);
+    }
+  }
+#endif
+  return static_cast<T>(x - x == 0 ? min(max(x, -most), most) : x);
 }
 
 // ---- registers ------------------------------------------------------------------------------------
