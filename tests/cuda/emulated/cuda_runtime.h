@@ -1,7 +1,8 @@
 // A tests' double of CUDA's runtime: as much of it as thalweg calls, on the host.
 //
-// As on a device, work is done later: a stream keeps what it is given and does it when somebody waits for it. Memory
-// starts as NaN. With AddressSanitizer, device memory can be touched by the device's work alone.
+// As on a device, work is done later: a stream keeps what it is given and does it when somebody waits for it. The
+// first megabytes of an allocation start as NaN. With AddressSanitizer, device memory can be touched by the device's
+// work alone.
 #pragma once
 
 #include <algorithm>
@@ -97,8 +98,9 @@ inline cudaError_t allocate(std::map<std::byte*, std::size_t>& all, void** out, 
   if (d.capturing()) return d.fail(cudaErrorStreamCaptureUnsupported);
   if (bytes > d.free_bytes) return d.fail(cudaErrorMemoryAllocation);
   constexpr std::size_t alignment = 256;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
-  std::memset(memory, 0xff, bytes);  // NaN
+  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
+  std::memset(memory, 0xff, std::min(bytes, std::size_t{1} << 22));  // NaN; not all of cuBLAS's workspace
   all[memory] = bytes;
   ++d.allocations;
   *out = memory;

@@ -96,8 +96,8 @@ public:
 
   [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
 
-  /// out = alpha·a·b + beta·out in the stream's order, with sums in out's type (beta = 0: whatever out was). Factors are
-  /// out's type or bf16 for out of float; `out` overlaps neither.
+  /// out = alpha·a·b + beta·out in the stream's order, with sums in out's type (beta = 0: whatever out was). Factors
+  /// have out's type or, for out of float, are bf16; `out` overlaps neither.
   template <class Factor, class Sum>
     requires std::same_as<Factor, Sum> || (std::same_as<Factor, bf16> && std::same_as<Sum, float>)
   void product(double alpha, matrices<Factor> a, matrices<Factor> b, double beta,
