@@ -36,6 +36,11 @@ constexpr std::size_t first_of(const std::array<bool, N>& is) {
 
 template <class Leaf>
 concept feeding = requires { typename Leaf::feeds; };
+template <class Leaf, class Fed>
+constexpr bool reads() {
+  if constexpr (requires { typename Leaf::reads; }) return std::is_same_v<typename Leaf::reads, Fed>;
+  else return false;
+}
 
 template <class Leaves, class Path>
 struct path_plan;
@@ -131,11 +136,8 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
   /// Whether something behind `position` reads what the transform there feeds.
   template <class Fed>
   static constexpr bool read_behind(std::size_t position) {
-    constexpr std::array<bool, positions> reads{[] {
-      using transform = std::tuple_element_t<Leaf, std::tuple<Leaves...>>;
-      if constexpr (requires { typename transform::reads; }) return std::is_same_v<typename transform::reads, Fed>;
-      else return false;
-    }()...};
+    constexpr std::array<bool, positions> reads{
+        detail::reads<std::tuple_element_t<Leaf, std::tuple<Leaves...>>, Fed>()...};
     for (std::size_t i = position + 1; i < positions; ++i)
       if (reads[i]) return true;
     return false;

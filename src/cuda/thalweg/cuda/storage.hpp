@@ -54,15 +54,15 @@ struct storage_on_device : thalweg::detail::storage<T> {
 
 /// On the host, what a device holds: to be saved, or loaded and adopted.
 template <class T>
-struct mirror {
+struct host_mirror {
   thalweg::detail::storage<T> store;
   std::vector<T> parameters;  ///< one behind the other
 };
 
 /// Its states are still zero.
 template <class T>
-mirror<T> mirror_of_parameters(const storage_on_device<T>& from) {
-  mirror<T> m;
+host_mirror<T> mirror_of_parameters(const storage_on_device<T>& from) {
+  host_mirror<T> m;
   m.store.parameters = from.parameters;
   m.store.state_elements = from.state_elements;
   m.store.states = thalweg::detail::allocate<T>(from.state_elements);
@@ -82,7 +82,7 @@ mirror<T> mirror_of_parameters(const storage_on_device<T>& from) {
 }
 
 template <class T>
-mirror<T> mirror_of(const storage_on_device<T>& from) {
+host_mirror<T> mirror_of(const storage_on_device<T>& from) {
   auto m = mirror_of_parameters(from);
   copy<T>(from.memory.data(), from.state_elements, m.store.states.get(), from.stream);
   if (from.at_evaluation_point) {
@@ -98,7 +98,7 @@ mirror<T> mirror_of(const storage_on_device<T>& from) {
 }
 
 template <class T>
-void adopt(const mirror<T>& m, storage_on_device<T>& to) {
+void adopt(const host_mirror<T>& m, storage_on_device<T>& to) {
   copy<T>(m.store.states.get(), to.state_elements, to.memory.data(), to.stream);
   for (std::size_t i = 0; i < to.parameters.size(); ++i)
     copy<T>(m.store.parameters[i].data, to.parameters[i].size, to.parameters[i].data, to.stream);
