@@ -100,4 +100,7 @@ constexpr bool may_throw() {
                                    std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
 }
 
+template <class T, class... Leaves>
+constexpr bool one_may_throw(std::tuple<Leaves...>*) { return (may_throw<Leaves, T>() || ...); }
+
 }  // namespace thalweg::detail

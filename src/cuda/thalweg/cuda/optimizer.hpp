@@ -35,14 +35,6 @@ namespace thalweg::cuda {
 
 namespace detail {
 
-/// f(number) for the numbers [First, Last). (Lambdas with template heads in members out of class nvcc hands on wrongly.)
-template <std::size_t First, std::size_t Last, class F>
-constexpr void for_each_number(F f) {
-  [&]<std::size_t... I>(std::index_sequence<I...>) {
-    (f(std::integral_constant<std::size_t, First + I>()), ...);
-  }(std::make_index_sequence<Last - First>());
-}
-
 /// What does a tensor-wise transform at a position, and `nothing` at the others.
 template <class T, class Path, std::size_t Position>
 auto form_at() {
