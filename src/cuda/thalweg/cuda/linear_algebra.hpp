@@ -45,6 +45,9 @@ struct matrices {
   std::size_t rows = 0, cols = 0, leading = 0, stride = 0, count = 0;
   bool transposed = false;  ///< what is meant are the transposes: rows and cols are those of the matrices in memory
 
+  [[nodiscard]] constexpr T& at(std::size_t matrix, std::size_t col, std::size_t row) const {
+    return data[matrix * stride + col * leading + row];
+  }
   [[nodiscard]] constexpr std::size_t height() const { return transposed ? cols : rows; }
   [[nodiscard]] constexpr std::size_t width() const { return transposed ? rows : cols; }
 

@@ -1,7 +1,8 @@
 // What Newton–Schulz does to matrices on the device beside multiplying them: bodies of kernels.
 //
 // A matrix in memory is a number of lines; a line is what lies together, a row of a row-major matrix, a column for
-// cuBLAS. In most passes a block has one line of one matrix.
+// cuBLAS. In most passes a block has one line of one matrix. What products take is of type Factor, T or (for T = float)
+// bf16; products, and all that is computed with them, are T.
 #pragma once
 
 #include <algorithm>
@@ -16,24 +17,28 @@
 
 namespace thalweg::cuda::detail {
 
-/// Matrices as they are summed, and as they enter products: the same memory where that is the same type.
+/// Matrices as products take them, and what rounding took off.
 template <class T, class Factor>
-struct kept {
-  static constexpr bool rounds = !std::is_same_v<T, Factor>;
-  matrices<T> value;
-  matrices<Factor> factor;
+struct precise {
+  matrices<Factor> rounded, rest;
 
-  constexpr void set(std::size_t at, T x) const {
-    value.data[at] = x;
-    if constexpr (rounds) factor.data[at] = Factor(x);
+  [[nodiscard]] constexpr T at(std::size_t matrix, std::size_t col, std::size_t row) const {
+    const T near = static_cast<T>(rounded.at(matrix, col, row));
+    if constexpr (std::is_same_v<T, Factor>) return near;
+    else return near + static_cast<T>(rest.at(matrix, col, row));
+  }
+  constexpr void set(std::size_t matrix, std::size_t col, std::size_t row, T x) const {
+    Factor& near = rounded.at(matrix, col, row);
+    near = Factor(x);
+    if constexpr (!std::is_same_v<T, Factor>) rest.at(matrix, col, row) = Factor(x - static_cast<T>(near));
   }
 };
 
 /// Symmetric matrices, each as rest + shift·I with a rest whose diagonal has the mean 0. Near a multiple of the
 /// identity, where the rest is small, rounding it loses next to nothing.
-template <class T, class Factor>
+template <class Factor>
 struct shifted {
-  kept<T, Factor> rest;
+  matrices<Factor> rest;
   double* shifts = nullptr;
 };
 
@@ -79,52 +84,36 @@ template <class T, class Factor>
 struct load_lines {
   T* const* from;
   const double* roots;
-  kept<T, Factor> x;
+  precise<T, Factor> x;
 
   constexpr void operator()(std::size_t block, std::size_t thread) const {
-    const matrices<T>& m = x.value;
-    const std::size_t matrix = block / m.cols, line = block % m.cols, to = matrix * m.stride + line * m.leading;
+    const std::size_t lines = x.rounded.cols, length = x.rounded.rows, matrix = block / lines, line = block % lines;
     const T root = static_cast<T>(roots[matrix]);
-    const T* u = from[matrix] + line * m.rows;
-    for (std::size_t i = thread; i < m.rows; i += threads_per_block) x.set(to + i, u[i] * root * root);
-  }
-};
-
-/// update = x
-template <class T>
-struct store_lines {
-  matrices<T> x;
-  T* const* to;
-
-  constexpr void operator()(std::size_t block, std::size_t thread) const {
-    const std::size_t matrix = block / x.cols, line = block % x.cols;
-    const T* from = x.data + matrix * x.stride + line * x.leading;
-    for (std::size_t i = thread; i < x.rows; i += threads_per_block) to[matrix][line * x.rows + i] = from[i];
+    const T* u = from[matrix] + line * length;
+    for (std::size_t i = thread; i < length; i += threads_per_block) x.set(matrix, line, i, u[i] * root * root);
   }
 };
 
 /// What makes a row of x almost orthogonal to the others: 1 / (√Σ|its row of the Gram matrix| + ε/‖u‖). A block has a
 /// row.
-template <class T, class Factor>
+template <class T>
 struct find_scales {
-  shifted<T, Factor> gram;
+  matrices<T> gram;
   const double* roots;
   double epsilon;
   T* scales;
 
   constexpr one_sum operator()(std::size_t block, std::size_t thread) const {
-    const matrices<T>& g = gram.rest.value;
-    const std::size_t matrix = block / g.cols, line = block % g.cols;
+    const std::size_t matrix = block / gram.cols, line = block % gram.cols;
     double sum = 0;
-    for (std::size_t i = thread; i < g.rows; i += threads_per_block) {
-      const double x = static_cast<double>(g.data[matrix * g.stride + line * g.leading + i]) +
-                       (i == line ? gram.shifts[matrix] : 0);
-      sum += x < 0 ? -x : x;
+    for (std::size_t i = thread; i < gram.rows; i += threads_per_block) {
+      const T x = gram.at(matrix, line, i);
+      sum += static_cast<double>(x < 0 ? -x : x);
     }
     return {sum};
   }
   constexpr void finish(std::size_t block, const one_sum& sum) const {
-    const double root = roots[block / gram.rest.value.cols];
+    const double root = roots[block / gram.cols];
     const double scale = 1 / (std::sqrt(sum[0]) + epsilon * root * root);
     constexpr double greatest = std::numeric_limits<T>::max();
     scales[block] = static_cast<T>(greatest < scale ? greatest : scale);
@@ -136,14 +125,13 @@ template <class T, class Factor>
 struct scale_rows {
   const T* scales;
   bool in_line;  ///< a row's index runs along the lines
-  kept<T, Factor> x;
+  precise<T, Factor> x;
 
   constexpr void operator()(std::size_t block, std::size_t thread) const {
-    const matrices<T>& m = x.value;
-    const std::size_t matrix = block / m.cols, line = block % m.cols, begin = matrix * m.stride + line * m.leading;
-    const T* s = scales + matrix * (in_line ? m.rows : m.cols);
-    for (std::size_t i = thread; i < m.rows; i += threads_per_block)
-      x.set(begin + i, m.data[begin + i] * s[in_line ? i : line]);
+    const std::size_t lines = x.rounded.cols, length = x.rounded.rows, matrix = block / lines, line = block % lines;
+    const T* s = scales + matrix * (in_line ? length : lines);
+    for (std::size_t i = thread; i < length; i += threads_per_block)
+      x.set(matrix, line, i, x.at(matrix, line, i) * s[in_line ? i : line]);
   }
 };
 
@@ -153,9 +141,22 @@ struct quadratic {
   double a = 0, b = 0, c = 1;
 };
 
-/// The factors of a quadratic's terms, for one matrix.
+/// The factors of a quadratic's terms, for one matrix; what has the factor 0 is not read.
 struct terms {
   double of_p, of_q, mean;
+
+  template <class T, class Factor>
+  [[nodiscard]] static constexpr T term(double factor, const matrices<Factor>& m, std::size_t matrix,
+                                        std::size_t line, std::size_t i) {
+    return factor == 0 ? T(0) : static_cast<T>(factor) * static_cast<T>(m.at(matrix, line, i));
+  }
+  /// An element of c·product + … before the mean is taken off.
+  template <class T, class Factor>
+  [[nodiscard]] constexpr T sum(double c, const matrices<T>& product, const matrices<Factor>& p,
+                                const matrices<Factor>& q, std::size_t matrix, std::size_t line, std::size_t i) const {
+    return static_cast<T>(c) * product.at(matrix, line, i) + term<T>(of_p, p, matrix, line, i) +
+           term<T>(of_q, q, matrix, line, i);
+  }
 };
 
 /// Each quadratic's terms and shift, from the diagonals. A block has a matrix.
@@ -163,7 +164,7 @@ template <class T, class Factor>
 struct find_terms {
   quadratic polynomial;
   matrices<T> product;  ///< of the rests
-  shifted<T, Factor> p, q;
+  shifted<Factor> p, q;
   terms* found;
   double* shifts;  ///< p's or q's, or others
 
@@ -175,11 +176,8 @@ struct find_terms {
   constexpr one_sum operator()(std::size_t matrix, std::size_t thread) const {
     const terms t = without_mean(matrix);
     double sum = 0;
-    for (std::size_t i = thread; i < product.rows; i += threads_per_block) {
-      const std::size_t at = matrix * product.stride + i * (product.leading + 1);
-      sum += polynomial.c * static_cast<double>(product.data[at]) +
-             t.of_p * static_cast<double>(p.rest.value.data[at]) + t.of_q * static_cast<double>(q.rest.value.data[at]);
-    }
+    for (std::size_t i = thread; i < product.rows; i += threads_per_block)
+      sum += static_cast<double>(t.sum(polynomial.c, product, p.rest, q.rest, matrix, i, i));
     return {sum};
   }
   constexpr void finish(std::size_t matrix, const one_sum& sum) const {
@@ -197,19 +195,16 @@ template <class T, class Factor>
 struct add_terms {
   double c;
   matrices<T> product;
-  kept<T, Factor> p, q;
+  matrices<Factor> p, q;
   const terms* found;
-  kept<T, Factor> out;
+  matrices<Factor> out;
 
   constexpr void operator()(std::size_t block, std::size_t thread) const {
     const std::size_t matrix = block / product.cols, line = block % product.cols;
-    const terms& t = found[matrix];
-    const T of_product = static_cast<T>(c), of_p = static_cast<T>(t.of_p), of_q = static_cast<T>(t.of_q),
-            mean = static_cast<T>(t.mean);
+    const terms t = found[matrix];
     for (std::size_t i = thread; i < product.rows; i += threads_per_block) {
-      const std::size_t at = matrix * product.stride + line * product.leading + i;
-      const T x = of_product * product.data[at] + of_p * p.value.data[at] + of_q * q.value.data[at];
-      out.set(at, i == line ? x - mean : x);
+      const T x = t.sum(c, product, p, q, matrix, line, i);
+      out.at(matrix, line, i) = Factor(i == line ? x - static_cast<T>(t.mean) : x);
     }
   }
 };
@@ -220,15 +215,30 @@ struct add_shifted {
   matrices<T> product;
   const double* shifts;
   double factor;
-  kept<T, Factor> x;
+  precise<T, Factor> x;
 
+  [[nodiscard]] constexpr T at(std::size_t matrix, std::size_t line, std::size_t i) const {
+    return static_cast<T>(factor) * product.at(matrix, line, i) +
+           static_cast<T>(factor * shifts[matrix]) * x.at(matrix, line, i);
+  }
   constexpr void operator()(std::size_t block, std::size_t thread) const {
     const std::size_t matrix = block / product.cols, line = block % product.cols;
-    const T shift = static_cast<T>(factor * shifts[matrix]), all = static_cast<T>(factor);
-    for (std::size_t i = thread; i < product.rows; i += threads_per_block) {
-      const std::size_t at = matrix * product.stride + line * product.leading + i;
-      x.set(at, all * product.data[at] + shift * x.value.data[at]);
-    }
+    for (std::size_t i = thread; i < product.rows; i += threads_per_block)
+      x.set(matrix, line, i, at(matrix, line, i));
+  }
+};
+
+/// x as an update; `X` may be matrices or what `add_shifted` would make of them.
+template <class T, class X>
+struct store_lines {
+  X x;
+  std::size_t lines, length;
+  T* const* to;
+
+  constexpr void operator()(std::size_t block, std::size_t thread) const {
+    const std::size_t matrix = block / lines, line = block % lines;
+    for (std::size_t i = thread; i < length; i += threads_per_block)
+      to[matrix][line * length + i] = x.at(matrix, line, i);
   }
 };
 
@@ -240,7 +250,7 @@ struct add_to_diagonal {
 
   constexpr void operator()(std::size_t block, std::size_t thread) const {
     const std::size_t i = block * threads_per_block + thread, matrix = i / x.cols, at = i % x.cols;
-    if (matrix < x.count) x.data[matrix * x.stride + at * (x.leading + 1)] += static_cast<T>(shifts[matrix]);
+    if (matrix < x.count) x.at(matrix, at, at) += static_cast<T>(shifts[matrix]);
   }
 };
 
@@ -258,10 +268,8 @@ struct mirror {
     const std::size_t i = block * threads_per_block + thread;
     const std::size_t col = i % from.cols, piece = i / from.cols % pieces(), matrix = i / from.cols / pieces();
     if (matrix >= from.count) return;
-    const T* source = from.data + matrix * from.stride + col * from.leading;
-    T* target = to.data + matrix * to.stride + col;
     for (std::size_t row = piece * together; row < from.rows && row < (piece + 1) * together; ++row)
-      target[row * to.leading] = source[row];
+      to.at(matrix, row, col) = from.at(matrix, col, row);
   }
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include <thalweg/cuda/arena.hpp>
@@ -24,17 +25,17 @@ struct extent {
   [[nodiscard]] constexpr std::size_t long_side() const { return short_in_line ? lines : length; }
 };
 
-/// The matrices of one iteration in an arena. Sums, and what is kept between products, are T; what is multiplied is T
-/// too or, for T = float, bf16.
+/// The matrices of one iteration in an arena. What products take is T or, for T = float, bf16; products and sums are T.
+/// Of x its small singular values count, so that what rounding takes off is kept; of its polynomials they do not.
 template <class T, class Factor>
 class newton_schulz {
-  using kept = detail::kept<T, Factor>;
-  using symmetric = detail::shifted<T, Factor>;
+  using symmetric = shifted<Factor>;
+  static constexpr bool rounds = !std::is_same_v<T, Factor>;
   static constexpr std::size_t most_parts = 1024;  // of a sum over a matrix
 
   extent shape_;
   std::size_t count_, parts_, halved_from_;
-  kept x_;
+  precise<T, Factor> x_;
   matrices<T> new_x_, product_;  // where products go: of x's shape, and of symmetric matrices
   symmetric r_, w_, q_;
   terms* terms_;
@@ -47,12 +48,13 @@ public:
       : shape_(shape), count_(count), halved_from_(halved_from) {
     const std::size_t size = shape.lines * shape.length, side = shape.short_side();
     parts_ = std::min(most_parts, (size + 8 * threads_per_block - 1) / (8 * threads_per_block));
-    x_ = both(memory, shape.length, shape.lines);
+    x_.rounded = take<Factor>(memory, shape.length, shape.lines);
+    if constexpr (rounds) x_.rest = take<Factor>(memory, shape.length, shape.lines);
     new_x_ = take<T>(memory, shape.length, shape.lines);
     product_ = take<T>(memory, side, side);
     for (symmetric* s : {&r_, &w_, &q_}) {
       if (s != &r_ && groups.longest == 1) *s = r_;  // one is done with where the next one is made
-      else *s = {both(memory, side, side), memory.take<double>(count)};
+      else *s = {take<Factor>(memory, side, side), memory.take<double>(count)};
     }
     terms_ = memory.take<terms>(count);
     sums_ = memory.take<double>(count * parts_);
@@ -85,9 +87,9 @@ public:
         if (step == begin) std::swap(q_, w_);
         else multiply(blas, {}, q_, w_, q_);
       }
-      apply(blas, step < steps ? 1 : scale);
+      if (step < steps) apply(blas);
+      else finish(blas, scale, updates);
     }
-    cuda::launch(blas.stream(), lines(x_.value), store_lines<T>{x_.value, updates});
   }
 
 private:
@@ -97,13 +99,9 @@ private:
     const std::size_t leading = (rows + 7) / 8 * 8, stride = leading * cols;
     return {memory.take<U>(count_ * stride), rows, cols, leading, stride, count_};
   }
-  kept both(arena& memory, std::size_t rows, std::size_t cols) const {
-    const auto value = take<T>(memory, rows, cols);
-    if constexpr (kept::rounds) return {value, take<Factor>(memory, rows, cols)};
-    else return {value, value};
-  }
 
-  static std::size_t lines(const matrices<T>& m) { return m.count * m.cols; }
+  [[nodiscard]] std::size_t lines() const { return count_ * shape_.lines; }
+  [[nodiscard]] std::size_t square_lines() const { return count_ * shape_.short_side(); }
 
   // x = u/(‖u‖ + ε), and what a set of coefficients wants before its first step
   void load(const orthogonalize_update& o, const cublas& blas, T* const* updates) {
@@ -111,26 +109,30 @@ private:
     zero(zeros_, count_, stream);
     launch_sums(stream, count_ * parts_, sum_squares<T>{updates, shape_.lines * shape_.length, parts_, sums_});
     cuda::launch(stream, blocks_for(count_), find_roots<>{sums_, parts_, count_, o.epsilon, roots_});
-    cuda::launch(stream, lines(x_.value), load_lines<T, Factor>{updates, roots_, x_});
+    cuda::launch(stream, lines(), load_lines<T, Factor>{updates, roots_, x_});
     if (!o.coefficients.rescale_columns) return;
-    gram(blas);
-    launch_sums(stream, lines(product_), find_scales<T, Factor>{r_, roots_, o.epsilon, scales_});
-    cuda::launch(stream, lines(x_.value), scale_rows<T, Factor>{scales_, shape_.short_in_line, x_});
+    product_of_x(blas);
+    launch_sums(stream, square_lines(), find_scales<T>{product_, roots_, o.epsilon, scales_});
+    cuda::launch(stream, lines(), scale_rows<T, Factor>{scales_, shape_.short_in_line, x_});
+  }
+
+  void product_of_x(const cublas& blas) const {
+    const auto x = shape_.short_in_line ? x_.rounded : x_.rounded.transpose();
+    symmetric_product(blas, x, x.transpose());
   }
 
   // r = x·xᵀ
   void gram(const cublas& blas) const {
-    const auto x = shape_.short_in_line ? x_.factor : x_.factor.transpose();
-    const symmetric nothing{{product_, {}}, zeros_};
-    symmetric_product(blas, x, x.transpose());
-    finish(blas, {}, nothing, nothing, r_);
+    product_of_x(blas);
+    const symmetric nothing{r_.rest, zeros_};  // not read
+    add(blas, {}, nothing, nothing, r_);
   }
 
   // out = c·p·q + b·p + a, which is symmetric; it may be p or q.
   void multiply(const cublas& blas, const quadratic& polynomial, const symmetric& p, const symmetric& q,
                 const symmetric& out) const {
-    symmetric_product(blas, p.rest.factor, q.rest.factor);
-    finish(blas, polynomial, p, q, out);
+    symmetric_product(blas, p.rest, q.rest);
+    add(blas, polynomial, p, q, out);
   }
 
   // Of a large one the upper right is that on the lower left.
@@ -144,28 +146,38 @@ private:
     cuda::launch(blas.stream(), copy.blocks(), copy);
   }
 
-  void finish(const cublas& blas, const quadratic& polynomial, const symmetric& p, const symmetric& q,
-              const symmetric& out) const {
+  void add(const cublas& blas, const quadratic& polynomial, const symmetric& p, const symmetric& q,
+           const symmetric& out) const {
     launch_sums(blas.stream(), count_, find_terms<T, Factor>{polynomial, product_, p, q, terms_, out.shifts});
-    cuda::launch(blas.stream(), lines(product_),
+    cuda::launch(blas.stream(), square_lines(),
                  add_terms<T, Factor>{polynomial.c, product_, p.rest, q.rest, terms_, out.rest});
   }
 
-  // x = factor·q·x
-  void apply(const cublas& blas, double factor) {
-    const auto multiply = [&](double alpha) {
-      if (shape_.short_in_line) blas.product(alpha, q_.rest.factor, x_.factor, 0, new_x_);
-      else blas.product(alpha, x_.factor, q_.rest.factor, 0, new_x_);
+  // x = q·x. A product that does not round is as exact with the shift in its place; then x need not be read again.
+  void apply(const cublas& blas) {
+    product_with_x(blas, 1);
+    if constexpr (rounds) cuda::launch(blas.stream(), lines(), new_x(1));
+    else std::swap(x_.rounded, new_x_);
+  }
+
+  // updates = scale·q·x
+  void finish(const cublas& blas, double scale, T* const* updates) const {
+    const auto store = [&](const auto& x) {
+      using body = store_lines<T, std::remove_cvref_t<decltype(x)>>;
+      cuda::launch(blas.stream(), lines(), body{x, shape_.lines, shape_.length, updates});
     };
-    if constexpr (kept::rounds) {
-      multiply(1);
-      cuda::launch(blas.stream(), lines(new_x_), add_shifted<T, Factor>{new_x_, q_.shifts, factor, x_});
-    } else {  // the product is as exact with the shift in its place, and x need not be read again
-      cuda::launch(blas.stream(), blocks_for(lines(product_)), add_to_diagonal<T>{q_.rest.value, q_.shifts});
-      multiply(factor);
-      std::swap(x_.value, new_x_);
-      x_.factor = x_.value;
-    }
+    product_with_x(blas, rounds ? 1 : scale);
+    if constexpr (rounds) store(new_x(scale));
+    else store(new_x_);
+  }
+
+  [[nodiscard]] auto new_x(double factor) const { return add_shifted<T, Factor>{new_x_, q_.shifts, factor, x_}; }
+
+  void product_with_x(const cublas& blas, double alpha) const {
+    if constexpr (!rounds)
+      cuda::launch(blas.stream(), blocks_for(square_lines()), add_to_diagonal<T>{q_.rest, q_.shifts});
+    if (shape_.short_in_line) blas.product(alpha, q_.rest, x_.rounded, 0, new_x_);
+    else blas.product(alpha, x_.rounded, q_.rest, 0, new_x_);
   }
 };
 
