@@ -382,6 +382,8 @@ TEST_CASE("cuda: orthogonalize_update is captured in a graph, and replayed") {
   const orthogonalize_update o{.coefficients = turbo_muon};
   updates_on_device<float> updates({{u, row_major}, {transposed(u), row_major}}, own.stream);
   const cuda::device_form<orthogonalize_update, float> form(o, updates.views, own.stream);
+  CHECK(form.computed_by().starts_with("cuBLAS"));
+  CHECK(form.scratch_bytes() > 0);
   cuda::synchronize(own.stream);
   cudaGraph_t graph{};
   cudaGraphExec_t run{};

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -98,6 +99,15 @@ public:
   }
 
   [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
+
+  [[nodiscard]] std::size_t workspace_bytes() const noexcept { return workspace_.size(); }
+
+  /// For people: "cuBLAS 13.0.2".
+  [[nodiscard]] std::string name() const {
+    int version = 0;
+    check("cuBLAS's version", cublasGetVersion(handle_.get(), &version));
+    return in_words("cuBLAS ", version / 10000, ".", version / 100 % 100, ".", version % 100);
+  }
 
   /// out = alpha·a·b + beta·out in the stream's order, with sums in out's type (beta = 0: whatever out was). Factors
   /// have out's type or, for out of float, are bf16; `out` overlaps neither.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -70,6 +71,9 @@ struct device_form<orthogonalize_update, T> {
       }
     }
   }
+
+  [[nodiscard]] std::string computed_by() const { return blas_.name(); }
+  [[nodiscard]] std::size_t scratch_bytes() const { return workspace_.size() + blas_.workspace_bytes(); }
 
 private:
   struct group {
