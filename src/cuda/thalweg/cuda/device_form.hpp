@@ -19,7 +19,7 @@ struct device_update {
 /// allocates then; a step calls it, and that allocates nothing and waits for nothing.
 ///
 ///     device_form<orthogonalize_update, float> form(transform, updates, stream);  // a span of device_update<float>
-///     form(transform, context);                                                   // at each step, in the stream's order
+///     form(transform, context);  // at each step, in the stream's order
 ///
 /// The transform of a step is that of the binding, except that a schedule may have moved its numbers. A transform
 /// without a specialisation has no form on the device.

@@ -14,23 +14,42 @@
 
 #include <thalweg/cuda/launch.hpp>
 #include <thalweg/cuda/linear_algebra.hpp>
+#include <thalweg/cuda/packet.hpp>
 
 namespace thalweg::cuda::detail {
+
+/// How many numbers of a line a thread takes at once where nothing is the user's memory: lines begin at multiples of
+/// them, and behind a line there is room for the last ones.
+inline constexpr std::size_t at_once = 4;
+
+template <class T>
+using some = packet<T, at_once>;
+
+template <class T>
+constexpr some<T> some_at(const matrices<T>& m, std::size_t matrix, std::size_t line, std::size_t i) {
+  return some<T>::load(&m.at(matrix, line, i));
+}
+
+/// f(i) for a thread's numbers [i, i + at_once) of a line.
+template <class F>
+constexpr void for_some(std::size_t thread, std::size_t length, F f) {
+  for (std::size_t i = thread * at_once; i < length; i += threads_per_block * at_once) f(i);
+}
 
 /// Matrices as products take them, and what rounding took off.
 template <class T, class Factor>
 struct precise {
   matrices<Factor> rounded, rest;
 
-  [[nodiscard]] constexpr T at(std::size_t matrix, std::size_t col, std::size_t row) const {
-    const T near = static_cast<T>(rounded.at(matrix, col, row));
+  [[nodiscard]] constexpr T at(std::size_t matrix, std::size_t line, std::size_t i) const {
+    const T near = static_cast<T>(rounded.at(matrix, line, i));
     if constexpr (std::is_same_v<T, Factor>) return near;
-    else return near + static_cast<T>(rest.at(matrix, col, row));
+    else return near + static_cast<T>(rest.at(matrix, line, i));
   }
-  constexpr void set(std::size_t matrix, std::size_t col, std::size_t row, T x) const {
-    Factor& near = rounded.at(matrix, col, row);
-    near = Factor(x);
-    if constexpr (!std::is_same_v<T, Factor>) rest.at(matrix, col, row) = Factor(x - static_cast<T>(near));
+  constexpr void set(std::size_t matrix, std::size_t line, std::size_t i, T x) const {
+    const Factor near(x);
+    rounded.at(matrix, line, i) = near;
+    if constexpr (!std::is_same_v<T, Factor>) rest.at(matrix, line, i) = Factor(x - static_cast<T>(near));
   }
 };
 
@@ -61,20 +80,22 @@ struct sum_squares {
   constexpr void finish(std::size_t block, const one_sum& sum) const { sums[block] = sum[0]; }
 };
 
-/// What each matrix is multiplied with twice: √(1/(‖u‖ + ε)); NaN where a number of it is none or infinite.
+/// What each matrix is multiplied with twice: √(1/(‖u‖ + ε)); NaN where a number of it is none or infinite. A block has
+/// a matrix.
 template <class Sum = double>
 struct find_roots {
   const Sum* sums;
-  std::size_t parts, count;
+  std::size_t parts;
   Sum epsilon;
   Sum* roots;
 
-  constexpr void operator()(std::size_t block, std::size_t thread) const {
-    const std::size_t matrix = block * threads_per_block + thread;
-    if (matrix >= count) return;
+  constexpr one_sum operator()(std::size_t matrix, std::size_t thread) const {
     Sum sum = 0;
-    for (std::size_t p = 0; p < parts; ++p) sum += sums[matrix * parts + p];
-    const Sum norm = std::sqrt(sum);
+    for (std::size_t p = thread; p < parts; p += threads_per_block) sum += sums[matrix * parts + p];
+    return {sum};
+  }
+  constexpr void finish(std::size_t matrix, const one_sum& sum) const {
+    const Sum norm = std::sqrt(sum[0]);
     roots[matrix] = std::sqrt(1 / (norm + epsilon)) + (norm - norm);
   }
 };
@@ -141,22 +162,9 @@ struct quadratic {
   double a = 0, b = 0, c = 1;
 };
 
-/// The factors of a quadratic's terms, for one matrix; what has the factor 0 is not read.
+/// The factors of a quadratic's terms, for one matrix. What has the factor 0 is not read.
 struct terms {
-  double of_p, of_q, mean;
-
-  template <class T, class Factor>
-  [[nodiscard]] static constexpr T term(double factor, const matrices<Factor>& m, std::size_t matrix,
-                                        std::size_t line, std::size_t i) {
-    return factor == 0 ? T(0) : static_cast<T>(factor) * static_cast<T>(m.at(matrix, line, i));
-  }
-  /// An element of c·product + … before the mean is taken off.
-  template <class T, class Factor>
-  [[nodiscard]] constexpr T sum(double c, const matrices<T>& product, const matrices<Factor>& p,
-                                const matrices<Factor>& q, std::size_t matrix, std::size_t line, std::size_t i) const {
-    return static_cast<T>(c) * product.at(matrix, line, i) + term<T>(of_p, p, matrix, line, i) +
-           term<T>(of_q, q, matrix, line, i);
-  }
+  double of_product, of_p, of_q, mean;
 };
 
 /// Each quadratic's terms and shift, from the diagonals. A block has a matrix.
@@ -170,14 +178,17 @@ struct find_terms {
 
   [[nodiscard]] constexpr terms without_mean(std::size_t matrix) const {
     const auto& [a, b, c] = polynomial;
-    return {c * q.shifts[matrix] + b, c * p.shifts[matrix], 0};
+    return {c, c * q.shifts[matrix] + b, c * p.shifts[matrix], 0};
   }
 
   constexpr one_sum operator()(std::size_t matrix, std::size_t thread) const {
     const terms t = without_mean(matrix);
+    const auto term = [&](double factor, const auto& m, std::size_t i) {
+      return factor == 0 ? 0 : factor * static_cast<double>(static_cast<T>(m.at(matrix, i, i)));
+    };
     double sum = 0;
     for (std::size_t i = thread; i < product.rows; i += threads_per_block)
-      sum += static_cast<double>(t.sum(polynomial.c, product, p.rest, q.rest, matrix, i, i));
+      sum += term(t.of_product, product, i) + term(t.of_p, p.rest, i) + term(t.of_q, q.rest, i);
     return {sum};
   }
   constexpr void finish(std::size_t matrix, const one_sum& sum) const {
@@ -193,7 +204,6 @@ struct find_terms {
 /// The rest of each quadratic, in whichever of the matrices' memory.
 template <class T, class Factor>
 struct add_terms {
-  double c;
   matrices<T> product;
   matrices<Factor> p, q;
   const terms* found;
@@ -202,43 +212,78 @@ struct add_terms {
   constexpr void operator()(std::size_t block, std::size_t thread) const {
     const std::size_t matrix = block / product.cols, line = block % product.cols;
     const terms t = found[matrix];
-    for (std::size_t i = thread; i < product.rows; i += threads_per_block) {
-      const T x = t.sum(c, product, p, q, matrix, line, i);
-      out.at(matrix, line, i) = Factor(i == line ? x - static_cast<T>(t.mean) : x);
-    }
+    const T of_product = static_cast<T>(t.of_product), mean = static_cast<T>(t.mean);
+    for_some(thread, product.rows, [&](std::size_t i) {
+      some<T> x = some_at(product, matrix, line, i);
+      for (T& number : x.values) number *= of_product;
+      const auto add = [&](double factor, const matrices<Factor>& m) {
+        if (factor == 0) return;
+        const some<Factor> more = some_at(m, matrix, line, i);
+        for (std::size_t k = 0; k < at_once; ++k)
+          x.values[k] += static_cast<T>(factor) * static_cast<T>(more.values[k]);
+      };
+      add(t.of_p, p);
+      add(t.of_q, q);
+      some<Factor> result;
+      for (std::size_t k = 0; k < at_once; ++k)
+        result.values[k] = Factor(i + k == line ? x.values[k] - mean : x.values[k]);
+      result.store(&out.at(matrix, line, i));
+    });
   }
 };
 
-/// x = factor·(rest·x + shift·x), where the product is done.
+/// x = rest·x + shift·x, where the product is done.
 template <class T, class Factor>
 struct add_shifted {
   matrices<T> product;
   const double* shifts;
-  double factor;
   precise<T, Factor> x;
 
-  [[nodiscard]] constexpr T at(std::size_t matrix, std::size_t line, std::size_t i) const {
-    return static_cast<T>(factor) * product.at(matrix, line, i) +
-           static_cast<T>(factor * shifts[matrix]) * x.at(matrix, line, i);
-  }
   constexpr void operator()(std::size_t block, std::size_t thread) const {
     const std::size_t matrix = block / product.cols, line = block % product.cols;
-    for (std::size_t i = thread; i < product.rows; i += threads_per_block)
-      x.set(matrix, line, i, at(matrix, line, i));
+    const T shift = static_cast<T>(shifts[matrix]);
+    for_some(thread, product.rows, [&](std::size_t i) {
+      const some<T> p = some_at(product, matrix, line, i);
+      some<Factor> near = some_at(x.rounded, matrix, line, i), rest = some_at(x.rest, matrix, line, i);
+      for (std::size_t k = 0; k < at_once; ++k) {
+        const T sum = p.values[k] + shift * (static_cast<T>(near.values[k]) + static_cast<T>(rest.values[k]));
+        near.values[k] = Factor(sum);
+        rest.values[k] = Factor(sum - static_cast<T>(near.values[k]));
+      }
+      near.store(&x.rounded.at(matrix, line, i));
+      rest.store(&x.rest.at(matrix, line, i));
+    });
   }
 };
 
-/// x as an update; `X` may be matrices or what `add_shifted` would make of them.
-template <class T, class X>
-struct store_lines {
-  X x;
-  std::size_t lines, length;
+/// update = scale·(rest·x + shift·x), where the product is done.
+template <class T, class Factor>
+struct store_shifted {
+  matrices<T> product;
+  const double* shifts;
+  precise<T, Factor> x;
+  double scale;
   T* const* to;
 
   constexpr void operator()(std::size_t block, std::size_t thread) const {
-    const std::size_t matrix = block / lines, line = block % lines;
-    for (std::size_t i = thread; i < length; i += threads_per_block)
-      to[matrix][line * length + i] = x.at(matrix, line, i);
+    const std::size_t matrix = block / product.cols, line = block % product.cols;
+    const T of_product = static_cast<T>(scale), of_x = static_cast<T>(scale * shifts[matrix]);
+    T* const out = to[matrix] + line * product.rows;
+    for (std::size_t i = thread; i < product.rows; i += threads_per_block)
+      out[i] = of_product * product.at(matrix, line, i) + of_x * x.at(matrix, line, i);
+  }
+};
+
+/// update = x
+template <class T>
+struct store_lines {
+  matrices<T> x;
+  T* const* to;
+
+  constexpr void operator()(std::size_t block, std::size_t thread) const {
+    const std::size_t matrix = block / x.cols, line = block % x.cols;
+    T* const out = to[matrix] + line * x.rows;
+    for (std::size_t i = thread; i < x.rows; i += threads_per_block) out[i] = x.at(matrix, line, i);
   }
 };
 

@@ -93,7 +93,7 @@ public:
   }
 
 private:
-  // Lines begin at multiples of 16 bytes of bf16, which matrix units like.
+  // Lines begin at multiples of 16 bytes of bf16, which matrix units like, and of what passes take at once.
   template <class U>
   matrices<U> take(arena& memory, std::size_t rows, std::size_t cols) const {
     const std::size_t leading = (rows + 7) / 8 * 8, stride = leading * cols;
@@ -108,7 +108,7 @@ private:
     const cudaStream_t stream = blas.stream();
     zero(zeros_, count_, stream);
     launch_sums(stream, count_ * parts_, sum_squares<T>{updates, shape_.lines * shape_.length, parts_, sums_});
-    cuda::launch(stream, blocks_for(count_), find_roots<>{sums_, parts_, count_, o.epsilon, roots_});
+    launch_sums(stream, count_, find_roots<>{sums_, parts_, o.epsilon, roots_});
     cuda::launch(stream, lines(), load_lines<T, Factor>{updates, roots_, x_});
     if (!o.coefficients.rescale_columns) return;
     product_of_x(blas);
@@ -150,28 +150,23 @@ private:
            const symmetric& out) const {
     launch_sums(blas.stream(), count_, find_terms<T, Factor>{polynomial, product_, p, q, terms_, out.shifts});
     cuda::launch(blas.stream(), square_lines(),
-                 add_terms<T, Factor>{polynomial.c, product_, p.rest, q.rest, terms_, out.rest});
+                 add_terms<T, Factor>{product_, p.rest, q.rest, terms_, out.rest});
   }
 
   // x = q·x. A product that does not round is as exact with the shift in its place; then x need not be read again.
   void apply(const cublas& blas) {
     product_with_x(blas, 1);
-    if constexpr (rounds) cuda::launch(blas.stream(), lines(), new_x(1));
+    if constexpr (rounds) cuda::launch(blas.stream(), lines(), add_shifted<T, Factor>{new_x_, q_.shifts, x_});
     else std::swap(x_.rounded, new_x_);
   }
 
   // updates = scale·q·x
   void finish(const cublas& blas, double scale, T* const* updates) const {
-    const auto store = [&](const auto& x) {
-      using body = store_lines<T, std::remove_cvref_t<decltype(x)>>;
-      cuda::launch(blas.stream(), lines(), body{x, shape_.lines, shape_.length, updates});
-    };
     product_with_x(blas, rounds ? 1 : scale);
-    if constexpr (rounds) store(new_x(scale));
-    else store(new_x_);
+    if constexpr (rounds)
+      cuda::launch(blas.stream(), lines(), store_shifted<T, Factor>{new_x_, q_.shifts, x_, scale, updates});
+    else cuda::launch(blas.stream(), lines(), store_lines<T>{new_x_, updates});
   }
-
-  [[nodiscard]] auto new_x(double factor) const { return add_shifted<T, Factor>{new_x_, q_.shifts, factor, x_}; }
 
   void product_with_x(const cublas& blas, double alpha) const {
     if constexpr (!rounds)

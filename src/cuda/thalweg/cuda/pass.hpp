@@ -14,6 +14,7 @@
 #include <thalweg/core/stage.hpp>
 #include <thalweg/cuda/lane.hpp>
 #include <thalweg/cuda/launch.hpp>
+#include <thalweg/cuda/packet.hpp>
 
 namespace thalweg::cuda::detail {
 
@@ -45,20 +46,6 @@ inline std::vector<chunk> chunks_of(std::span<const std::size_t> sizes, std::siz
       all.push_back({static_cast<std::uint32_t>(m), static_cast<std::uint32_t>(n)});
   return all;
 }
-
-/// What a thread loads and stores at once.
-template <class T, std::size_t Width>
-struct alignas(Width * sizeof(T)) packet {
-  T values[Width];
-
-  static constexpr packet load(const T* from) { return *reinterpret_cast<const packet*>(from); }
-  constexpr void store(T* to) const { *reinterpret_cast<packet*>(to) = *this; }
-};
-template <class T>
-constexpr std::size_t packet_width = 16 / sizeof(T);
-
-template <class T>
-constexpr bool is_aligned(const T* p) { return reinterpret_cast<std::uintptr_t>(p) % 16 == 0; }
 
 /// A thread's part of [begin, end): f(width, i), with i for whole packets where all arrays are aligned, and one by one for
 /// the rest. `begin` is a multiple of a packet.
