@@ -47,7 +47,7 @@ void enter(request& r, const std::string& text, std::span<const std::string> kno
     if (std::ranges::find(known, who) == known.end()) {
       static_cast<void>(thalweg::runtime::parse(who));
       const std::string key = fmt::format("chain{}", r.chains.size() + 1);
-      r.chains[key] = std::exchange(who, key);
+      r.chains.push_back({key, std::exchange(who, key)});
     }
     r.optimizers.push_back(who);
   }
@@ -128,7 +128,7 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   r.seed = number("--seed", text("seed"), 0u, 1'000'000'000u);
   r.seeds = number("--seeds", text("seeds"), 1u, 1000u);
   std::vector<std::string> keys(known.begin(), known.end());
-  for (const auto& [key, chain] : r.chains) keys.push_back(key);
+  for (const auto& chain : r.chains) keys.push_back(chain.key);
   if (given.count("lr")) r.lr = learning_rates(text("lr"), keys);
   r.tune = given.count("tune") > 0;
   r.csv = text_or("csv", r.tune ? "tune.csv" : "race.csv");

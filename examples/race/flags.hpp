@@ -17,7 +17,10 @@ struct request {
   bool digits = false;
   std::filesystem::path folder;
   std::vector<std::string> optimizers;
-  std::map<std::string, std::string> chains;  // those that are not contenders but a text: chain1, chain2, …
+  struct chain {
+    std::string key, text;
+  };
+  std::vector<chain> chains;  // those that are not contenders but a text: chain1, chain2, …
   std::map<std::string, double> lr;  // of those that do not race with the tuned one
   std::vector<Eigen::Index> hidden;
   long steps = 0;

@@ -320,7 +320,10 @@ int main(int count, char** arguments) {
   };
   by_text("adamw", recipes::adamw());
   by_text("lion", recipes::lion());
+  by_text("sgd", recipes::sgd());
   by_text("sf_adamw", recipes::sf_adamw());
+  by_text("cautious_adamw", recipes::cautious_adamw());
+  by_text("lamb", recipes::lamb());
   by_text("muon", recipes::muon(), true);
   const float none[] = {0};
   if (torch_adamw::on(none, none, 1, 0, 0))

@@ -6,7 +6,9 @@ compiler says; with -DFIXED it must compile, so that it fails for that reason al
 """
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
 
 here = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(here.parent))
@@ -18,19 +20,25 @@ def squeezed(text):
     return re.sub(r"\s+", " ", text.replace("‘", "'").replace("’", "'"))
 
 
-def check(name):
+def check(name, compiler):
     source = here / name
     expected = re.findall(r"^// expect: (.+)$", source.read_text(), re.MULTILINE)
     if not expected:
         return "it has no line `// expect: TEXT`"
-    good, said = compiles(sys.argv[1:] + ["-DFIXED"], str(source))
+    good, said = compiles(compiler + ["-DFIXED"], str(source))
     if not good:
         return "with -DFIXED it must compile, but:\n" + said
-    good, said = compiles(sys.argv[1:], str(source))
+    good, said = compiles(compiler, str(source))
     if good is not False:
         return "it compiled" if good else said
     missing = [text for text in expected if squeezed(text) not in squeezed(said)]
     return f"expected: {missing[0]}\nthe compiler said:\n{said}" if missing else None
 
 
-sys.exit(report(sorted(path.name for path in here.glob("*.cpp")), check))
+# All of them begin with the one header: it is read once.
+with tempfile.TemporaryDirectory() as folder:
+    header = pathlib.Path(folder) / "thalweg.hpp"
+    header.write_text("#include <thalweg/thalweg.hpp>\n")
+    subprocess.run(sys.argv[1:] + ["-x", "c++-header", str(header), "-o", f"{header}.gch"], check=True)
+    compiler = sys.argv[1:] + ["-include", str(header)]
+    sys.exit(report(sorted(path.name for path in here.glob("*.cpp")), lambda name: check(name, compiler)))
