@@ -80,8 +80,8 @@ struct sum_squares {
   constexpr void finish(std::size_t block, const one_sum& sum) const { sums[block] = sum[0]; }
 };
 
-/// What each matrix is multiplied with twice: √(1/(‖u‖ + ε)); NaN where a number of it is none or infinite. A block has
-/// a matrix.
+/// What each matrix is multiplied with twice: √(1/(‖u‖ + ε)). Where that is 0, a number of u is infinite and becomes NaN,
+/// which products spread. A block has a matrix.
 template <class Sum = double>
 struct find_roots {
   const Sum* sums;
@@ -96,7 +96,7 @@ struct find_roots {
   }
   constexpr void finish(std::size_t matrix, const one_sum& sum) const {
     const Sum norm = std::sqrt(sum[0]);
-    roots[matrix] = std::sqrt(1 / (norm + epsilon)) + (norm - norm);
+    roots[matrix] = std::sqrt(1 / (norm + epsilon));
   }
 };
 
