@@ -1,5 +1,5 @@
-// Recipes on a GPU for those who compile without nvcc: the library `thalweg_cuda` holds them compiled. Who has nvcc writes
-// chains, and transforms, of their own: <thalweg/cuda/optimizer.hpp>. More: docs/cuda.md.
+// Recipes on a GPU for those who compile without nvcc: the library `thalweg_cuda` holds them compiled. Who has nvcc
+// writes chains, and transforms, of their own: <thalweg/cuda/optimizer.hpp>. More: docs/cuda.md.
 #pragma once
 
 #include <memory>

@@ -48,7 +48,8 @@ void optimizer<Chain, T, Passes>::share_out() {
   plan::for_each_phase([&](auto phase) {
     plan::for_each_path([&](auto path) {
       constexpr auto part = plan::template part_of<path, phase>;
-      if constexpr (part.takes_part) detail::add_tasks(tasks_[phase], path, chain_.members(path), infos, part.whole_tensors);
+      if constexpr (part.takes_part)
+        detail::add_tasks(tasks_[phase], path, chain_.members(path), infos, part.whole_tensors);
     });
     partial_sums_.resize(std::max(partial_sums_.size(), tasks_[phase].size()));
   });
@@ -75,7 +76,8 @@ void optimizer<Chain, T, Passes>::share_out() {
   std::size_t most_tasks = 1;
   for (const auto& tasks : tasks_) most_tasks = std::max(most_tasks, tasks.size());
   work_ = detail::workspace<T>(own, shared, scratch, detail::worker_count(chain_.settings().parallel, most_tasks));
-  if constexpr (detail::one_may_throw<T>(static_cast<typename plan::leaves_type*>(nullptr))) rollback_.resize(detail::size_to_put_back(*store_));
+  if constexpr (detail::one_may_throw<T>(static_cast<typename plan::leaves_type*>(nullptr)))
+    rollback_.resize(detail::size_to_put_back(*store_));
 }
 
 // ---- stepping -------------------------------------------------------------------------------------

@@ -70,8 +70,8 @@ __global__ void __launch_bounds__(threads_per_block) run_sums(const __grid_const
 ///     };
 ///     launch(stream, blocks_for(n), twice{x, n});
 ///
-/// Where lambdas are among the types that make up a body, it is named by a `Tag` without: `launch_as<Tag>(stream, blocks,
-/// body)` with a `Tag::body`.
+/// Where lambdas are among the types that make up a body, it is named by a `Tag` without:
+/// `launch_as<Tag>(stream, blocks, body)` with a `Tag::body`.
 template <class Tag>
 void launch_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
   if (!blocks) return;

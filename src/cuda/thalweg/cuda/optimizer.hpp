@@ -69,10 +69,10 @@ auto on_device(std::tuple<Paths...>*) -> std::tuple<members_on_device<T, Paths>.
 
 /// As `thalweg::optimizer`, for parameters whose `data` and gradients whose spans are memory of the current device.
 ///
-/// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A step
-/// copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph; only a chain
-/// that begins with `when_finite` waits, since the host must know. `save`, `load`, binding and errors wait as well.
-/// `options.parallel` means nothing here.
+/// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A
+/// step copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph; only a
+/// chain that begins with `when_finite` waits, since the host must know. `save`, `load`, binding and the end of an
+/// evaluation point wait as well. `options.parallel` means nothing here.
 ///
 /// Results equal those of the host within rounding, and each other bit for bit. A tensor-wise transform needs a device
 /// form (<thalweg/cuda/device_form.hpp>); a chain with one that has none does not compile. Each update that waits at a
@@ -109,8 +109,8 @@ public:
     return take_step(i, inputs);
   }
 
-  /// While the guard lives the parameters hold x, the average, from here on in the stream's order; y is back bit for bit
-  /// after. Allocates a copy of y.
+  /// While the guard lives the parameters hold x, the average, from here on in the stream's order; y is back bit for
+  /// bit after. Allocates a copy of y.
   [[nodiscard]] auto evaluation_point() {
     chain_.check_averages();
     return evaluation_guard<T>(store_, [this](std::size_t i, T* out) { average_into(i, out); });
@@ -296,8 +296,9 @@ void optimizer<Chain, T>::place_members(T*& free_updates) {
     T* update = nullptr;
     if constexpr (path::template crosses_memory<true>())
       update = std::exchange(free_updates, free_updates + thalweg::detail::padded<T>(p.size));
-    auto& m = members.emplace_back(detail::member_of<path, T>{.data = p.data, .update = update, .size = p.size, .states = {}});
+    detail::member_of<path, T> m{.data = p.data, .update = update, .size = p.size, .states = {}};
     std::ranges::copy(p.states, m.states.begin());
+    members.push_back(m);
     sizes.push_back(p.size);
     updates.push_back({update, p.info.rows(), p.info.cols(), p.info.order});
   }
@@ -426,7 +427,8 @@ void optimizer<Chain, T>::run_stage(const typename bound_chain::step& prepared) 
     (*std::get<s.end>(here.forms))(std::get<path::leaf[s.end]>(chain_.leaves()), std::get<s.end>(kernels).seen);
   } else if constexpr (!pass::ends && pass::barrier == thalweg::detail::kind::parameterwise) {
     sum_chunks<Path, s.end>(prepared, here.partials.data());
-    sum_up<sums_at(path::leaf[s.end])>(here.partials.data(), here.first_reduced.data(), here.members.size(), here.sums.data());
+    sum_up<sums_at(path::leaf[s.end])>(here.partials.data(), here.first_reduced.data(), here.members.size(),
+                                       here.sums.data());
   }
 }
 
@@ -444,7 +446,8 @@ void optimizer<Chain, T>::sum_chunks(const typename bound_chain::step& prepared,
 
 template <class Chain, class T>
 template <std::size_t N>
-void optimizer<Chain, T>::sum_up(const double* partials, const std::uint32_t* first, std::size_t blocks, double* totals) {
+void optimizer<Chain, T>::sum_up(const double* partials, const std::uint32_t* first, std::size_t blocks,
+                                 double* totals) {
   using body = detail::totals_body<N>;
   launch_sums(store_->stream, blocks,
               body{reinterpret_cast<const typename body::sums*>(partials), first,

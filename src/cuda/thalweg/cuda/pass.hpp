@@ -47,8 +47,8 @@ inline std::vector<chunk> chunks_of(std::span<const std::size_t> sizes, std::siz
   return all;
 }
 
-/// A thread's part of [begin, end): f(width, i), with i for whole packets where all arrays are aligned, and one by one for
-/// the rest. `begin` is a multiple of a packet.
+/// A thread's part of [begin, end): f(width, i), with i for whole packets where all arrays are aligned, and one by one
+/// for the rest. `begin` is a multiple of a packet.
 template <class T, class F>
 constexpr void for_each_packet(std::size_t thread, std::size_t begin, std::size_t end, bool aligned, F f) {
   constexpr std::size_t width = packet_width<T>;
@@ -103,7 +103,9 @@ struct awaiting_sums {
 template <std::size_t Arrays, class Kernel, bool Gathers>
 constexpr const auto& with_sums(const bound_kernel<Arrays, Kernel, Gathers>& bound, const double*) { return bound; }
 template <std::size_t Arrays, class Transform>
-constexpr auto with_sums(const awaiting_sums<Arrays, Transform>& waiting, const double* sums) { return waiting.at(sums); }
+constexpr auto with_sums(const awaiting_sums<Arrays, Transform>& waiting, const double* sums) {
+  return waiting.at(sums);
+}
 
 /// A block's chunk of a member, a thread's part of it.
 template <class Plan, std::size_t First, traffic Traffic, class T, class Kernels>
@@ -131,7 +133,8 @@ private:
   template <class... Bound>
   static constexpr void run(std::size_t thread, std::size_t begin, std::size_t end, const T* gradient, T* update,
                             T* parameter, T* const* states, const Bound&... bound) {
-    for_each_packet<T>(thread, begin, end, is_aligned(gradient) && is_aligned(parameter), [&](auto width, std::size_t i) {
+    const bool aligned = is_aligned(gradient) && is_aligned(parameter);
+    for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
       run_packet<width, Traffic>(i, gradient, update, parameter, states, bound...);
     });
   }
@@ -163,8 +166,8 @@ inline constexpr traffic absorbing_traffic{.from_gradient = true, .writes_update
 
 template <class Leaves, class Plan, std::size_t Position, class T>
 struct absorb_tag {
-  using kernel = bound_kernel<Plan::arrays[Position],
-                              decltype(std::declval<const typename Plan::template transform_at<Position>&>().absorb(1L))>;
+  using transform = typename Plan::template transform_at<Position>;
+  using kernel = bound_kernel<Plan::arrays[Position], decltype(std::declval<const transform&>().absorb(1L))>;
   using body = pass_body<Plan, Position, absorbing_traffic, T, std::tuple<kernel>>;
 };
 

@@ -1,5 +1,5 @@
-// Sums over parameters in device memory, in double and in an order that depends on their sizes alone: first over chunks,
-// then over the chunks of each parameter or of all.
+// Sums over parameters in device memory, in double and in an order that depends on their sizes alone: first over
+// chunks, then over the chunks of each parameter or of all.
 #pragma once
 
 #include <algorithm>
@@ -32,13 +32,16 @@ struct chunk_sums_body {
     const auto m = members[c.member];
     const T* const gradient = Plan::gradient_at(Position, m, gradients[c.member]);
     const T *const update = Plan::changed_before(Position) ? m.update : gradient, *const parameter = m.data;
-    const std::size_t begin = std::size_t{c.number} * reduced_elements, end = std::min(m.size, begin + reduced_elements);
+    const std::size_t begin = std::size_t{c.number} * reduced_elements;
+    const std::size_t end = std::min(m.size, begin + reduced_elements);
+    const bool aligned = is_aligned(gradient) && is_aligned(parameter);
     std::array<real, count> mine{};
-    for_each_packet<T>(thread, begin, end, is_aligned(gradient) && is_aligned(parameter), [&](auto width, std::size_t i) {
+    for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
       using some = packet<T, width>;
       const some u = some::load(update + i), g = some::load(gradient + i), p = some::load(parameter + i);
       for (std::size_t w = 0; w < width; ++w) {
-        const std::array<real, count> terms{reduction.kernel(element<real>{of(u.values[w]), of(g.values[w]), of(p.values[w])})};
+        const element<real> e{of(u.values[w]), of(g.values[w]), of(p.values[w])};
+        const std::array<real, count> terms{reduction.kernel(e)};
         for (std::size_t k = 0; k < count; ++k) mine[k] += terms[k];
       }
     });
@@ -54,7 +57,8 @@ private:
 
 template <class Leaves, class Plan, std::size_t Position, class T>
 struct chunk_sums_tag {
-  using reduction = std::remove_cvref_t<decltype(std::get<Position>(std::declval<const prepared_of<Leaves, Plan>&>()).reduce)>;
+  using prepared = std::tuple_element_t<Position, prepared_of<Leaves, Plan>>;
+  using reduction = decltype(prepared::reduce);
   using body = chunk_sums_body<Plan, Position, T, reduction>;
 };
 

@@ -14,7 +14,8 @@ namespace thalweg::cuda::detail {
 
 inline void check_on_device(std::string_view what, std::string_view parameter, const void* address) {
   if (!on_device(address))
-    throw error("cuda", "Expected device memory as the ", what, " '", parameter, "'. Received an address of the host's.");
+    throw error("cuda", "Expected device memory as the ", what, " '", parameter,
+                "'. Received an address of the host's.");
 }
 
 /// As `storage`; parameters and states are in device memory.
