@@ -14,6 +14,7 @@
 #include <thalweg/thalweg.hpp>
 
 #include "../checkpoint/files.hpp"
+#include "beside_host.hpp"
 #include "model_on_device.hpp"
 
 using namespace thalweg;
@@ -23,17 +24,6 @@ using test::model_on_device;
 namespace {
 
 const options settings{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3};
-
-template <class T>
-constexpr double rounding = std::is_same_v<T, float> ? 2e-6 : 2e-14;
-
-/// Every length round a packet's, and round the chunks'.
-std::vector<test::layer> lengths() {
-  std::vector<test::layer> all;
-  for (std::size_t n = 1; n < 20; ++n) all.push_back({in_words("length ", n), {n}});
-  for (const std::size_t n : {4095, 4096, 4097, 8200, 16384, 16389}) all.push_back({in_words("length ", n), {n}});
-  return all;
-}
 
 struct sign_momentum {
   double beta = 0.9;
@@ -46,34 +36,15 @@ struct sign_momentum {
   }
 };
 
-/// After some steps, and x.
 template <class T, class Chain>
 void check_like_host(const Chain& chain, const std::vector<test::layer>& layers, std::size_t offset = 0,
-                     std::size_t of_gradients = 0, double allowed = rounding<T>) {
-  model<T> host(layers);
-  model_on_device<T> device(layers, offset, of_gradients);
-  auto expected = optimizer(chain, host.parameters(), settings);
-  cuda::optimizer opt(chain, device.parameters(), settings);
-  const auto start = host.values;
-  host.train(expected, 1, 3);
-  device.train(opt, 1, 3);
-  expected.lr(0.01);
-  opt.lr(0.01);
-  host.train(expected, 4, 5);
-  device.train(opt, 4, 5);
-  CHECK(opt.steps() == 5);
-  CHECK(opt.lr() == 0.01);
-  const auto y = device.values.get();
-  CHECK(test::distance(host.values, start) > 1e-3);
-  CHECK(test::distance(y, host.values) <= allowed);
-  {
-    const auto on_host = expected.evaluation_point();
-    const auto on_device = opt.evaluation_point();
-    CHECK(test::distance(device.values.get(), host.values) <= 4 * allowed);
-  }
-  CHECK(test::same_bits(device.values.get(), y));
-  CHECK(device.values.sentinels_stand());
-  CHECK(device.gradients.sentinels_stand());
+                     std::size_t of_gradients = 0, double allowed = test::rounding<T>) {
+  const auto seen = test::beside_host<T>(chain, settings, layers, offset, of_gradients);
+  CHECK(seen.travelled > 1e-3);
+  CHECK(seen.apart_at_y <= allowed);
+  CHECK(seen.apart_at_x <= 4 * allowed);
+  CHECK(seen.y_is_back);
+  CHECK(seen.sentinels_stand);
 }
 
 std::string message_of(auto f) {
@@ -100,9 +71,9 @@ TEST_CASE("cuda: element-wise chains step as on the host") {
 TEST_CASE("cuda: arrays of any length and alignment, and nothing beside them") {
   for (const std::size_t offset : {0, 1, 2, 3}) {
     CAPTURE(offset);
-    check_like_host<float>(recipes::adamw(), lengths(), offset);
-    check_like_host<float>(recipes::adamw(), lengths(), 0, offset);
-    check_like_host<double>(clip_by_norm{.max_norm = 0.3} | recipes::adamw(), lengths(), offset, offset);
+    check_like_host<float>(recipes::adamw(), test::lengths(), offset);
+    check_like_host<float>(recipes::adamw(), test::lengths(), 0, offset);
+    check_like_host<double>(clip_by_norm{.max_norm = 0.3} | recipes::adamw(), test::lengths(), offset, offset);
   }
 }
 
@@ -116,7 +87,7 @@ TEST_CASE("cuda: routes, each with lr, decay and states of its own") {
 
 TEST_CASE("cuda: sums over each parameter and over the model stay on the device") {
   check_like_host<float>(recipes::lamb(), test::varied_layers());
-  check_like_host<double>(recipes::lamb(), lengths());
+  check_like_host<double>(recipes::lamb(), test::lengths());
   check_like_host<float>(clip_by_global_norm{.max_norm = 0.5} | scale_by_adam{} | clip_by_norm{.max_norm = 0.1},
                          test::varied_layers());
   check_like_host<double>(ema{} | clip_by_global_norm{.max_norm = 0.5} | scale_by_rms{} | clip_by_global_norm{},
@@ -154,7 +125,7 @@ TEST_CASE("cuda: a step on a gradient that is not finite is none, and says for w
   model<float> host(test::varied_layers());
   auto expected = optimizer(chain, host.parameters(), settings);
   host.train(expected, 1, 3);
-  CHECK(test::distance(m.values.get(), host.values) <= rounding<float>);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
 }
 
 TEST_CASE("cuda: gradients are gathered over calls") {
@@ -166,7 +137,7 @@ TEST_CASE("cuda: gradients are gathered over calls") {
   host.train(expected, 1, 8);
   m.train(opt, 1, 8);
   CHECK(opt.steps() == 2);
-  CHECK(test::distance(m.values.get(), host.values) <= rounding<float>);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
 }
 
 TEST_CASE("cuda: x is copied to where it is wanted") {
@@ -231,7 +202,7 @@ TEST_CASE("cuda: a checkpoint of the host's goes on on the device, and back") {
   again.load(folder / "device");
   host.train(again, 10, 12);
   CHECK(again.steps() == 6);
-  CHECK(test::distance(host.values, expected.values) <= 4 * rounding<float>);
+  CHECK(test::distance(host.values, expected.values) <= 4 * test::rounding<float>);
 
   {
     const auto at_x = opt.evaluation_point();
@@ -298,7 +269,7 @@ TEST_CASE("cuda: a thousand parameters take one launch a stage; a step allocates
   model<float> host(layers);
   auto expected = optimizer(recipes::adamw(), host.parameters(), settings);
   for (int t = 0; t < 4; ++t) expected.step(host.gradients);
-  CHECK(test::distance(m.values.get(), host.values) <= rounding<float>);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
 }
 
 TEST_CASE("cuda: steps are captured, and an executable graph is updated with the next step's numbers") {
@@ -327,7 +298,7 @@ TEST_CASE("cuda: steps are captured, and an executable graph is updated with the
       cuda::check("a launch", cudaGraphLaunch(run, stream));
       cuda::synchronize(stream);
     }
-    CHECK(test::distance(m.values.get(), host.values) <= rounding<float>);
+    CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
     CHECK(cudaGraphExecDestroy(run) == cudaSuccess);
   }
   CHECK(cudaStreamDestroy(stream) == cudaSuccess);

@@ -12,6 +12,7 @@
 #include <thalweg/cuda/orthogonalize_update.hpp>
 
 #include "../replay/replay.hpp"
+#include "beside_host.hpp"
 #include "model_on_device.hpp"
 
 namespace replay_on_device {
@@ -90,6 +91,22 @@ inline bool replayed(const std::string& path) {
   }
 }
 
+/// What no recipe does: sums, in the middle of a chain and over the model, over arrays of any length and alignment.
+inline bool sums_like_host() {
+  const auto chain = ema{} | clip_by_global_norm{.max_norm = 0.5} | recipes::lamb();
+  bool ok = true;
+  for (const std::size_t offset : {0, 1, 2, 3}) {
+    const auto seen =
+        test::beside_host<float>(chain, {.lr = 0.02, .weight_decay = 0.05}, test::lengths(), offset, 3 - offset);
+    const bool good = seen.travelled > 1e-3 && seen.apart_at_y <= test::rounding<float> && seen.y_is_back &&
+                      seen.sentinels_stand;
+    std::printf("sums, arrays %zu from alignment     %.1e from the host's (<= %.0e)   %s\n", offset, seen.apart_at_y,
+                test::rounding<float>, good ? "ok" : "FAILED");
+    ok &= good;
+  }
+  return ok;
+}
+
 /// The exit status for files of cases; 77 where there is no device.
 inline int replayed(int count, char** files) {
   int devices = 0;
@@ -97,7 +114,7 @@ inline int replayed(int count, char** files) {
     std::puts("no GPU");
     return 77;
   }
-  bool ok = count > 1;
+  bool ok = count > 1 && sums_like_host();
   for (int i = 1; i < count; ++i) ok &= replayed(files[i]);
   return ok ? 0 : 1;
 }
