@@ -87,7 +87,7 @@ class cublas {
   cudaStream_t stream_;
 
 public:
-  explicit cublas(cudaStream_t stream) : workspace_(std::size_t{32} << 20), stream_(stream) {
+  explicit cublas(cudaStream_t stream) : workspace_(recommended_workspace()), stream_(stream) {
     cublasHandle_t handle{};
     check("a cuBLAS handle", cublasCreate(&handle));
     handle_.reset(handle);
@@ -127,6 +127,15 @@ public:
               b.data, detail::data_type<Factor>, size(b.leading), stride(b.stride), &beta_value, out.data,
               detail::data_type<Sum>, size(out.leading), stride(out.stride), size(out.count),
               std::same_as<Sum, double> ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+  }
+
+private:
+  // By cuBLAS's documentation: 32 MiB from Hopper on.
+  static std::size_t recommended_workspace() {
+    int device = 0, major = 0;
+    check("a device", cudaGetDevice(&device));
+    check("a device's generation", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+    return std::size_t{major >= 9 ? 32u : 4u} << 20;
   }
 };
 
