@@ -25,9 +25,8 @@ struct orthogonalization_limits {
 };
 
 /// The rules are the transform's (thalweg/transforms/orthogonalize_update.hpp). Its precision float32 multiplies floats
-/// (no TF32), bfloat16 factors rounded to bfloat16, whatever their size; sums are float, and so is what is kept of the
-/// matrices between products. A matrix and its neighbours of one shape are computed together, and from different
-/// numbers of neighbours cuBLAS may add in different order.
+/// (no TF32), bfloat16 factors rounded to bfloat16, whatever the matrix's size; sums are float. Matrices of one shape are
+/// computed together, and cuBLAS may add in another order where they are more or fewer.
 template <class T>
 struct device_form<orthogonalize_update, T> {
   device_form(const orthogonalize_update& transform, std::span<const device_update<T>> updates, cudaStream_t stream,
