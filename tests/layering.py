@@ -17,6 +17,7 @@ SEES = {
     "recipes": {"core", "transforms", "recipes"},
     "thalweg.hpp": {"core", "transforms", "recipes"},
     "compiled.hpp": {"core", "recipes"},
+    "cuda.hpp": {"core", "recipes"},
     "runtime.hpp": {"core"},
     "runtime": {"core", "transforms", "runtime"},
     "thalweg.h": set(),

@@ -19,28 +19,6 @@ namespace {
 enum class kind { dense, rounded, whole };
 bfloat16::form form_of(kind k) { return k == kind::rounded ? bfloat16::form::rounded : bfloat16::form::whole; }
 
-// How many steps run on the Gram matrix before x is formed anew: `longest`, and first the remainder.
-struct grouping {
-  std::size_t longest;
-  [[nodiscard]] std::size_t first(std::size_t steps) const {
-    return steps % longest ? steps % longest : std::min(steps, longest);
-  }
-  [[nodiscard]] std::size_t count(std::size_t steps) const { return 1 + (steps - first(steps)) / longest; }
-  [[nodiscard]] std::size_t squares() const { return longest > 1 ? 4 : 2; }
-};
-
-// The time of the steps on a short × long matrix, in that of a product of short × short ones. A group of g steps forms
-// the Gram matrix and the new x once, and multiplies small symmetric matrices 4g − 3 times.
-double cost(kind k, grouping g, std::size_t steps, std::size_t short_side, std::size_t long_side) {
-  // Measured with 768 rows: half of a product, and what is not of the product itself.
-  const double gram = k == kind::dense ? 0.55 : 0.60, symmetric = k == kind::dense ? 0.56 : 0.68;
-  const double ratio = static_cast<double>(long_side) / static_cast<double>(short_side);
-  double sum = 0;
-  for (std::size_t left = steps, length = g.first(steps); left; left -= length, length = g.longest)
-    sum += ratio * (gram + 1) + symmetric * static_cast<double>(4 * length - 3);
-  return sum;
-}
-
 struct choice {
   detail::kind kind;
   grouping groups;
@@ -61,8 +39,11 @@ choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_s
   if (scratch_of(best, short_side, long_side) > room) best.kind = kind::dense;
   // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
   const std::size_t stable = best.kind == kind::dense ? 3 : 2;
+  // Measured with 768 rows: half of a product, and what is not of the product itself.
+  const double gram = best.kind == kind::dense ? 0.55 : 0.60, symmetric = best.kind == kind::dense ? 0.56 : 0.68;
+  const double ratio = static_cast<double>(long_side) / static_cast<double>(short_side);
   const auto time = [&](grouping g) {
-    return cost(best.kind, g, static_cast<std::size_t>(n.steps), short_side, long_side);
+    return g.cost(static_cast<std::size_t>(n.steps), ratio, gram, symmetric);
   };
   for (std::size_t longest = 2; longest <= stable; ++longest)
     if (time({longest}) < time(best.groups) && scratch_of({best.kind, {longest}}, short_side, long_side) <= room)

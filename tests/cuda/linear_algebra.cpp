@@ -101,6 +101,7 @@ TEST_CASE("cuda: a part of matrices, and of their transposes") {
 
 TEST_CASE("cuda: a product that cuBLAS refuses says so") {
   const cuda::cublas handle(nullptr);
+  CHECK(handle.name().starts_with("cuBLAS 1"));
   const cuda::device_array<float> memory(100);
   const matrices<float> m{memory.data(), 4, 4, 3, 16, 1};
   CHECK_THROWS_WITH_AS(handle.product(1, m, m, 0, matrices<float>{memory.data() + 50, 4, 4, 4, 16, 1}),

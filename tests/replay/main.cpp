@@ -6,17 +6,6 @@
 
 namespace {
 
-struct tolerance {
-  double for_double, for_float;
-};
-
-// HeavyBall's state and its step's scalars are float32; Newton–Schulz amplifies what float32 rounds.
-tolerance allowed(const replay::json& c) {
-  const std::string source = c.at("source"), optimizer = c.at("optimizer");
-  const bool newton_schulz = optimizer.find("muon") != optimizer.npos || optimizer.find("amuse") != optimizer.npos;
-  return {source.find("HeavyBall") != source.npos ? 3e-5 : 1e-9, newton_schulz ? 1e-3 : 1e-4};
-}
-
 bool replayed(const char* file) {
   const std::string path = file, name = path.substr(path.find_last_of('/') + 1);
   try {
@@ -33,7 +22,7 @@ bool replayed(const char* file) {
     replay::hyperparameters h(c.at("hyperparameters"));
     const auto e = replayer->second(c, h);
     h.expect_none_left();
-    const auto limit = allowed(c);
+    const auto limit = replay::allowed(c);
     const bool ok = std::max(e.fused64, e.unfused64) <= limit.for_double &&
                     std::max(e.fused32, e.unfused32) <= limit.for_float;
     std::printf("%-34s float64 %.1e unfused %.1e (<= %.0e)   float32 %.1e unfused %.1e (<= %.0e)   %s\n", name.c_str(),

@@ -31,6 +31,28 @@ public:
   virtual void load(const std::string& path) = 0;
   virtual std::string describe() const = 0;
 };
+
+/// One with an optimizer of its own in it.
+template <class T, class Optimizer>
+class engine_of final : public engine<T> {
+  Optimizer optimizer_;
+
+public:
+  template <class... Given>
+  explicit engine_of(Given&&... given) : optimizer_(std::forward<Given>(given)...) {}
+
+  step_report step(std::span<const std::span<const T>> gradients, const step_inputs& inputs) override {
+    return optimizer_.step(gradients, inputs);
+  }
+  evaluation_guard<T> evaluation_point() override { return optimizer_.evaluation_point(); }
+  void averaged(std::size_t i, std::span<T> out) const override { optimizer_.averaged(i, out); }
+  long steps() const override { return optimizer_.steps(); }
+  double lr() const override { return optimizer_.lr(); }
+  void lr(double lr) override { optimizer_.lr(lr); }
+  void save(const std::string& path) const override { optimizer_.save(path); }
+  void load(const std::string& path) override { optimizer_.load(path); }
+  std::string describe() const override { return optimizer_.describe(); }
+};
 }  // namespace detail
 
 /// As `thalweg::optimizer`, its type the same for every chain: made as a `compiled::optimizer` or a `runtime::optimizer`.

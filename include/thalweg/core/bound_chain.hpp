@@ -86,7 +86,7 @@ public:
     gathered_losses losses;  ///< of all the calls that a gate makes one step of
     typename plan::scalars_type scalars;
     std::array<double, plan::path_count> weight_sums;
-    decltype(prepared(static_cast<typename plan::paths*>(nullptr))) paths;  ///< nothing where no parameter takes the path: it has no say
+    decltype(prepared(static_cast<typename plan::paths*>(nullptr))) paths;  ///< nothing where no parameter takes one
   };
   /// Whether a step with such a loss is none.
   [[nodiscard]] bool skips(const step_inputs& given) const { return may_stop && !has_finite_loss(given); }

@@ -48,7 +48,8 @@ void optimizer<Chain, T, Passes>::share_out() {
   plan::for_each_phase([&](auto phase) {
     plan::for_each_path([&](auto path) {
       constexpr auto part = plan::template part_of<path, phase>;
-      if constexpr (part.takes_part) detail::add_tasks(tasks_[phase], path, chain_.members(path), infos, part.whole_tensors);
+      if constexpr (part.takes_part)
+        detail::add_tasks(tasks_[phase], path, chain_.members(path), infos, part.whole_tensors);
     });
     partial_sums_.resize(std::max(partial_sums_.size(), tasks_[phase].size()));
   });
@@ -75,10 +76,8 @@ void optimizer<Chain, T, Passes>::share_out() {
   std::size_t most_tasks = 1;
   for (const auto& tasks : tasks_) most_tasks = std::max(most_tasks, tasks.size());
   work_ = detail::workspace<T>(own, shared, scratch, detail::worker_count(chain_.settings().parallel, most_tasks));
-  constexpr bool can_throw = []<class... L>(std::tuple<L...>*) {
-    return (detail::may_throw<L, T>() || ...);
-  }(static_cast<typename plan::leaves_type*>(nullptr));
-  if constexpr (can_throw) rollback_.resize(detail::size_to_put_back(*store_));
+  if constexpr (detail::one_may_throw<T>(static_cast<typename plan::leaves_type*>(nullptr)))
+    rollback_.resize(detail::size_to_put_back(*store_));
 }
 
 // ---- stepping -------------------------------------------------------------------------------------
@@ -108,10 +107,10 @@ step_report optimizer<Chain, T, Passes>::take_step(std::size_t gradient_count, c
             const auto& p = store.parameters[i];
             const std::size_t begin = t.begin, end = t.end ? t.end : p.size;
             T* const update = work_.waiting[i] ? work_.waiting[i] : w.update;
-            [&]<std::size_t... S>(std::index_sequence<S...>) {
-              (detail::run_stage<path, part.first + S>(passes_, chain_.leaves(), here, seen, p, gradients_[i], update,
-                                                       w.scratch, begin, end), ...);
-            }(std::make_index_sequence<part.last - part.first>());
+            detail::for_each_number<part.first, part.last>([&](auto stage) {
+              detail::run_stage<path, stage>(passes_, chain_.leaves(), here, seen, p, gradients_[i], update, w.scratch,
+                                             begin, end);
+            });
             if constexpr (part.reduction < path::positions)
               detail::add_to(std::get<path::leaf[part.reduction]>(seen),
                              detail::reduce_at<path, part.reduction>(passes_, here, p, gradients_[i], update,

@@ -34,8 +34,22 @@ constexpr std::size_t first_of(const std::array<bool, N>& is) {
   return i;
 }
 
+/// f(number) for the numbers [First, Last). (Lambdas with template heads, in members defined out of a class whose
+/// parameters have defaults, nvcc hands on wrongly.)
+template <std::size_t First, std::size_t Last, class F>
+constexpr void for_each_number(F f) {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (f(std::integral_constant<std::size_t, First + I>()), ...);
+  }(std::make_index_sequence<Last - First>());
+}
+
 template <class Leaf>
 concept feeding = requires { typename Leaf::feeds; };
+template <class Leaf, class Fed>
+constexpr bool reads() {
+  if constexpr (requires { typename Leaf::reads; }) return std::is_same_v<typename Leaf::reads, Fed>;
+  else return false;
+}
 
 template <class Leaves, class Path>
 struct path_plan;
@@ -131,11 +145,8 @@ struct path_plan<std::tuple<Leaves...>, path<Leaf...>> {
   /// Whether something behind `position` reads what the transform there feeds.
   template <class Fed>
   static constexpr bool read_behind(std::size_t position) {
-    constexpr std::array<bool, positions> reads{[] {
-      using transform = std::tuple_element_t<Leaf, std::tuple<Leaves...>>;
-      if constexpr (requires { typename transform::reads; }) return std::is_same_v<typename transform::reads, Fed>;
-      else return false;
-    }()...};
+    constexpr std::array<bool, positions> reads{
+        detail::reads<std::tuple_element_t<Leaf, std::tuple<Leaves...>>, Fed>()...};
     for (std::size_t i = position + 1; i < positions; ++i)
       if (reads[i]) return true;
     return false;
@@ -172,11 +183,7 @@ struct plan {
   using sums_type = sums_for<leaves_type>;
 
   template <class F>
-  static constexpr void for_each_path(F f) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) {
-      (f(std::integral_constant<std::size_t, P>()), ...);
-    }(std::make_index_sequence<path_count>());
-  }
+  static constexpr void for_each_path(F f) { for_each_number<0, path_count>(f); }
   /// f for the one path whose number is known at run time only.
   template <class F>
   static constexpr void on_path(std::size_t p, F f) {
@@ -185,11 +192,7 @@ struct plan {
     });
   }
   template <class F>
-  static constexpr void for_each_leaf(F f) {
-    [&]<std::size_t... L>(std::index_sequence<L...>) {
-      (f(std::integral_constant<std::size_t, L>()), ...);
-    }(std::make_index_sequence<leaf_count>());
-  }
+  static constexpr void for_each_leaf(F f) { for_each_number<0, leaf_count>(f); }
 
   /// The leaves at which all parameters wait for each other, in an order in which each comes after those that it waits
   /// for, and the end.
@@ -202,11 +205,7 @@ struct plan {
   }(std::make_index_sequence<leaf_count>());
 
   template <class F>
-  static constexpr void for_each_phase(F f) {
-    [&]<std::size_t... P>(std::index_sequence<P...>) {
-      (f(std::integral_constant<std::size_t, P>()), ...);
-    }(std::make_index_sequence<phases.size()>());
-  }
+  static constexpr void for_each_phase(F f) { for_each_number<0, phases.size()>(f); }
 
   /// The leaf that may stop a step and the one that may swallow it; `leaf_count` where there is none.
   template <std::size_t... L>

@@ -57,6 +57,10 @@ struct stage_pass {
   }
 };
 
+/// What is known of a parameter says where in it a block begins: inside a combinator.
+template <class Info>
+concept of_a_block = requires(const Info& info) { info.begin; };
+
 /// The elements [begin, end) of a parameter on their way through a stage, and over the parameter's own barrier that
 /// ends it. `measured`: the sums at each leaf.
 template <class Plan, std::size_t Stage, class Passes, class T, class Leaves, class Prepared, class Measured,
@@ -78,7 +82,7 @@ void run_stage(const Passes& passes, const Leaves& leaves, const Prepared& prepa
                   "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
     const auto view = [&](auto* data) {
       tensor<std::remove_pointer_t<decltype(data)>> t{data, p.info.shape, p.info.order, p.info.name};
-      if constexpr (requires { p.info.begin; }) t.begin = p.info.begin;  // a block's, inside a combinator
+      if constexpr (of_a_block<decltype(p.info)>) t.begin = p.info.begin;
       return t;
     };
     const whole<T> given{view(update), view(Plan::gradient_at(s.end, p, gradient)), view(static_cast<const T*>(p.data))};
@@ -99,5 +103,8 @@ constexpr bool may_throw() {
   else return !noexcept(call_apply(array_indices<Leaf>(), std::declval<const Leaf&>(), std::declval<const context&>(),
                                    std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
 }
+
+template <class T, class... Leaves>
+constexpr bool one_may_throw(std::tuple<Leaves...>*) { return (may_throw<Leaves, T>() || ...); }
 
 }  // namespace thalweg::detail

@@ -42,6 +42,10 @@ inline cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace,
   handle->workspace = workspace;
   return CUBLAS_STATUS_SUCCESS;
 }
+inline cublasStatus_t cublasGetVersion(cublasHandle_t, int* version) {
+  *version = 130002;
+  return CUBLAS_STATUS_SUCCESS;
+}
 inline cublasStatus_t cublasSetMathMode(cublasHandle_t, cublasMath_t) { return CUBLAS_STATUS_SUCCESS; }
 
 namespace emulated {
@@ -59,7 +63,8 @@ struct operand {
     return number(data[matrix * stride + (transposed ? row * leading + col : col * leading + row)]);
   }
   /// Of `count` operands of rows × cols: whether they have a number in [first, last).
-  bool meets(std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t count, const void* first, const void* last) const {
+  bool meets(std::ptrdiff_t rows, std::ptrdiff_t cols, std::ptrdiff_t count, const void* first,
+             const void* last) const {
     const std::ptrdiff_t columns = transposed ? rows : cols, column = transposed ? cols : rows;
     return data < last && first < data + (count - 1) * stride + (columns - 1) * leading + column;
   }

@@ -1,7 +1,8 @@
 // A tests' double of CUDA's runtime: as much of it as thalweg calls, on the host.
 //
-// As on a device, work is done later: a stream keeps what it is given and does it when somebody waits for it. Memory
-// starts as NaN. With AddressSanitizer, device memory can be touched by the device's work alone.
+// As on a device, work is done later: a stream keeps what it is given and does it when somebody waits for it. The
+// first megabyte of an allocation starts as NaN. With AddressSanitizer, device memory can be touched by the device's
+// work alone.
 #pragma once
 
 #include <algorithm>
@@ -30,6 +31,7 @@ enum cudaMemcpyKind { cudaMemcpyDefault = 4 };
 enum cudaMemoryType {
   cudaMemoryTypeUnregistered = 0, cudaMemoryTypeHost = 1, cudaMemoryTypeDevice = 2, cudaMemoryTypeManaged = 3
 };
+enum cudaDeviceAttr { cudaDevAttrComputeCapabilityMajor = 75 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0 };
 enum cudaGraphExecUpdateResult { cudaGraphExecUpdateSuccess = 0, cudaGraphExecUpdateErrorTopologyChanged = 2 };
 
@@ -97,8 +99,9 @@ inline cudaError_t allocate(std::map<std::byte*, std::size_t>& all, void** out, 
   if (d.capturing()) return d.fail(cudaErrorStreamCaptureUnsupported);
   if (bytes > d.free_bytes) return d.fail(cudaErrorMemoryAllocation);
   constexpr std::size_t alignment = 256;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment));
-  std::memset(memory, 0xff, bytes);  // NaN
+  const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
+  auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
+  std::memset(memory, 0xff, std::min(bytes, std::size_t{1} << 20));  // NaN; not all of cuBLAS's workspace
   all[memory] = bytes;
   ++d.allocations;
   *out = memory;
@@ -144,9 +147,10 @@ inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSucce
 inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
 inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
-  *p = {"emulated", 9, 0, 132};
+  *p = {"emulated", 8, 0, 108};
   return cudaSuccess;
 }
+inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) { return *value = 8, cudaSuccess; }
 
 inline cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   auto& d = emulated::the_device();

@@ -1,6 +1,7 @@
 // orthogonalize_update: Muon's step, the nearest semi-orthogonal matrix to the update.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <span>
@@ -111,6 +112,28 @@ inline constexpr auto bfloat16 = precision::bfloat16;
 constexpr std::string_view to_text(precision p) { return p == float32 ? "float32" : "bfloat16"; }
 
 namespace detail {
+/// How many steps run on the short side's Gram matrix before x is formed anew: `longest`, and first the remainder.
+struct grouping {
+  std::size_t longest;
+
+  [[nodiscard]] constexpr std::size_t first(std::size_t steps) const {
+    return steps % longest ? steps % longest : std::min(steps, longest);
+  }
+  [[nodiscard]] constexpr std::size_t count(std::size_t steps) const { return 1 + (steps - first(steps)) / longest; }
+  /// How many matrices of short × short they need.
+  [[nodiscard]] constexpr std::size_t squares() const { return longest > 1 ? 4 : 2; }
+
+  /// The time of the steps where the long side is `ratio` short ones, in that of a product of short × short matrices;
+  /// `gram` and `symmetric`: that of a Gram matrix and of a symmetric product, in that of a product of their sizes. A
+  /// group of g steps forms the Gram matrix and the new x once, and multiplies small symmetric matrices 4g − 3 times.
+  [[nodiscard]] constexpr double cost(std::size_t steps, double ratio, double gram, double symmetric) const {
+    double sum = 0;
+    for (std::size_t left = steps, length = first(steps); left; left -= length, length = longest)
+      sum += ratio * (gram + 1) + symmetric * static_cast<double>(4 * length - 3);
+    return sum;
+  }
+};
+
 /// The iteration itself, in place, on a matrix that lies in memory as `order` says; it is scaled at the end.
 struct newton_schulz {
   const coefficient_set& coefficients;

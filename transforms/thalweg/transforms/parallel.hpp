@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <thalweg/core/stage.hpp>
+#include <thalweg/core/storage.hpp>
 
 namespace thalweg {
 

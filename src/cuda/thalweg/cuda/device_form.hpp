@@ -18,8 +18,8 @@ struct device_update {
 /// What computes a tensor-wise transform for all the parameters of a stage at once. It is made when they are bound, and
 /// allocates then; a step calls it, and that allocates nothing and waits for nothing.
 ///
-///     device_form<orthogonalize_update, float> form(transform, updates, stream);  // std::span<const device_update<float>>
-///     form(transform, context);                                                 // each step; in the stream's order
+///     device_form<orthogonalize_update, float> form(transform, updates, stream);  // a span of device_update<float>
+///     form(transform, context);  // at each step, in the stream's order
 ///
 /// The transform of a step is that of the binding, except that a schedule may have moved its numbers. A transform
 /// without a specialisation has no form on the device.

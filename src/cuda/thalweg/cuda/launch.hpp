@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 #include <cuda_runtime.h>
@@ -13,14 +14,52 @@ inline constexpr std::size_t threads_per_block = 256;
 
 namespace detail {
 template <class Body>
-__global__ void __launch_bounds__(threads_per_block) run(const __grid_constant__ Body body) {
-  body(static_cast<std::size_t>(blockIdx.x), static_cast<std::size_t>(threadIdx.x));
+struct body_itself { using body = Body; };
+
+/// A body on its way to the device. CUDA wants no lambda in a kernel's name, and the bodies of chains are made of them.
+template <std::size_t Bytes>
+struct alignas(16) argument { unsigned char bytes[Bytes]; };
+
+template <class Tag>
+using argument_of = argument<sizeof(typename Tag::body)>;
+
+template <class Tag>
+argument_of<Tag> as_argument(const typename Tag::body& body) {
+  using type = typename Tag::body;
+  static_assert(std::is_trivially_copy_constructible_v<type> && std::is_trivially_destructible_v<type>,
+                "thalweg: a kernel's arguments are copied byte by byte");
+  static_assert(sizeof(type) <= 4096, "thalweg: a kernel's arguments fill 4 KiB at most");
+  argument_of<Tag> a;
+  std::memcpy(&a, &body, sizeof body);
+  return a;
+}
+
+template <class Tag>
+__global__ void __launch_bounds__(threads_per_block) run(const __grid_constant__ argument_of<Tag> a) {
+  reinterpret_cast<const typename Tag::body&>(a)(static_cast<std::size_t>(blockIdx.x),
+                                                 static_cast<std::size_t>(threadIdx.x));
+}
+
+template <class Tag>
+__global__ void __launch_bounds__(threads_per_block) run_sums(const __grid_constant__ argument_of<Tag> a) {
+  const auto& body = reinterpret_cast<const typename Tag::body&>(a);
+  auto mine = body(static_cast<std::size_t>(blockIdx.x), static_cast<std::size_t>(threadIdx.x));
+  __shared__ double sums[mine.size()][threads_per_block];
+  for (std::size_t k = 0; k < mine.size(); ++k) sums[k][threadIdx.x] = mine[k];
+  for (unsigned half = threads_per_block / 2; half; half /= 2) {
+    __syncthreads();
+    if (threadIdx.x < half)
+      for (std::size_t k = 0; k < mine.size(); ++k) sums[k][threadIdx.x] += sums[k][threadIdx.x + half];
+  }
+  if (threadIdx.x) return;
+  for (std::size_t k = 0; k < mine.size(); ++k) mine[k] = sums[k][0];
+  body.finish(static_cast<std::size_t>(blockIdx.x), mine);
 }
 }  // namespace detail
 
 /// Calls body(block, thread) for every thread of `blocks` blocks, in the stream's order and in no order among them;
 /// returns at once. A body is a small value: a struct (no lambda) whose call operator is const and constexpr, which
-/// makes it the device's as well. Threads share nothing: a sum over many is two launches.
+/// makes it the device's as well. Threads share nothing.
 ///
 ///     struct twice {
 ///       float* x;
@@ -30,13 +69,33 @@ __global__ void __launch_bounds__(threads_per_block) run(const __grid_constant__
 ///       }
 ///     };
 ///     launch(stream, blocks_for(n), twice{x, n});
+///
+/// Where lambdas are among the types that make up a body, it is named by a `Tag` without:
+/// `launch_as<Tag>(stream, blocks, body)` with a `Tag::body`.
+template <class Tag>
+void launch_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
+  if (!blocks) return;
+  detail::run<Tag><<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0, stream>>>(
+      detail::as_argument<Tag>(body));
+  check("a kernel that starts", cudaGetLastError());
+}
 template <class Body>
 void launch(cudaStream_t stream, std::size_t blocks, const Body& body) {
-  static_assert(std::is_trivially_copyable_v<Body>, "a kernel's arguments are copied byte by byte");
-  static_assert(sizeof(Body) <= 4096, "a kernel's arguments fill 4 KiB at most");
+  launch_as<detail::body_itself<Body>>(stream, blocks, body);
+}
+
+/// The same with sums: body(block, thread) returns a std::array of doubles, whose sums over each block go to
+/// body.finish(block, sums). They are added up in an order that is always the same.
+template <class Tag>
+void launch_sums_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
   if (!blocks) return;
-  detail::run<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0, stream>>>(body);
+  detail::run_sums<Tag><<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0, stream>>>(
+      detail::as_argument<Tag>(body));
   check("a kernel that starts", cudaGetLastError());
+}
+template <class Body>
+void launch_sums(cudaStream_t stream, std::size_t blocks, const Body& body) {
+  launch_sums_as<detail::body_itself<Body>>(stream, blocks, body);
 }
 
 /// How many blocks have a thread for each of n things.

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -45,6 +46,9 @@ struct matrices {
   std::size_t rows = 0, cols = 0, leading = 0, stride = 0, count = 0;
   bool transposed = false;  ///< what is meant are the transposes: rows and cols are those of the matrices in memory
 
+  [[nodiscard]] constexpr T& at(std::size_t matrix, std::size_t col, std::size_t row) const {
+    return data[matrix * stride + col * leading + row];
+  }
   [[nodiscard]] constexpr std::size_t height() const { return transposed ? cols : rows; }
   [[nodiscard]] constexpr std::size_t width() const { return transposed ? rows : cols; }
 
@@ -83,7 +87,7 @@ class cublas {
   cudaStream_t stream_;
 
 public:
-  explicit cublas(cudaStream_t stream) : workspace_(std::size_t{32} << 20), stream_(stream) {
+  explicit cublas(cudaStream_t stream) : workspace_(recommended_workspace()), stream_(stream) {
     cublasHandle_t handle{};
     check("a cuBLAS handle", cublasCreate(&handle));
     handle_.reset(handle);
@@ -96,8 +100,17 @@ public:
 
   [[nodiscard]] cudaStream_t stream() const noexcept { return stream_; }
 
-  /// out = alpha·a·b + beta·out in the stream's order, with sums in out's type (beta = 0: whatever out was). Factors are
-  /// out's type or bf16 for out of float; `out` overlaps neither.
+  [[nodiscard]] std::size_t workspace_bytes() const noexcept { return workspace_.size(); }
+
+  /// For people: "cuBLAS 13.0.2".
+  [[nodiscard]] std::string name() const {
+    int version = 0;
+    check("cuBLAS's version", cublasGetVersion(handle_.get(), &version));
+    return in_words("cuBLAS ", version / 10000, ".", version / 100 % 100, ".", version % 100);
+  }
+
+  /// out = alpha·a·b + beta·out in the stream's order, with sums in out's type (beta = 0: whatever out was). Factors
+  /// have out's type or, for out of float, are bf16; `out` overlaps neither.
   template <class Factor, class Sum>
     requires std::same_as<Factor, Sum> || (std::same_as<Factor, bf16> && std::same_as<Sum, float>)
   void product(double alpha, matrices<Factor> a, matrices<Factor> b, double beta,
@@ -114,6 +127,15 @@ public:
               b.data, detail::data_type<Factor>, size(b.leading), stride(b.stride), &beta_value, out.data,
               detail::data_type<Sum>, size(out.leading), stride(out.stride), size(out.count),
               std::same_as<Sum, double> ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT));
+  }
+
+private:
+  // By cuBLAS's documentation: 32 MiB from Hopper on.
+  static std::size_t recommended_workspace() {
+    int device = 0, major = 0;
+    check("a device", cudaGetDevice(&device));
+    check("a device's generation", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+    return std::size_t{major >= 9 ? 32u : 4u} << 20;
   }
 };
 

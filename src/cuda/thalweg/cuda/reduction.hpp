@@ -1,0 +1,82 @@
+// Sums over parameters in device memory, in double and in an order that depends on their sizes alone: first over
+// chunks, then over the chunks of each parameter or of all.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <tuple>
+
+#include <thalweg/cuda/pass.hpp>
+
+namespace thalweg::cuda::detail {
+
+constexpr std::size_t reduced_elements = 16384;  // a chunk's
+
+/// partials[block] = Σ reduction(element) over a chunk.
+template <class Plan, std::size_t Position, class T, class Reduction>
+struct chunk_sums_body {
+  static constexpr std::size_t count = Reduction::count;
+  using real = number<lane<double>>;
+  using sums = std::array<double, count>;
+
+  const chunk* chunks;
+  const member_of<Plan, T>* members;
+  const T* const* gradients;
+  sums* partials;
+  Reduction reduction;
+
+  constexpr sums operator()(std::size_t block, std::size_t thread) const {
+    const chunk c = chunks[block];
+    const auto m = members[c.member];
+    const T* const gradient = Plan::gradient_at(Position, m, gradients[c.member]);
+    const T *const update = Plan::changed_before(Position) ? m.update : gradient, *const parameter = m.data;
+    const std::size_t begin = std::size_t{c.number} * reduced_elements;
+    const std::size_t end = std::min(m.size, begin + reduced_elements);
+    const bool aligned = is_aligned(gradient) && is_aligned(parameter);
+    std::array<real, count> mine{};
+    for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
+      using some = packet<T, width>;
+      const some u = some::load(update + i), g = some::load(gradient + i), p = some::load(parameter + i);
+      for (std::size_t w = 0; w < width; ++w) {
+        const element<real> e{of(u.values[w]), of(g.values[w]), of(p.values[w])};
+        const std::array<real, count> terms{reduction.kernel(e)};
+        for (std::size_t k = 0; k < count; ++k) mine[k] += terms[k];
+      }
+    });
+    sums total{};
+    for (std::size_t k = 0; k < count; ++k) total[k] = mine[k].value().value;
+    return total;
+  }
+  constexpr void finish(std::size_t block, const sums& s) const { partials[block] = s; }
+
+private:
+  static constexpr real of(T x) { return lane<double>(x); }
+};
+
+template <class Leaves, class Plan, std::size_t Position, class T>
+struct chunk_sums_tag {
+  using prepared = std::tuple_element_t<Position, prepared_of<Leaves, Plan>>;
+  using reduction = decltype(prepared::reduce);
+  using body = chunk_sums_body<Plan, Position, T, reduction>;
+};
+
+/// totals[block] = Σ partials over the chunks [first[block], first[block + 1]), each of N numbers.
+template <std::size_t N>
+struct totals_body {
+  using sums = std::array<double, N>;
+  const sums* partials;
+  const std::uint32_t* first;
+  sums* totals;
+
+  constexpr sums operator()(std::size_t block, std::size_t thread) const {
+    sums mine{};
+    for (std::size_t i = first[block] + thread; i < first[block + 1]; i += threads_per_block)
+      for (std::size_t k = 0; k < N; ++k) mine[k] += partials[i][k];
+    return mine;
+  }
+  constexpr void finish(std::size_t block, const sums& s) const { totals[block] = s; }
+};
+
+}  // namespace thalweg::cuda::detail

@@ -1,0 +1,15 @@
+// expect: thalweg: [cuda] a tensor-wise transform of this chain has no device form
+// folder: tests/cuda/emulated
+// folder: src/cuda
+#include <thalweg/cuda/optimizer.hpp>
+#include <thalweg/cuda/orthogonalize_update.hpp>
+#include <thalweg/transforms/nesterov_ema.hpp>
+#include <thalweg/transforms/scale_by_shampoo.hpp>
+using namespace thalweg;
+
+#ifdef FIXED
+auto c = nesterov_ema{} | orthogonalize_update{};
+#else
+auto c = nesterov_ema{} | scale_by_shampoo{};
+#endif
+cuda::optimizer opt(c, std::vector<parameter<float>>{}, options{});

@@ -1,0 +1,314 @@
+// The optimizer of a device's memory beside the host's, on the tests' double of CUDA.
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <thalweg/cuda/optimizer.hpp>
+#include <thalweg/cuda/orthogonalize_update.hpp>
+#include <thalweg/thalweg.hpp>
+
+#include "../checkpoint/files.hpp"
+#include "beside_host.hpp"
+#include "model_on_device.hpp"
+
+using namespace thalweg;
+using test::model;
+using test::model_on_device;
+
+namespace {
+
+const options settings{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3};
+
+struct sign_momentum {
+  double beta = 0.9;
+  using states = state<zeros<"momentum">>;
+  constexpr auto at(const context&) const {
+    return [b = beta]<class T>(element<T> e, T momentum) {
+      momentum = lerp(e.update, momentum, b);
+      return next(sign(momentum), momentum);
+    };
+  }
+};
+
+template <class T, class Chain>
+void check_like_host(const Chain& chain, const std::vector<test::layer>& layers, std::size_t offset = 0,
+                     std::size_t of_gradients = 0, double allowed = test::rounding<T>) {
+  const auto seen = test::beside_host<T>(chain, settings, layers, offset, of_gradients);
+  CHECK(seen.travelled > 1e-3);
+  CHECK(seen.apart_at_y <= allowed);
+  CHECK(seen.apart_at_x <= 4 * allowed);
+  CHECK(seen.y_is_back);
+  CHECK(seen.sentinels_stand);
+}
+
+std::string message_of(auto f) {
+  try {
+    f();
+  } catch (const error& e) {
+    return e.what();
+  }
+  return "";
+}
+
+auto& counted() { return emulated::the_device(); }
+
+}  // namespace
+
+TEST_CASE("cuda: element-wise chains step as on the host") {
+  check_like_host<float>(recipes::adamw(), test::varied_layers());
+  check_like_host<double>(recipes::adamw(), test::varied_layers());
+  check_like_host<float>(recipes::sf_adamw(), test::varied_layers());
+  check_like_host<double>(recipes::sf_adamw(), test::varied_layers());
+  check_like_host<float>(sign_momentum{.beta = 0.8} | clip_by_value{.limit = 0.3}, test::varied_layers());
+}
+
+TEST_CASE("cuda: arrays of any length and alignment, and nothing beside them") {
+  for (const std::size_t offset : {0, 1, 2, 3}) {
+    CAPTURE(offset);
+    check_like_host<float>(recipes::adamw(), test::lengths(), offset);
+    check_like_host<float>(recipes::adamw(), test::lengths(), 0, offset);
+    check_like_host<double>(clip_by_norm{.max_norm = 0.3} | recipes::adamw(), test::lengths(), offset, offset);
+  }
+}
+
+TEST_CASE("cuda: routes, each with lr, decay and states of its own") {
+  const auto chain = route(when(hidden_matrix, nesterov_ema{} | scale_lr{.by = 0.3}),
+                           when(is_embedding, scale_by_sign{}), otherwise(scale_by_adam{} | decay_weights{})) |
+                     update_by_schedule_free{};
+  check_like_host<float>(chain, test::varied_layers());
+  check_like_host<float>(route(when(is_embedding, ema{}), otherwise(scale_by_sign{})), {{"no embedding", {5, 3}}});
+}
+
+TEST_CASE("cuda: sums over each parameter and over the model stay on the device") {
+  check_like_host<float>(recipes::lamb(), test::varied_layers());
+  check_like_host<double>(recipes::lamb(), test::lengths());
+  check_like_host<float>(clip_by_global_norm{.max_norm = 0.5} | scale_by_adam{} | clip_by_norm{.max_norm = 0.1},
+                         test::varied_layers());
+  check_like_host<double>(ema{} | clip_by_global_norm{.max_norm = 0.5} | scale_by_rms{} | clip_by_global_norm{},
+                          test::varied_layers());
+  check_like_host<float>(route(when(hidden_matrix, ema{} | clip_by_global_norm{.max_norm = 0.1}),
+                               otherwise(clip_by_norm{.max_norm = 0.2})) |
+                             clip_by_global_norm{.max_norm = 0.3},
+                         test::varied_layers());
+}
+
+TEST_CASE("cuda: matrices are made orthogonal in mid-chain") {
+  check_like_host<double>(recipes::amuse(), test::varied_layers(), 0, 0, 1e-12);
+  check_like_host<float>(clip_by_global_norm{.max_norm = 0.5} | recipes::muon(), test::varied_layers(), 1, 1, 2e-3);
+}
+
+TEST_CASE("cuda: a step on a gradient that is not finite is none, and says for whose sake") {
+  const auto chain = when_finite{} | route(when(hidden_matrix, ema{}), otherwise(scale_by_adam{}));
+  model_on_device<float> m(test::varied_layers());
+  cuda::optimizer opt(chain, m.parameters(), settings);
+  m.train(opt, 1, 2);
+  const auto before = m.values.get();
+  m.host.differentiate(3);
+  m.host.gradients[6][70000] = std::numeric_limits<float>::infinity();
+  m.host.gradients[1][3] = std::numeric_limits<float>::quiet_NaN();
+  m.gradients.put(m.host.gradients);
+  const auto report = opt.step(m.gradients.spans());
+  CHECK_FALSE(report.taken);
+  CHECK(report.parameter == "b1");
+  CHECK(opt.steps() == 2);
+  CHECK(test::same_bits(m.values.get(), before));
+  CHECK_FALSE(opt.step(m.gradients.spans(), {.loss = std::numeric_limits<double>::infinity()}).taken);
+  m.train(opt, 3, 3);
+  CHECK(opt.steps() == 3);
+
+  model<float> host(test::varied_layers());
+  auto expected = optimizer(chain, host.parameters(), settings);
+  host.train(expected, 1, 3);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+}
+
+TEST_CASE("cuda: gradients are gathered over calls") {
+  const auto chain = accumulate{.steps = 3} | clip_by_norm{.max_norm = 0.1} | recipes::sf_adamw();
+  model<float> host(test::varied_layers());
+  model_on_device<float> m(test::varied_layers());
+  auto expected = optimizer(chain, host.parameters(), settings);
+  cuda::optimizer opt(chain, m.parameters(), settings);
+  host.train(expected, 1, 8);
+  m.train(opt, 1, 8);
+  CHECK(opt.steps() == 2);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+}
+
+TEST_CASE("cuda: x is copied to where it is wanted") {
+  model_on_device<float> m(test::varied_layers());
+  cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings);
+  auto x = m.values.get();
+  test::arrays_on_device<float> out(x);
+  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, out[i]);
+  CHECK(test::same_bits(out.get(), m.values.get()));  // before the first step x is y
+  m.train(opt, 1, 4);
+  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, out[i]);
+  x = out.get();
+  CHECK(test::distance(x, m.values.get()) > 1e-3);
+  CHECK(out.sentinels_stand());
+  const auto at_x = opt.evaluation_point();
+  CHECK(test::same_bits(m.values.get(), x));
+  for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, out[i]);
+  CHECK(test::same_bits(out.get(), x));
+  CHECK(message_of([&] { opt.step(m.gradients.spans()); }).find("[step] Expected the parameters at y") == 0);
+  CHECK(message_of([&] { static_cast<void>(opt.evaluation_point()); }).find("[evaluation_point]") == 0);
+  std::vector<float> of_host(x[0].size());
+  CHECK(message_of([&] { opt.averaged(0, of_host); }) ==
+        "[cuda] Expected device memory as the memory for x of 'w1'. Received an address of the host's.");
+}
+
+TEST_CASE("cuda: an evaluation point outlives its optimizer") {
+  model_on_device<float> m(test::small_layers());
+  std::vector<std::vector<float>> y;
+  {
+    std::optional<evaluation_guard<float>> kept;
+    {
+      cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings);
+      m.train(opt, 1, 4);
+      y = m.values.get();
+      auto moved = std::move(opt);
+      kept.emplace(moved.evaluation_point());
+    }
+    CHECK_FALSE(test::same_bits(m.values.get(), y));
+  }
+  CHECK(test::same_bits(m.values.get(), y));
+}
+
+TEST_CASE("cuda: a checkpoint of the host's goes on on the device, and back") {
+  const test::folder folder;
+  const auto chain = accumulate{.steps = 2} | recipes::sf_adamw();
+  model<float> host(test::varied_layers()), expected(test::varied_layers());
+  model_on_device<float> m(test::varied_layers());
+  auto alone = optimizer(chain, expected.parameters(), settings);
+  expected.train(alone, 1, 12);
+
+  auto on_host = optimizer(chain, host.parameters(), settings);
+  host.train(on_host, 1, 5);
+  on_host.save(folder / "host");
+  m.values.put(host.values);
+  cuda::optimizer opt(chain, m.parameters(), settings);
+  opt.load(folder / "host");
+  m.train(opt, 6, 9);
+  opt.save(folder / "device");
+
+  host.values = m.values.get();
+  auto again = optimizer(chain, host.parameters(), settings);
+  again.load(folder / "device");
+  host.train(again, 10, 12);
+  CHECK(again.steps() == 6);
+  CHECK(test::distance(host.values, expected.values) <= 4 * test::rounding<float>);
+
+  {
+    const auto at_x = opt.evaluation_point();
+    opt.save(folder / "x");
+    const auto x = m.values.get();
+    for (std::size_t i = 0; i < x.size(); ++i) std::ranges::copy(x[i], host.values[i].begin());
+    CHECK(message_of([&] { opt.load(folder / "x"); }).find("[load]") == 0);
+  }
+  again.load(folder / "x");
+  CHECK(test::same_bits(host.values, m.values.get()));
+
+  test::put_bytes(folder / "cut", test::bytes_of(folder / "device").substr(0, 1000));
+  const auto before = m.values.get();
+  CHECK(message_of([&] { opt.load(folder / "cut"); }).find("[load]") == 0);
+  CHECK(test::same_bits(m.values.get(), before));
+  CHECK(opt.steps() == 4);
+}
+
+TEST_CASE("cuda: what is no device memory is refused before anything is written") {
+  model<float> host(test::small_layers());
+  CHECK(message_of([&] { cuda::optimizer(recipes::adamw(), host.parameters(), settings); }) ==
+        "[cuda] Expected device memory as the parameter 'w1'. Received an address of the host's.");
+  model_on_device<float> m(test::small_layers());
+  CHECK(message_of([&] { cuda::optimizer(ema{}, m.parameters(), options{.lr = -1}); }).find("[optimizer]") == 0);
+  cuda::optimizer opt(recipes::adamw(), m.parameters(), settings);
+  m.train(opt, 1, 1);
+  const auto before = m.values.get();
+  auto gradients = m.gradients.spans();
+  gradients[3] = host.gradients[3];
+  CHECK(message_of([&] { opt.step(gradients); }) ==
+        "[cuda] Expected device memory as the gradient of 'table'. Received an address of the host's.");
+  gradients[3] = m.values[3];
+  CHECK(message_of([&] { opt.step(gradients); }).find("[step] Expected a gradient in memory of its own") == 0);
+  gradients = m.gradients.spans();
+  gradients.pop_back();
+  CHECK(message_of([&] { opt.step(gradients); }).find("[step] Expected 5 gradients") == 0);
+  counted().next_launch = cudaErrorLaunchFailure;
+  CHECK(message_of([&] { opt.step(m.gradients.spans()); }) ==
+        "[cuda] Expected a kernel that starts. Received cudaErrorLaunchFailure (unspecified launch failure).");
+  CHECK(test::same_bits(m.values.get(), before));
+  CHECK(opt.steps() == 1);
+}
+
+TEST_CASE("cuda: a thousand parameters take one launch a stage; a step allocates nothing and waits for nothing") {
+  std::vector<test::layer> layers;
+  for (std::size_t i = 0; i < 1000; ++i) layers.push_back({in_words("p", i), {1 + i % 7}});
+  model_on_device<float> m(layers);
+  cuda::optimizer opt(recipes::adamw(), m.parameters(), settings);
+  auto gradients = m.gradients.spans();
+  const auto launches_of_a_step = [&] {
+    const auto before = counted();
+    opt.step(gradients);
+    CHECK(counted().allocations == before.allocations);
+    CHECK(counted().synchronizations == before.synchronizations);
+    return counted().launches - before.launches;
+  };
+  CHECK(launches_of_a_step() == 1 + 3);  // of which some tell where the gradients are
+  CHECK(launches_of_a_step() == 1);
+  test::arrays_on_device<float> others(m.host.gradients);
+  gradients[999] = others[999];
+  CHECK(launches_of_a_step() > 1);
+  CHECK(launches_of_a_step() == 1);
+
+  model<float> host(layers);
+  auto expected = optimizer(recipes::adamw(), host.parameters(), settings);
+  for (int t = 0; t < 4; ++t) expected.step(host.gradients);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+}
+
+TEST_CASE("cuda: steps are captured, and an executable graph is updated with the next step's numbers") {
+  cudaStream_t stream{};
+  cuda::check("a stream", cudaStreamCreate(&stream));
+  const auto chain = clip_by_global_norm{.max_norm = 0.5} | recipes::sf_adamw();
+  model<float> host(test::varied_layers());
+  auto expected = optimizer(chain, host.parameters(), settings);
+  host.train(expected, 1, 5);
+  {
+    model_on_device<float> m(test::varied_layers());
+    cuda::optimizer opt(chain, m.parameters(), settings, stream);
+    m.train(opt, 1, 1);
+    cuda::synchronize(stream);
+    cudaGraphExec_t run{};
+    for (long t = 2; t <= 5; ++t) {
+      m.differentiate(t);
+      cuda::check("a capture", cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+      opt.step(m.gradients.spans());
+      cudaGraph_t step{};
+      cuda::check("a graph", cudaStreamEndCapture(stream, &step));
+      cudaGraphExecUpdateResultInfo updated{};
+      if (run) cuda::check("an update", cudaGraphExecUpdate(run, step, &updated));
+      else cuda::check("an executable graph", cudaGraphInstantiate(&run, step, 0));
+      CHECK(cudaGraphDestroy(step) == cudaSuccess);
+      cuda::check("a launch", cudaGraphLaunch(run, stream));
+      cuda::synchronize(stream);
+    }
+    CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+    CHECK(cudaGraphExecDestroy(run) == cudaSuccess);
+  }
+  CHECK(cudaStreamDestroy(stream) == cudaSuccess);
+}
+
+TEST_CASE("cuda: an optimizer says on what it runs and what it takes") {
+  model_on_device<float> m(test::small_layers());
+  cuda::optimizer opt(ema{} | clip_by_global_norm{} | scale_by_adam{}, m.parameters(), settings);
+  const auto text = opt.describe();
+  CHECK(text.find(", cuda: emulated") != text.npos);
+  CHECK(text.find("scale_by_adam.second_moment") != text.npos);
+  CHECK(text.find("scratch 0 B") == text.npos);
+}
