@@ -4,7 +4,8 @@
 A chain is compiled for any x86-64 and for AVX2 with FMA, both with the user's floating-point flags (none). Then
 - nothing of libm is called but `pow`, of double, once a step: no sqrtf, sqrt, fabsf, powf …, which keep errno;
 - the passes of the chains with a square root take it of whole registers, and nothing in any pass is called or takes
-  the root or the quotient of a single number.
+  the root or the quotient of a single number;
+- no loop of theirs converts a number from double: a kernel's constants are converted before.
 """
 import pathlib
 import re
@@ -35,10 +36,19 @@ def said(*command):
 
 
 def passes(listing):
-    """(name, instructions) of each function that runs over memory."""
+    """(name, instructions) of each function that runs over memory: their addresses, names and operands."""
     for name, body in re.findall(r"^[0-9a-f]+ <(.*)>:\n((?:[ \t].+\n)*)", listing, re.MULTILINE):
         if re.search(r"\brun_whole_registers<", name):
-            yield name, re.findall(r"^\s*[0-9a-f]+:\s+(?:lock |rep \w* ?|bnd )?(\S+)", body, re.MULTILINE)
+            found = re.findall(r"^\s*([0-9a-f]+):\s+(?:lock |rep \w* ?|bnd )?(\S+)[ \t]*(.*)", body, re.MULTILINE)
+            yield name, [(int(address, 16), instruction, operands) for address, instruction, operands in found]
+
+
+def looped(instructions):
+    """The names of those between a jump back and where it leads."""
+    for end, jump, target in instructions:
+        if jump.startswith("j") and re.match("[0-9a-f]+ <", target):
+            begin = int(target.split()[0], 16)
+            yield from (name for address, name, _ in instructions if begin <= address < end)
 
 
 def check(flags, packed_root):
@@ -52,12 +62,14 @@ def check(flags, packed_root):
     wrong.extend(f"{target}: calls {name}" for name in sorted(called) if LIBM.fullmatch(name) and name != "pow")
     rooted = 0
     for name, instructions in passes(listing):
-        bad = {i for i in instructions if re.match(r"v?(sqrt|div)s[sd]$|call", i)}
+        names = {instruction for _, instruction, _ in instructions}
+        bad = {i for i in names if re.match(r"v?(sqrt|div)s[sd]$|call", i)}
+        bad |= {f"{i} in a loop" for i in looped(instructions) if "cvtsd2ss" in i}
         if bad:
             wrong.append(f"{target}: {', '.join(sorted(bad))} in {name}")
         if re.search("scale_by_adam|scale_by_exp_avg_sq", name):
             rooted += 1
-            if packed_root not in instructions:
+            if packed_root not in names:
                 wrong.append(f"{target}: no {packed_root} in {name}")
     if rooted < 2:  # those of sf_adamw and of amuse are one
         wrong.append(f"{target}: expected two passes with a root, found {rooted}")
