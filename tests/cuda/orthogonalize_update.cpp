@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,7 +11,7 @@
 #include <doctest/doctest.h>
 #include <thalweg/cuda/orthogonalize_update.hpp>
 
-#include "../linear_algebra/dense.hpp"
+#include "../linear_algebra/spectra.hpp"
 #include "singular_values.hpp"
 
 using namespace thalweg;
@@ -20,31 +19,6 @@ using namespace thalweg;
 namespace {
 
 constexpr auto row_major = storage_order::row_major, column_major = storage_order::column_major;
-
-dense noise(std::size_t rows, std::size_t cols, double scale = 1) {
-  std::mt19937 bits(static_cast<unsigned>(1000 * rows + cols));
-  dense m{rows, cols};
-  for (double& x : m.numbers) x = scale * (static_cast<double>(bits()) * 0x1p-31 - 1);
-  return m;
-}
-
-// Rank 3 and a thousandth of noise.
-dense low_rank(std::size_t rows, std::size_t cols) {
-  dense m = noise(rows, 3) * transposed(noise(cols, 3));
-  const dense rest = noise(rows, cols, 1e-3);
-  for (std::size_t i = 0; i < m.numbers.size(); ++i) m.numbers[i] += rest.numbers[i];
-  return m;
-}
-
-// Columns (or rows) that shrink to a millionth.
-dense ill_conditioned(std::size_t rows, std::size_t cols) {
-  dense m = noise(rows, cols);
-  const auto last = static_cast<double>(std::min(rows, cols)) - 1;
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < cols; ++j)
-      m(i, j) *= std::pow(1e-6, static_cast<double>(rows < cols ? i : j) / std::max(last, 1.0));
-  return m;
-}
 
 // The iteration as its formula reads, in double.
 dense long_hand(const dense& u, const orthogonalize_update& o) {
@@ -61,16 +35,7 @@ dense long_hand(const dense& u, const orthogonalize_update& o) {
       for (std::size_t j = 0; j < x.cols; ++j) x(i, j) /= std::sqrt(sum) + o.epsilon / norm;
     }
   }
-  for (long i = 0; i < o.steps; ++i) {
-    const auto [a, b, c] = o.coefficients.step(static_cast<std::size_t>(i));
-    const dense gram = x * transposed(x), square = gram * gram;
-    dense polynomial = gram;
-    for (std::size_t k = 0; k < gram.numbers.size(); ++k)
-      polynomial.numbers[k] = b * gram.numbers[k] + c * square.numbers[k];
-    dense next = polynomial * x;
-    for (std::size_t k = 0; k < x.numbers.size(); ++k) next.numbers[k] += a * x.numbers[k];
-    x = next;
-  }
+  x = newton_schulz(x, o.coefficients, o.steps);
   for (double& v : x.numbers) v *= scale;
   return tall ? transposed(x) : x;
 }

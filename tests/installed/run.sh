@@ -1,9 +1,9 @@
 #!/bin/bash
 # Installs into an empty folder, then builds and runs a user's program against that copy alone: by pkg-config, by CMake.
-#   run.sh SOURCE_ROOT BUILD_ROOT COMPILER...
+#   run.sh SOURCE_ROOT BUILD_ROOT SHARED_LIBRARY COMPILER...
 set -euo pipefail
-source=$1 build=$2
-shift 2
+source=$1 build=$2 shared=$3
+shift 3
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
@@ -24,27 +24,22 @@ leads_back thalweg.pc "$flags"
 leads_back CMake "$(cat "$libraries"/cmake/thalweg/*.cmake)"
 
 # Programs of one minor version share a library, others do not.
-if [ -e "$libraries/libthalweg.so" ]; then
-  soname=$(objdump -p "$libraries/libthalweg.so" | awk '/SONAME/ { print $2 }')
-  minor=$(pkg-config --modversion thalweg | cut -d. -f1-2)
-  [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
-fi
+soname=$(objdump -p "$shared" | awk '/SONAME/ { print $2 }')
+minor=$(pkg-config --modversion thalweg | cut -d. -f1-2)
+[ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
 
 cp "$source"/tests/installed/{user.c,user.cpp,CMakeLists.txt} "$stage"
 cd "$stage"
 # shellcheck disable=SC2086 # the flags are words
-# -O3: some of g++'s warnings come with the optimiser.
-"$@" -std=c++20 -O3 -Wall -Wextra -Wpedantic -Werror user.cpp $flags -o user
-LD_LIBRARY_PATH=$libraries ./user
-
-# In C; an archive is linked as C++ is.
-${CC:-cc} -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.c -o user_in_c.o
-"$@" user_in_c.o $(pkg-config --libs thalweg) -o user_in_c
-LD_LIBRARY_PATH=$libraries ./user_in_c
-if [ -e "$libraries/libthalweg.so" ]; then
-  ${CC:-cc} user_in_c.o $(pkg-config --libs thalweg) -o user_in_c
-  LD_LIBRARY_PATH=$libraries ./user_in_c
-fi
+{
+  # -O3: some of g++'s warnings come with the optimiser.
+  "$@" -std=c++20 -O3 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.cpp -o user.o
+  ${CC:-cc} -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.c -o user_in_c.o
+  for program in user user_in_c; do  # an archive is linked as C++ is
+    "$@" $program.o $(pkg-config --libs thalweg) -o $program
+    ./$program
+  done
+}
 
 command -v cmake > /dev/null || { echo "There is no CMake: its users were left out."; exit 77; }
 mv "$(dirname "$includes")" moved  # it may be
@@ -52,3 +47,10 @@ CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE
 cmake --build by-cmake
 by-cmake/user
 by-cmake/user_in_c
+
+# With the library shared, of the same installation.
+cd "$stage"
+cp -P "${shared%.so*}".so* "$stage"
+"$@" user.o -L. -l:"$soname" -o user
+${CC:-cc} user_in_c.o -L. -l:"$soname" -o user_in_c
+for program in user user_in_c; do LD_LIBRARY_PATH=. ./$program; done

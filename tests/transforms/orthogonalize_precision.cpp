@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,52 +11,18 @@
 #include <doctest/doctest.h>
 #include <thalweg/thalweg.hpp>
 
-#include "../linear_algebra/dense.hpp"
+#include "../linear_algebra/spectra.hpp"
 
 namespace {
 
 using namespace thalweg;
-
-dense noise(std::size_t rows, std::size_t cols, double scale = 1) {
-  std::mt19937 bits(static_cast<unsigned>(1000 * rows + cols));
-  dense m{rows, cols};
-  for (double& x : m.numbers) x = scale * (static_cast<double>(bits()) * 0x1p-31 - 1);
-  return m;
-}
-
-// Rank 3 and a thousandth of noise.
-dense low_rank(std::size_t rows, std::size_t cols) {
-  dense m = noise(rows, 3) * transposed(noise(cols, 3));
-  const dense rest = noise(rows, cols, 1e-3);
-  for (std::size_t i = 0; i < m.numbers.size(); ++i) m.numbers[i] += rest.numbers[i];
-  return m;
-}
-
-// Columns (or rows) that shrink to a millionth.
-dense ill_conditioned(std::size_t rows, std::size_t cols) {
-  dense m = noise(rows, cols);
-  const auto last = static_cast<double>(std::min(rows, cols)) - 1;
-  for (std::size_t i = 0; i < rows; ++i)
-    for (std::size_t j = 0; j < cols; ++j) m(i, j) *= std::pow(1e-6, static_cast<double>(rows < cols ? i : j) / last);
-  return m;
-}
 
 dense long_hand(const dense& u, const coefficient_set& set, long steps) {
   if (u.rows > u.cols) return transposed(long_hand(transposed(u), set, steps));
   dense x = u;
   const double norm = u.norm() + 1e-7;
   for (double& v : x.numbers) v /= norm;
-  for (long i = 0; i < steps; ++i) {
-    const auto [a, b, c] = set.step(static_cast<std::size_t>(i));
-    const dense gram = x * transposed(x), square = gram * gram;
-    dense polynomial = gram;
-    for (std::size_t k = 0; k < gram.numbers.size(); ++k)
-      polynomial.numbers[k] = b * gram.numbers[k] + c * square.numbers[k];
-    dense next = polynomial * x;
-    for (std::size_t k = 0; k < x.numbers.size(); ++k) next.numbers[k] += a * x.numbers[k];
-    x = next;
-  }
-  return x;
+  return newton_schulz(x, set, steps);
 }
 
 template <class T>
@@ -71,12 +36,6 @@ dense orthogonalized(const dense& u, const orthogonalize_update& transform) {
   dense result{u.rows, u.cols};
   std::copy(numbers.begin(), numbers.end(), result.numbers.begin());
   return result;
-}
-
-double relative_difference(const dense& a, const dense& b) {
-  dense d = a;
-  for (std::size_t i = 0; i < d.numbers.size(); ++i) d.numbers[i] -= b.numbers[i];
-  return d.norm() / b.norm();
 }
 
 // ‖x·xᵀ − I‖_F of the short side
