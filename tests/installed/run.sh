@@ -2,7 +2,7 @@
 # Installs into an empty folder, then builds and runs a user's program against that copy alone: by pkg-config, by CMake.
 #   run.sh SOURCE_ROOT BUILD_ROOT SHARED_LIBRARY COMPILER...
 set -euo pipefail
-source=$1 build=$2 shared=$3
+source=$1 build=$2 shared=$(realpath "$3")
 shift 3
 
 stage=$(mktemp -d)
