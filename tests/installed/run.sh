@@ -50,7 +50,7 @@ by-cmake/user_in_c
 
 # With the library shared, of the same installation.
 cd "$stage"
-cp -P "${shared%.so*}".so* "$stage"
+ln -s "$shared" "$soname"
 "$@" user.o -L. -l:"$soname" -o user
 ${CC:-cc} user_in_c.o -L. -l:"$soname" -o user_in_c
 for program in user user_in_c; do LD_LIBRARY_PATH=. ./$program; done
