@@ -37,7 +37,7 @@ cd "$stage"
   ${CC:-cc} -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.c -o user_in_c.o
   for program in user user_in_c; do  # an archive is linked as C++ is
     "$@" $program.o $(pkg-config --libs thalweg) -o $program
-    ./$program
+    LD_LIBRARY_PATH=$libraries ./$program
   done
 }
 
@@ -49,7 +49,6 @@ by-cmake/user
 by-cmake/user_in_c
 
 # With the library shared, of the same installation.
-cd "$stage"
 ln -s "$shared" "$soname"
 "$@" user.o -L. -l:"$soname" -o user
 ${CC:-cc} user_in_c.o -L. -l:"$soname" -o user_in_c
