@@ -80,8 +80,8 @@ public:
   T& operator[](std::size_t i) const noexcept { return memory_[i]; }
 };
 
-/// Copies n numbers in the stream's order; either side may be the host's or the device's. A side of the host's that is
-/// not pinned is read before this returns, and written before it returns.
+/// Copies n numbers in the stream's order; either side may be the host's or the device's. A side of the host's is to be
+/// kept until the stream is synchronised.
 template <class T>
 void copy(const T* from, std::size_t n, T* to, cudaStream_t stream) {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -98,10 +98,12 @@ void zero(T* numbers, std::size_t n, cudaStream_t stream) {
 /// Whether the device may read this address: its own memory, or managed memory.
 inline bool on_device(const void* address) {
   cudaPointerAttributes found{};
-  if (cudaPointerGetAttributes(&found, address) != cudaSuccess) {
+  const cudaError_t status = cudaPointerGetAttributes(&found, address);
+  if (status == cudaErrorInvalidValue) {  // what older versions say of the host's
     static_cast<void>(cudaGetLastError());
     return false;
   }
+  check("an address to look up", status);
   return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
 }
 

@@ -55,6 +55,16 @@ __global__ void __launch_bounds__(threads_per_block) run_sums(const __grid_const
   for (std::size_t k = 0; k < mine.size(); ++k) mine[k] = sums[k][0];
   body.finish(static_cast<std::size_t>(blockIdx.x), mine);
 }
+
+// By its own status: the last error may be of something that the user has asked CUDA before.
+template <class Argument>
+void start(cudaStream_t stream, std::size_t blocks, void (*kernel)(Argument), Argument argument) {
+  if (blocks > 0x7FFFFFFF) throw error("cuda", "Expected at most 2147483647 blocks. Received ", blocks, ".");
+  void* arguments[] = {&argument};
+  check("a kernel that starts",
+        cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)),
+                         dim3(static_cast<unsigned>(threads_per_block)), arguments, 0, stream));
+}
 }  // namespace detail
 
 /// Calls body(block, thread) for every thread of `blocks` blocks, in the stream's order and in no order among them;
@@ -75,9 +85,7 @@ __global__ void __launch_bounds__(threads_per_block) run_sums(const __grid_const
 template <class Tag>
 void launch_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
   if (!blocks) return;
-  detail::run<Tag><<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0, stream>>>(
-      detail::as_argument<Tag>(body));
-  check("a kernel that starts", cudaGetLastError());
+  detail::start(stream, blocks, &detail::run<Tag>, detail::as_argument<Tag>(body));
 }
 template <class Body>
 void launch(cudaStream_t stream, std::size_t blocks, const Body& body) {
@@ -89,9 +97,7 @@ void launch(cudaStream_t stream, std::size_t blocks, const Body& body) {
 template <class Tag>
 void launch_sums_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
   if (!blocks) return;
-  detail::run_sums<Tag><<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads_per_block), 0, stream>>>(
-      detail::as_argument<Tag>(body));
-  check("a kernel that starts", cudaGetLastError());
+  detail::start(stream, blocks, &detail::run_sums<Tag>, detail::as_argument<Tag>(body));
 }
 template <class Body>
 void launch_sums(cudaStream_t stream, std::size_t blocks, const Body& body) {

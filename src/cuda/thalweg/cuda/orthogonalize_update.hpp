@@ -54,6 +54,7 @@ struct device_form<orthogonalize_update, T> {
     workspace_ = device_array<std::byte>(bytes);
     updates_ = device_array<T*>(table.size());
     copy(table.data(), table.size(), updates_.data(), stream);
+    synchronize(stream);  // the table goes
   }
 
   void operator()(const orthogonalize_update& transform, const context&) const {

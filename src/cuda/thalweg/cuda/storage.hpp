@@ -31,8 +31,13 @@ struct storage_on_device : thalweg::detail::storage<T> {
     for (const auto& p : this->parameters) total += p.averaged ? p.size : 0;
     y = device_array<T>(total);
     for_each_y([&](const auto& p, T* held) { copy<T>(p.data, p.size, held, stream); });
-    for (std::size_t i = 0; i < this->parameters.size(); ++i)
-      if (this->parameters[i].averaged) average_into(i, this->parameters[i].data);
+    try {
+      for (std::size_t i = 0; i < this->parameters.size(); ++i)
+        if (this->parameters[i].averaged) average_into(i, this->parameters[i].data);
+    } catch (...) {
+      put_back();
+      throw;
+    }
     this->at_evaluation_point = true;
   }
   void put_back() noexcept {  // what fails here, the stream's next work will say
