@@ -1,5 +1,6 @@
 // What the engine and the linear algebra stand on: device memory, pinned memory, copies and launches.
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -46,18 +47,21 @@ TEST_CASE("cuda: memory moves, is told apart, and can be set to zero") {
   device_array<float> a(10), b = std::move(a);
   CHECK(a.data() == nullptr);
   CHECK(b.size() == 10);
-  const cuda::pinned_array<float> p(10);
+  void* pinned = nullptr;
+  cuda::check("pinned memory", cudaMallocHost(&pinned, 10 * sizeof(float)));
+  const std::span<float> p(static_cast<float*>(pinned), 10);
   const std::vector<float> v(10);
   CHECK(cuda::on_device(b.data()));
   CHECK(cuda::on_device(b.data() + 9));
   CHECK_FALSE(cuda::on_device(p.data()));
   CHECK_FALSE(cuda::on_device(v.data()));
   CHECK_FALSE(cuda::on_device(nullptr));
-  for (float& x : p.span()) x = 1;
+  for (float& x : p) x = 1;
   cuda::zero(b.data(), 10, nullptr);
   cuda::copy(b.data(), 10, p.data(), nullptr);
   cuda::synchronize(nullptr);
-  CHECK(std::vector(p.span().begin(), p.span().end()) == v);
+  CHECK(std::vector(p.begin(), p.end()) == v);
+  CHECK(cudaFreeHost(pinned) == cudaSuccess);
 }
 
 TEST_CASE("cuda: what fails says what was asked for") {

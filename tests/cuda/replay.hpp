@@ -11,7 +11,7 @@
 #include <thalweg/cuda/optimizer.hpp>
 #include <thalweg/cuda/orthogonalize_update.hpp>
 
-#include "../replay/replay.hpp"
+#include "../replay/recipes.hpp"
 #include "beside_host.hpp"
 #include "model_on_device.hpp"
 
@@ -51,23 +51,8 @@ inline errors run(const json& c, hyperparameters& h) {
   if (name == "lion") return run(c, recipes::lion({.beta1 = h("beta1"), .beta2 = h("beta2")}), o);
   if (name == "schedule_free_adamw")
     return run(c, recipes::sf_adamw({.beta1 = h("beta1"), .beta2 = h("beta2"), .epsilon = h("eps")}), o);
-  if (name == "muon")
-    return run(c,
-               recipes::muon({.momentum = h("momentum"),
-                              .auxiliary_lr = h("auxiliary_lr") / h("lr"),
-                              .beta1 = h("beta1"),
-                              .beta2 = h("beta2"),
-                              .epsilon = h("eps")}),
-               o);
-  if (name == "amuse")
-    return run(c,
-               recipes::amuse({.momentum = h("momentum"),
-                               .beta1 = h("beta1"),
-                               .rho = h("rho"),
-                               .auxiliary_lr = h("auxiliary_lr") / h("lr"),
-                               .beta2 = h("beta2"),
-                               .epsilon = h("eps")}),
-               o);
+  if (name == "muon") return run(c, replay::muon_of(h), o);
+  if (name == "amuse") return run(c, replay::amuse_of(h), o);
   throw std::runtime_error("no recipe for " + name);
 }
 

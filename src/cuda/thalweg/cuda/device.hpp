@@ -31,9 +31,6 @@ namespace detail {
 struct device_free {
   void operator()(void* memory) const { static_cast<void>(cudaFree(memory)); }
 };
-struct pinned_free {
-  void operator()(void* memory) const { static_cast<void>(cudaFreeHost(memory)); }
-};
 }  // namespace detail
 
 /// n uninitialised numbers in device memory, from 256 bytes on; none for n = 0. The host may not read them.
@@ -56,28 +53,6 @@ public:
   [[nodiscard]] T* data() const noexcept { return memory_.get(); }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::span<T> span() const noexcept { return {data(), size_}; }
-};
-
-/// n uninitialised numbers in the host's memory which the device copies from and to while the host goes on.
-template <class T>
-class pinned_array {
-  static_assert(std::is_trivially_copyable_v<T>);
-  std::unique_ptr<T[], detail::pinned_free> memory_;
-  std::size_t size_ = 0;
-
-public:
-  pinned_array() = default;
-  explicit pinned_array(std::size_t n) : size_(n) {
-    if (!n) return;
-    void* memory = nullptr;
-    check(in_words(n * sizeof(T), " bytes of pinned memory"), cudaMallocHost(&memory, n * sizeof(T)));
-    memory_.reset(static_cast<T*>(memory));
-  }
-
-  [[nodiscard]] T* data() const noexcept { return memory_.get(); }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] std::span<T> span() const noexcept { return {data(), size_}; }
-  T& operator[](std::size_t i) const noexcept { return memory_[i]; }
 };
 
 /// Copies n numbers in the stream's order; either side may be the host's or the device's. A side of the host's is to be
