@@ -2,7 +2,7 @@
 // spoken of in vocabulary.cpp. What is made of others (parallel, scheduled, join, …) is in combinators.cpp.
 #pragma once
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 namespace thalweg::runtime::detail {
 

@@ -17,6 +17,8 @@
 #include <thalweg/recipes/amuse.hpp>
 #include <thalweg/recipes/sf_adamw.hpp>
 
+#include "../cuda/on_device/is_missing.hpp"
+
 using namespace thalweg;
 
 namespace {
@@ -113,11 +115,7 @@ void against_probe(const char* name, const Chain& chain, std::size_t n) {
 }  // namespace
 
 int main() {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    std::puts("no GPU");
-    return 77;
-  }
+  if (test::is_missing()) return 77;
   cudaDeviceProp properties{};
   cuda::check("a device that describes itself", cudaGetDeviceProperties(&properties, 0));
   std::puts(properties.name);

@@ -22,7 +22,7 @@
 #include <benchmark/benchmark.h>
 
 #include <thalweg/core/linear_algebra.hpp>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 using namespace thalweg;
 

@@ -11,7 +11,7 @@
 
 #include <Eigen/Dense>
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 using namespace thalweg;
 

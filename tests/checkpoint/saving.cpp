@@ -1,5 +1,5 @@
 // Files are replaced whole or not at all, whatever comes between.
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include <csignal>
 #include <filesystem>

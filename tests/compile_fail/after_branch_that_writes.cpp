@@ -1,5 +1,5 @@
 // expect: thalweg: something stands after a transform that has written the parameters
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 std::vector<float> w(6);

@@ -1,5 +1,5 @@
 // expect: thalweg: nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 std::vector<float> w(6);

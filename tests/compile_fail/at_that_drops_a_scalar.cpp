@@ -1,5 +1,5 @@
 // expect: thalweg: at(context, scalars...) must return next(..., scalars...), a double for each scalar
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 std::vector<float> w(6);

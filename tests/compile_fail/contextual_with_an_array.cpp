@@ -1,6 +1,6 @@
 // expect: thalweg: a contextual transform sees no arrays; its states must be scalar<...>
 // expect: hoarder
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct hoarder {

@@ -1,7 +1,7 @@
 // expect: thalweg: step(gradients) reads the gradients in place; this range makes them as it goes
 #include <iterator>
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 std::vector<float> w(6), g(6);

@@ -1,6 +1,6 @@
 // expect: and returns next(...) or write(...)
 // expect: generous
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct generous {

@@ -1,6 +1,6 @@
 // expect: and returns next(...) or write(...)
 // expect: forgetful
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct forgetful {

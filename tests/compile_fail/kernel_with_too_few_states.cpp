@@ -1,6 +1,6 @@
 // expect: kernel that takes element<T> and one T for each array in `states`
 // expect: forgetful
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct forgetful {

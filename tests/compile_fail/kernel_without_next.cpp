@@ -1,6 +1,6 @@
 // expect: and returns next(...) or write(...)
 // expect: bare
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct bare {

@@ -1,6 +1,6 @@
 // expect: a model-wise `at(const context&, double sum)` must also be noexcept
 // expect: divide_by_sum
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct divide_by_sum {

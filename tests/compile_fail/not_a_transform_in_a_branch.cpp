@@ -2,7 +2,7 @@
 // expect: negate<float>
 #include <functional>
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

@@ -1,6 +1,6 @@
 // expect: thalweg: this type is not a transform: it lacks `at(const context&)`
 // expect: checked_transform<int>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

@@ -1,6 +1,6 @@
 // expect: thalweg: this type is not a transform: it lacks `at(const context&)`
 // expect: momentum_settings
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct momentum_settings {

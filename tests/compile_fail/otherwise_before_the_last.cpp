@@ -1,5 +1,5 @@
 // expect: thalweg: otherwise(chain) must be the last branch of a route; those behind it are never taken
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

@@ -1,5 +1,5 @@
 // expect: thalweg: parameters are float or double
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

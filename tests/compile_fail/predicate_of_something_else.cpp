@@ -1,5 +1,5 @@
 // expect: thalweg: when(predicate, chain) needs a predicate that takes a const parameter_info&
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

@@ -1,5 +1,5 @@
 // expect: the kernel of its `reduce` take element<T> for every T
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct normalize {

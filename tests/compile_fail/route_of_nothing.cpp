@@ -1,5 +1,5 @@
 // expect: thalweg: route() needs at least one when(predicate, chain)
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

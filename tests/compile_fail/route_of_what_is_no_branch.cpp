@@ -1,5 +1,5 @@
 // expect: thalweg: route(...) takes when(predicate, chain) and otherwise(chain) only
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 #ifdef FIXED

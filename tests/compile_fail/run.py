@@ -39,12 +39,12 @@ def check(name, compiler):
     return f"expected: {missing[0]}\nthe compiler said:\n{said}" if missing else None
 
 
-# Nearly all begin with the one header, which g++ reads once. clang 14 dies of some templates that it read so.
+# Nearly all begin with one header, which g++ reads once. clang 14 dies of some templates that it read so.
 with tempfile.TemporaryDirectory() as folder:
     compiler = sys.argv[1:]
     if not any("clang" in word for word in compiler):
-        header = pathlib.Path(folder) / "thalweg.hpp"
-        header.write_text("#include <thalweg/thalweg.hpp>\n")
+        header = pathlib.Path(folder) / "transforms.hpp"
+        header.write_text("#include <thalweg/transforms.hpp>\n")
         subprocess.run(compiler + ["-x", "c++-header", str(header), "-o", f"{header}.gch"], check=True)
         compiler += ["-include", str(header)]
     sys.exit(report(sorted(path.name for path in here.glob("*.cpp")), lambda name: check(name, compiler)))

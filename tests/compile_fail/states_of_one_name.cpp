@@ -1,5 +1,5 @@
 // expect: thalweg: two states of one name
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct twice {

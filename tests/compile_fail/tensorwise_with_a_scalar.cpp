@@ -1,6 +1,6 @@
 // expect: thalweg: tensor-wise and model-wise transforms are handed no scalars; their states must be arrays
 // expect: counting
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct counting {

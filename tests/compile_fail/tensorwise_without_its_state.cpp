@@ -1,6 +1,6 @@
 // expect: its `apply` must take (const context&, tensor<T> update), then
 // expect: forgetful
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct forgetful {

@@ -1,5 +1,5 @@
 // The fused engine against the unfused one, and against itself: at every length, at every alignment.
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include <cstddef>
 #include <span>

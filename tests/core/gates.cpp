@@ -3,7 +3,7 @@
 #include <limits>
 
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "model.hpp"
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 using namespace thalweg;
 

@@ -1,5 +1,5 @@
 // What a reduction sums up: against long double, at every length around its eight lanes, at every alignment.
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include <array>
 #include <cmath>

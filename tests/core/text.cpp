@@ -1,5 +1,5 @@
 // A chain as text: as one would write it, with every hyper-parameter.
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include <string>
 

@@ -51,11 +51,9 @@ TEST_CASE("cuda: memory moves, is told apart, and can be set to zero") {
   cuda::check("pinned memory", cudaMallocHost(&pinned, 10 * sizeof(float)));
   const std::span<float> p(static_cast<float*>(pinned), 10);
   const std::vector<float> v(10);
-  CHECK(cuda::on_device(b.data()));
-  CHECK(cuda::on_device(b.data() + 9));
-  CHECK_FALSE(cuda::on_device(p.data()));
-  CHECK_FALSE(cuda::on_device(v.data()));
-  CHECK_FALSE(cuda::on_device(nullptr));
+  for (const float* own : {b.data(), b.data() + 9}) CHECK(cuda::place_of(own) == cuda::place::device);
+  for (const float* hosts : {static_cast<const float*>(p.data()), v.data(), static_cast<const float*>(nullptr)})
+    CHECK(cuda::place_of(hosts) == cuda::place::host);
   for (float& x : p) x = 1;
   cuda::zero(b.data(), 10, nullptr);
   cuda::copy(b.data(), 10, p.data(), nullptr);

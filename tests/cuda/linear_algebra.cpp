@@ -12,6 +12,7 @@
 
 using namespace thalweg;
 using cuda::bf16;
+using cuda::fp16;
 using cuda::matrices;
 
 namespace {
@@ -83,6 +84,7 @@ TEST_CASE("cuda: a product of many matrices, transposed or not, in every type") 
         agrees<float, float>(a, b, alpha, beta);
         agrees<double, double>(a, b, alpha, beta);
         agrees<bf16, float>(a, b, alpha, beta);
+        agrees<fp16, float>(a, b, alpha, beta);
       }
 }
 
@@ -121,4 +123,38 @@ TEST_CASE("cuda: bf16 is the nearest one, and of two the even one") {
     CHECK(std::isnan(float(bf16(std::bit_cast<float>(nan)))));
   for (std::uint32_t upper = 0; upper < 0x7f80; ++upper)
     CHECK(bf16(std::bit_cast<float>(upper << 16)).bits == upper);
+}
+
+TEST_CASE("cuda: fp16 is the nearest one, and of two the even one") {
+  const auto of_bits = [](std::uint32_t bits) {
+    fp16 h;
+    h.bits = static_cast<std::uint16_t>(bits);
+    return float(h);
+  };
+  static_assert(float(fp16(1)) == 1 && float(fp16(-65504)) == -65504 && float(fp16(-0x1p-24f)) == -0x1p-24f);
+  static_assert(float(fp16(65519.9f)) == 65504 && float(fp16(65520)) == std::numeric_limits<float>::infinity());
+  static_assert(float(fp16(0x1p-25f)) == 0 && float(fp16(0x1.01p-25f)) == 0x1p-24f);
+  static_assert(std::bit_cast<std::uint32_t>(float(fp16(-0.0f))) == 0x80000000u);
+  for (const float x : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max()}) {
+    CHECK(float(fp16(x)) == std::numeric_limits<float>::infinity());
+    CHECK(float(fp16(-x)) == -std::numeric_limits<float>::infinity());
+  }
+  for (const std::uint32_t nan : {0x7f800001u, 0x7fffffffu, 0xffffffffu, 0x7fc00000u})
+    CHECK(std::isnan(float(fp16(std::bit_cast<float>(nan)))));
+  CHECK(std::isnan(of_bits(0x7c01)));
+  bool as_the_standard_says = true, nearest = true;
+  for (std::uint32_t bits = 0; bits < 0x7c00; ++bits) {
+    const int exponent = static_cast<int>(bits >> 10), digits = static_cast<int>(bits & 1023);
+    const float x = std::ldexp(static_cast<float>(exponent ? digits + 1024 : digits), (exponent ? exponent : 1) - 25);
+    as_the_standard_says = as_the_standard_says && of_bits(bits) == x && of_bits(bits | 0x8000) == -x;
+    if (bits == 0x7bff) continue;
+    const float next = of_bits(bits + 1), midway = (x + next) / 2;
+    const auto becomes = [](float value, std::uint32_t expected) {
+      return fp16(value).bits == expected && fp16(-value).bits == (expected | 0x8000);
+    };
+    nearest = nearest && becomes(x, bits) && becomes(midway, bits + bits % 2) &&
+              becomes(std::nextafter(midway, 0.0f), bits) && becomes(std::nextafter(midway, next), bits + 1);
+  }
+  CHECK(as_the_standard_says);
+  CHECK(nearest);
 }

@@ -1,4 +1,8 @@
 // HeavyBall's optimizers: thalweg's own, with the options that say where HeavyBall departs from the papers.
+#include <thalweg/recipes/ademamix.hpp>
+#include <thalweg/recipes/adopt.hpp>
+#include <thalweg/recipes/laprop.hpp>
+
 #include "replay.hpp"
 
 namespace replay {

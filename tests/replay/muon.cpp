@@ -1,5 +1,9 @@
 // Muon, SFMuon and AMUSE: as the papers' equations say, and as two published codes compute them.
-#include "recipes.hpp"
+#include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/muon.hpp>
+#include <thalweg/recipes/sf_muon.hpp>
+
+#include "replay.hpp"
 
 namespace replay {
 
@@ -69,7 +73,12 @@ replayers muon() {
   return {
       {"muon",
        [](const json& c, hyperparameters& h) {
-         return run(c, muon_of(h), options_of(h));
+         return run(c, recipes::muon({.momentum = h("momentum"),
+                                      .auxiliary_lr = h("auxiliary_lr") / h("lr"),
+                                      .beta1 = h("beta1"),
+                                      .beta2 = h("beta2"),
+                                      .epsilon = h("eps")}),
+                    options_of(h));
        }},
       {"sf_muon",
        [](const json& c, hyperparameters& h) {
@@ -82,7 +91,13 @@ replayers muon() {
        }},
       {"amuse",
        [](const json& c, hyperparameters& h) {
-         return run(c, amuse_of(h), options_of(h));
+         return run(c, recipes::amuse({.momentum = h("momentum"),
+                                       .beta1 = h("beta1"),
+                                       .rho = h("rho"),
+                                       .auxiliary_lr = h("auxiliary_lr") / h("lr"),
+                                       .beta2 = h("beta2"),
+                                       .epsilon = h("eps")}),
+                    options_of(h));
        }},
       {"amuse_official",
        [](const json& c, hyperparameters& h) {

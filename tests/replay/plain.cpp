@@ -1,4 +1,14 @@
 // Optimizers without an average and without matrices.
+#include <thalweg/recipes/adagrad.hpp>
+#include <thalweg/recipes/adam.hpp>
+#include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/amsgrad.hpp>
+#include <thalweg/recipes/lion.hpp>
+#include <thalweg/recipes/nadam.hpp>
+#include <thalweg/recipes/radam.hpp>
+#include <thalweg/recipes/rmsprop.hpp>
+#include <thalweg/recipes/sgd.hpp>
+
 #include "replay.hpp"
 
 namespace replay {

@@ -1,48 +1,20 @@
-// Replays a case: somebody else's trajectory, recomputed in double and in float, fused and unfused.
+// Replays a case: somebody else's trajectory, recomputed in double and in float; on the host also unfused.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
-#include <set>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-#include <thalweg/thalweg.hpp>
+#include <build.hpp>
+#include <thalweg/transforms.hpp>
+
+#include "case.hpp"
 
 namespace replay {
-
-using json = nlohmann::json;
-
-/// A case's hyper-parameters. One that no chain asks for is an error, not a detail.
-class hyperparameters {
-  const json& values_;
-  std::set<std::string> asked_;
-
-public:
-  explicit hyperparameters(const json& values) : values_(values) {}
-
-  double operator()(const std::string& name) {
-    asked_.insert(name);
-    const json& v = values_.at(name);
-    return v.is_boolean() ? v.get<bool>() : v.get<double>();
-  }
-  std::vector<double> list(const std::string& name) {
-    asked_.insert(name);
-    return values_.at(name).get<std::vector<double>>();
-  }
-  double operator()(const std::string& name, double otherwise) {
-    return values_.contains(name) ? (*this)(name) : otherwise;
-  }
-  void expect_none_left() const {
-    for (const auto& [name, value] : values_.items())
-      if (!asked_.contains(name)) throw std::runtime_error("hyper-parameter '" + name + "' is not replayed");
-  }
-};
 
 inline thalweg::options options_of(hyperparameters& h) {
   return {.lr = h("lr"),
@@ -70,12 +42,6 @@ inline tolerance allowed(const json& c) {
   return {source.find("HeavyBall") != source.npos ? 3e-5 : 1e-9, newton_schulz ? 1e-3 : 1e-4};
 }
 
-/// The largest error of each run, relative to the largest distance that any parameter travelled. What one rounding of
-/// the parameter a step explains is no error: a slow start is shorter than that in float.
-struct errors {
-  double fused64 = 0, unfused64 = 0, fused32 = 0, unfused32 = 0;
-};
-
 template <class T>
 std::vector<std::vector<T>> initial_values(const json& c) {
   std::vector<std::vector<T>> values;
@@ -97,20 +63,24 @@ std::vector<thalweg::parameter<T>> parameters_of(const json& c) {
   return parameters;
 }
 
-/// `step(gradients)` takes a step of `opt`, `values()` are its parameters.
-template <class T, class Optimizer, class Step, class Values>
-double largest_error(const json& c, Optimizer& opt, Step step, Values values) {
-  double error = 0, distance = 0;
+/// The largest error of a run, relative to the largest distance that any parameter travelled. What one rounding of the
+/// parameter a step explains is no error: a slow start is shorter than that in float.
+template <class T>
+double largest_error(const json& c, const test::builder<T>& build, const thalweg::options& options) {
+  auto values = initial_values<T>(c);
+  auto parameters = parameters_of<T>(c);
+  for (std::size_t i = 0; i < values.size(); ++i) parameters[i].data = values[i].data();
+  const auto opt = build(parameters, options);
+  double error = 0, distance = 0, steps = 0;
   const auto compare = [&](const json& expected) {
-    const std::vector<std::vector<T>> have = values();
-    if (expected.size() != have.size()) throw std::runtime_error("a step does not give every parameter");
-    for (std::size_t i = 0; i < have.size(); ++i) {
+    if (expected.size() != values.size()) throw std::runtime_error("a step does not give every parameter");
+    for (std::size_t i = 0; i < values.size(); ++i) {
       const auto want = expected[i].get<std::vector<double>>();
       const auto start = c.at("parameters")[i].at("initial").get<std::vector<double>>();
-      if (want.size() != have[i].size()) throw std::runtime_error("a step gives a parameter of another size");
+      if (want.size() != values[i].size()) throw std::runtime_error("a step gives a parameter of another size");
       for (std::size_t j = 0; j < want.size(); ++j) {
-        const double off = std::abs(static_cast<double>(have[i][j]) - want[j]);
-        const double roundings = static_cast<double>(opt.steps()) * std::numeric_limits<T>::epsilon() / 2;
+        const double off = std::abs(static_cast<double>(values[i][j]) - want[j]);
+        const double roundings = steps * std::numeric_limits<T>::epsilon() / 2;
         error = std::isfinite(off) ? std::max(error, off - roundings * std::abs(want[j])) : INFINITY;
         distance = std::max(distance, std::abs(want[j] - start[j]));
       }
@@ -118,39 +88,30 @@ double largest_error(const json& c, Optimizer& opt, Step step, Values values) {
   };
 
   for (const auto& s : c.at("steps")) {
-    step(s.at("gradients").get<std::vector<std::vector<T>>>());
+    const auto gradients = s.at("gradients").get<std::vector<std::vector<T>>>();
+    opt->step({gradients.begin(), gradients.end()});
+    ++steps;
     compare(s.at("parameters"));
   }
   if (c.contains("evaluation_parameters")) {
-    const auto at_x = opt.evaluation_point();
+    const auto at_x = opt->evaluation_point();
     compare(c.at("evaluation_parameters"));
   }
   if (c.at("steps").empty() || distance == 0) throw std::runtime_error("nothing moves in this case");
   return error / distance;
 }
 
-template <class T, class Chain>
-double largest_error(const json& c, const Chain& chain, const thalweg::options& options) {
-  auto values = initial_values<T>(c);
-  auto parameters = parameters_of<T>(c);
-  for (std::size_t i = 0; i < values.size(); ++i) parameters[i].data = values[i].data();
-  auto opt = thalweg::optimizer(chain, parameters, options);
-  return largest_error<T>(c, opt, [&](const auto& gradients) { opt.step(gradients); }, [&] { return values; });
-}
-
 template <class Chain>
-errors run(const json& c, const Chain& chain, const thalweg::options& options) {
-  return {largest_error<double>(c, chain, options), largest_error<double>(c, thalweg::unfused(chain), options),
-          largest_error<float>(c, chain, options), largest_error<float>(c, thalweg::unfused(chain), options)};
+replayed_runs run(const json& c, const Chain& chain, const thalweg::options& options) {
+  const auto limit = allowed(c);
+  replayed_runs all{{"float64", largest_error(c, test::build<double>(chain), options), limit.for_double},
+                    {"float32", largest_error(c, test::build<float>(chain), options), limit.for_float}};
+  if constexpr (test::runs_unfused) {
+    const auto unfused = thalweg::unfused(chain);
+    all.push_back({"unfused float64", largest_error(c, test::build<double>(unfused), options), limit.for_double});
+    all.push_back({"unfused float32", largest_error(c, test::build<float>(unfused), options), limit.for_float});
+  }
+  return all;
 }
-
-/// Builds the chain of a case and replays it.
-using replayer = errors (*)(const json& c, hyperparameters& h);
-using replayers = std::map<std::string, replayer>;
-
-replayers plain();
-replayers schedule_free();
-replayers muon();
-replayers heavyball_chains();
 
 }  // namespace replay

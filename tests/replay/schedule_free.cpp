@@ -1,4 +1,8 @@
 // facebookresearch/schedule_free's optimizers.
+#include <thalweg/recipes/sf_adamw.hpp>
+#include <thalweg/recipes/sf_radam.hpp>
+#include <thalweg/recipes/sf_sgd.hpp>
+
 #include "replay.hpp"
 
 namespace replay {

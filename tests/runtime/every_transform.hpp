@@ -1,7 +1,7 @@
 // Every transform that a text may name, in a chain that has room for it.
 #pragma once
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "../../src/runtime/transforms.hpp"
 #include "replay.hpp"

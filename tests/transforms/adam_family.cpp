@@ -1,6 +1,6 @@
 // Adam's relatives, each beside its paper.
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"
 

@@ -24,11 +24,13 @@ history gradients(const setting& s, const training::parameter& p) {
 }
 
 void agrees(const subject& chain, const setting& s, const outcome& expected, double within, double in_double_within) {
-  const auto in_double = training::train(chain.in_double, s);
-  CHECK(difference(in_double.y, expected.y) < in_double_within);
-  CHECK(difference(in_double.x, expected.x) < 10 * in_double_within);
   const training::outcome<double> both{expected.y, expected.x, {}};
-  CHECK(difference(training::train(chain.in_float, s), both) < within);
+  wherever_it_runs(chain, [&](const subject& here) {
+    const auto in_double = training::train(here.in_double, s);
+    CHECK(difference(in_double.y, expected.y) < in_double_within);
+    CHECK(difference(in_double.x, expected.x) < 10 * in_double_within);
+    CHECK(difference(training::train(here.in_float, s), both) < within);
+  });
 }
 
 void descends(const subject& chain, const update& u, decay how, const setting& s) {

@@ -1,6 +1,6 @@
 // Terminals that keep an average, beside their papers.
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"
 

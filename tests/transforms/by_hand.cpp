@@ -1,7 +1,7 @@
 // Every kernel once on numbers that can be worked out in one's head, at compile time. Most are sums of powers of two,
 // so that nothing is rounded.
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 using namespace thalweg;
 

@@ -6,7 +6,7 @@
 #include <Eigen/Core>
 #include <Eigen/SVD>
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "../linear_algebra/spectra.hpp"
 
@@ -98,6 +98,7 @@ TEST_CASE("orthogonalize_update: in bfloat16 as orthogonal as the exact iteratio
   }
   const dense u = noise(20, 30);
   CHECK(orthogonalized<double>(u, {.precision = bfloat16}).numbers == orthogonalized<double>(u, {}).numbers);
+  CHECK(orthogonalized<float>(u, {.precision = float16}).numbers == orthogonalized<float>(u, {}).numbers);  // not here
 }
 
 TEST_CASE("orthogonalize_update: zero, rank one, tiny, huge, NaN") {

@@ -2,7 +2,7 @@
 #include <random>
 
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"
 #include "matrices.hpp"

@@ -3,7 +3,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 using namespace thalweg;
 

@@ -1,5 +1,5 @@
 #include <doctest/doctest.h>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"
 

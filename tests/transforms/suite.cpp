@@ -59,7 +59,7 @@ void routed(const subject& s, std::size_t rank, tolerance within) {
   const parameter x = renamed(one(5, rank, 26), "~x"), y = renamed(one(33, rank, 31), "~y");
   const auto together = train(s.unfused_in_a_route, {.parameters = {x, renamed(a, "a"), y, renamed(b, "b")}});
   const auto subjects = train(s.in_double, {.parameters = {renamed(a, "a"), renamed(b, "b")}});
-  const auto bystanders = train(build<double>(bystanders_chain), {.parameters = {x, y}});
+  const auto bystanders = train(build_on_host<double>(bystanders_chain), {.parameters = {x, y}});
   const outcome<double> mine{{together.y[1], together.y[3]}, {together.x[1], together.x[3]}, {}};
   const outcome<double> others{{together.y[0], together.y[2]}, {together.x[0], together.x[2]}, {}};
   CHECK(difference(mine, subjects) < within.in_double);
@@ -229,15 +229,18 @@ void suite(const subject& s) {
     ++ranks;
     const way w = s.follow({.name = p.name, .shape = p.shape});
     const tolerance within = w.tensorwise ? tolerance{1e-3, 1e-10} : tolerance{1e-5, 1e-13};
-    lengths(s, rank, within);
-    routed(s, rank, within);
-    if (!w.modelwise) copies(s, rank);
-    if (!w.tensorwise) cut(s, rank, w);
-    extremes(s, rank);
-    spikes(s, rank, w);
-    repeats(s, rank, w);
+    wherever_it_runs(s, [&](const subject& here) {
+      CAPTURE(train(here.in_float, with(p)).table);
+      lengths(here, rank, within);
+      routed(here, rank, within);
+      if (!w.modelwise) copies(here, rank);
+      if (!w.tensorwise) cut(here, rank, w);
+      extremes(here, rank);
+      spikes(here, rank, w);
+      repeats(here, rank, w);
+      state(here, rank);
+    });
     threads(s, rank, w);
-    state(s, rank);
     ranges(s, rank);
   }
   CHECK(ranks >= 1);

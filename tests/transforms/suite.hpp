@@ -10,6 +10,7 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -121,7 +122,7 @@ void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool ou
         place = static_cast<value>(x);
         edges.push_back({"[" + std::string(where) + "] Expected " + std::string(field.name) + " in " +
                              thalweg::to_text(field.allowed) + ". Received ",
-                         x, build<double>(chain)});
+                         x, build_on_host<double>(chain)});
       }
       place = usual;
     } else if constexpr (thalweg::has_fields<value>) {
@@ -153,10 +154,11 @@ std::vector<edge> edges_of(Chain chain, bool outside) {
 inline bool is_bystander(const thalweg::parameter_info& p) { return p.name.front() == '~'; }
 inline constexpr thalweg::scale bystanders_chain{.by = 0.5};
 
-/// A chain, its types forgotten: compiled for float and double, and unfused in a route.
-struct subject {
-  builder<float> in_float;
-  builder<double> in_double, unfused_in_a_route;
+/// A chain, its types forgotten: compiled for float and double, on the host and, where it can be and this unit's folders
+/// of includes have one, on a device; on the host also unfused in a route.
+struct subject : test::builders {
+  builder<double> unfused_in_a_route;
+  std::optional<test::builders> on_device;
   std::function<way(const thalweg::parameter_info&)> follow;
   std::vector<edge> outside, inside;
 
@@ -167,16 +169,26 @@ struct subject {
 private:
   template <class Chain>
   subject(const Chain& chain, int)
-      : in_float(build<float>(chain)), in_double(build<double>(chain)),
-        unfused_in_a_route(build<double>(thalweg::unfused(thalweg::route(
+      : builders{build_on_host<float>(chain), build_on_host<double>(chain)},
+        unfused_in_a_route(build_on_host<double>(thalweg::unfused(thalweg::route(
             thalweg::when(is_bystander, bystanders_chain), thalweg::otherwise(chain))))),
-        follow([=](const thalweg::parameter_info& p) {
+        on_device(test::builders_on_device(chain)), follow([=](const thalweg::parameter_info& p) {
           way w;
           detail::follow(chain, p, w);
           return w;
         }),
         outside(detail::edges_of(chain, true)), inside(detail::edges_of(chain, false)) {}
 };
+
+/// f(subject), and for the same on a device.
+template <class F>
+void wherever_it_runs(const subject& s, const F& f) {
+  f(s);
+  if (!s.on_device) return;
+  subject there = s;
+  static_cast<test::builders&>(there) = *s.on_device;
+  f(there);
+}
 
 /// The suite itself.
 void suite(const subject& s);

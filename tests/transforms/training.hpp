@@ -6,50 +6,17 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include <build.hpp>
 #include <thalweg/core/optimizer.hpp>
 
 namespace training {
 
-/// Any optimizer of T.
-template <class T>
-struct machine {
-  virtual ~machine() = default;
-  virtual void step(const std::vector<std::span<const T>>& gradients) = 0;
-  virtual thalweg::evaluation_guard<T> evaluation_point() = 0;
-  virtual void averaged(std::size_t i, std::span<T> out) const = 0;
-  virtual void lr(double) = 0;
-  virtual std::string describe() const = 0;
-};
-template <class T, class Given>
-struct machine_of final : machine<T> {
-  using type = decltype(thalweg::optimizer(std::declval<Given>(), std::vector<thalweg::parameter<T>>(), {}));
-  type optimizer;
-  machine_of(const Given& given, std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o)
-      : optimizer(given, std::move(parameters), o) {}
-  void step(const std::vector<std::span<const T>>& gradients) override { optimizer.step(gradients); }
-  thalweg::evaluation_guard<T> evaluation_point() override { return optimizer.evaluation_point(); }
-  void averaged(std::size_t i, std::span<T> out) const override { optimizer.averaged(i, out); }
-  void lr(double lr) override { optimizer.lr(lr); }
-  std::string describe() const override { return optimizer.describe(); }
-};
-
-template <class T>
-using builder =
-    std::function<std::unique_ptr<machine<T>>(std::vector<thalweg::parameter<T>>, const thalweg::options&)>;
-
-/// Binds `given`, a chain, a transform or `unfused(…)`, to parameters.
-template <class T, class Given>
-builder<T> build(Given given) {
-  return [given](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
-    return std::make_unique<machine_of<T, Given>>(given, std::move(parameters), o);
-  };
-}
+using test::build_on_host, test::builder;
 
 struct parameter {
   std::string name;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,7 +16,7 @@ enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
 enum cublasMath_t { CUBLAS_DEFAULT_MATH = 0, CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION = 16 };
 enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_64F = 70 };
 enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT = -1 };
-enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16BF = 14 };
+enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16F = 2, CUDA_R_16BF = 14 };
 
 struct cublasContext {
   cudaStream_t stream;
@@ -52,7 +53,16 @@ namespace emulated {
 
 inline float number(float x) { return x; }
 inline double number(double x) { return x; }
-inline float number(std::uint16_t x) { return std::bit_cast<float>(std::uint32_t{x} << 16); }
+struct bfloat16 { std::uint16_t bits; };
+struct float16 { std::uint16_t bits; };
+inline float number(bfloat16 x) { return std::bit_cast<float>(std::uint32_t{x.bits} << 16); }
+inline float number(float16 x) {
+  const int sign = x.bits >> 15, exponent = x.bits >> 10 & 31, digits = x.bits & 1023;
+  const float size = exponent == 31 ? (digits ? NAN : INFINITY)
+                                    : std::ldexp(static_cast<float>(exponent ? digits + 1024 : digits),
+                                                 (exponent ? exponent : 1) - 25);
+  return sign ? -size : size;
+}
 
 template <class T>
 struct operand {
@@ -109,6 +119,8 @@ inline cublasStatus_t cublasGemmStridedBatchedEx(
   if (compute == CUBLAS_COMPUTE_64F && a_type == CUDA_R_64F && c_type == CUDA_R_64F) return compute_as(0.0, 0.0);
   if (compute == CUBLAS_COMPUTE_32F && a_type == CUDA_R_32F && c_type == CUDA_R_32F) return compute_as(0.0f, 0.0f);
   if (compute == CUBLAS_COMPUTE_32F && a_type == CUDA_R_16BF && c_type == CUDA_R_32F)
-    return compute_as(std::uint16_t{}, 0.0f);
+    return compute_as(emulated::bfloat16{}, 0.0f);
+  if (compute == CUBLAS_COMPUTE_32F && a_type == CUDA_R_16F && c_type == CUDA_R_32F)
+    return compute_as(emulated::float16{}, 0.0f);
   return CUBLAS_STATUS_NOT_SUPPORTED;
 }

@@ -56,20 +56,27 @@ struct stream {
   bool capturing = false;
 };
 
+struct block {
+  std::size_t size;
+  int device;
+};
+using blocks = std::map<std::byte*, block>;
+
 struct device {
-  std::map<std::byte*, std::size_t> memory, pinned;
+  blocks memory, pinned;
   std::set<stream*> streams;
   stream legacy;  // the one that a null pointer means
   cudaError_t last = cudaSuccess;
   // What tests look at and set.
   std::size_t allocations = 0, synchronizations = 0, launches = 0;
   std::size_t free_bytes = ~std::size_t{0};
+  int current = 0;                        ///< of as many devices as are asked for
   cudaError_t next_launch = cudaSuccess;  ///< what the next launch meets
 
   void protect(bool now) {
-    for (const auto& [begin, size] : memory) {
-      if (now) ASAN_POISON_MEMORY_REGION(begin, size);
-      else ASAN_UNPOISON_MEMORY_REGION(begin, size);
+    for (const auto& [begin, block] : memory) {
+      if (now) ASAN_POISON_MEMORY_REGION(begin, block.size);
+      else ASAN_UNPOISON_MEMORY_REGION(begin, block.size);
     }
   }
   void finish(stream& s) {
@@ -83,9 +90,11 @@ struct device {
   }
   cudaError_t fail(cudaError_t e) { return last = e; }
 
-  static bool holds(const std::map<std::byte*, std::size_t>& all, const void* address) {
+  static const block* find(const blocks& all, const void* address) {
     auto after = all.upper_bound(const_cast<std::byte*>(static_cast<const std::byte*>(address)));
-    return after != all.begin() && (--after, static_cast<const std::byte*>(address) < after->first + after->second);
+    if (after == all.begin()) return nullptr;
+    const auto& [begin, block] = *--after;
+    return static_cast<const std::byte*>(address) < begin + block.size ? &block : nullptr;
   }
 };
 
@@ -94,7 +103,7 @@ inline device& the_device() {
   return one;
 }
 
-inline cudaError_t allocate(std::map<std::byte*, std::size_t>& all, void** out, std::size_t bytes) {
+inline cudaError_t allocate(blocks& all, void** out, std::size_t bytes) {
   device& d = the_device();
   if (d.capturing()) return d.fail(cudaErrorStreamCaptureUnsupported);
   if (bytes > d.free_bytes) return d.fail(cudaErrorMemoryAllocation);
@@ -102,7 +111,7 @@ inline cudaError_t allocate(std::map<std::byte*, std::size_t>& all, void** out, 
   const std::size_t whole = (bytes + alignment - 1) / alignment * alignment;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(alignment, whole));
   std::memset(memory, 0xff, std::min(bytes, std::size_t{1} << 20));  // NaN; not all of cuBLAS's workspace
-  all[memory] = bytes;
+  all[memory] = {bytes, d.current};
   ++d.allocations;
   *out = memory;
   return cudaSuccess;
@@ -144,8 +153,8 @@ inline const char* cudaGetErrorString(cudaError_t e) {
 inline cudaError_t cudaGetLastError() { return std::exchange(emulated::the_device().last, cudaSuccess); }
 
 inline cudaError_t cudaGetDeviceCount(int* count) { return *count = 1, cudaSuccess; }
-inline cudaError_t cudaGetDevice(int* device) { return *device = 0, cudaSuccess; }
-inline cudaError_t cudaSetDevice(int) { return cudaSuccess; }
+inline cudaError_t cudaGetDevice(int* device) { return *device = emulated::the_device().current, cudaSuccess; }
+inline cudaError_t cudaSetDevice(int device) { return emulated::the_device().current = device, cudaSuccess; }
 inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* p, int) {
   *p = {"emulated", 8, 0, 108};
   return cudaSuccess;
@@ -176,7 +185,7 @@ inline cudaError_t cudaFree(void* memory) {
   if (const auto status = cudaDeviceSynchronize(); status != cudaSuccess) return status;
   const auto found = d.memory.find(static_cast<std::byte*>(memory));
   if (found == d.memory.end()) return d.fail(cudaErrorInvalidValue);
-  ASAN_UNPOISON_MEMORY_REGION(memory, found->second);
+  ASAN_UNPOISON_MEMORY_REGION(memory, found->second.size);
   d.memory.erase(found);
   std::free(memory);
   return cudaSuccess;
@@ -191,10 +200,10 @@ inline cudaError_t cudaFreeHost(void* memory) {
 }
 inline cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* found, const void* address) {
   const auto& d = emulated::the_device();
-  const auto type = d.holds(d.memory, address)   ? cudaMemoryTypeDevice
-                    : d.holds(d.pinned, address) ? cudaMemoryTypeHost
-                                                 : cudaMemoryTypeUnregistered;
-  *found = {type, 0};
+  const auto *of_device = d.find(d.memory, address), *pinned = d.find(d.pinned, address);
+  *found = of_device ? cudaPointerAttributes{cudaMemoryTypeDevice, of_device->device}
+           : pinned  ? cudaPointerAttributes{cudaMemoryTypeHost, pinned->device}
+                     : cudaPointerAttributes{cudaMemoryTypeUnregistered, -1};
   return cudaSuccess;
 }
 
@@ -218,7 +227,7 @@ inline cudaError_t cudaStreamDestroy(cudaStream_t s) {
 
 inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t s) {
   auto& d = emulated::the_device();
-  const auto known = [&](const void* p) { return d.holds(d.memory, p) || d.holds(d.pinned, p); };
+  const auto known = [&](const void* p) { return d.find(d.memory, p) || d.find(d.pinned, p); };
   const bool at_once = !known(to) || !known(from);
   if (at_once && emulated::of(s).capturing) return d.fail(cudaErrorStreamCaptureUnsupported);
   emulated::later(s, [=] { std::memcpy(to, from, bytes); });

@@ -29,7 +29,7 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   template <class... Sums>
     requires detail::reducing<Transform> && requires(const Transform& t, context c, Sums... s) { t.at(c, s...); }
   constexpr auto at(const context& c, Sums... sums) const noexcept {
-    return changed(c).at(c, sums...);  // `reduce` has checked it
+    return settled(c).at(c, sums...);  // `reduce` has checked it
   }
   constexpr auto reduce(const context& c) const
     requires detail::reducing<Transform>
@@ -41,7 +41,7 @@ struct scheduled_transform : Transform {  // states and fields are the transform
     requires requires(const Transform& t, const context& c, Given... g) { t.apply(c, g...); }
   void apply(const context& c, Given... given) const
       noexcept(noexcept(std::declval<const Transform&>().apply(c, given...))) {
-    changed(c).apply(c, given...);
+    settled(c).apply(c, given...);
   }
   void check(const context& c) const
     requires tensorwise_transform<Transform>
@@ -58,20 +58,22 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   constexpr context pass_on(context c) const
     requires requires(const Transform& t) { t.pass_on(c); }
   {
-    return changed(c).pass_on(c);
+    return settled(c).pass_on(c);
   }
 
-private:
-  [[nodiscard]] constexpr Transform changed(const context& c) const {
+  /// The transform as it is at a step, unchecked.
+  [[nodiscard]] constexpr Transform settled(const context& c) const {
     Transform t = *this;
     context of_value = c;
     of_value.lr = static_cast<double>(t.*place);
     t.*place = field_value<std::remove_reference_t<decltype(t.*place)>>(schedule.at(of_value).lr);
     return t;
   }
+
+private:
   constexpr Transform now(const context& c) const {
     if constexpr (has_fields<Schedule>) check_fields(name_of(schedule), schedule);
-    const Transform t = changed(c);
+    const Transform t = settled(c);
     if constexpr (has_fields<Transform>) check_fields(name, t);
     return t;
   }

@@ -70,16 +70,27 @@ void zero(T* numbers, std::size_t n, cudaStream_t stream) {
   if (n) check("memory set to zero", cudaMemsetAsync(numbers, 0, n * sizeof(T), stream));
 }
 
-/// Whether the device may read this address: its own memory, or managed memory.
-inline bool on_device(const void* address) {
+/// The number of the current device.
+inline int current_device() {
+  int device = 0;
+  check("a device", cudaGetDevice(&device));
+  return device;
+}
+
+enum class place { host, device, other_device };
+
+/// Whose memory this is, seen from the current device; managed memory is its own.
+inline place place_of(const void* address) {
   cudaPointerAttributes found{};
   const cudaError_t status = cudaPointerGetAttributes(&found, address);
   if (status == cudaErrorInvalidValue) {  // what older versions say of the host's
     static_cast<void>(cudaGetLastError());
-    return false;
+    return place::host;
   }
   check("an address to look up", status);
-  return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
+  if (found.type == cudaMemoryTypeManaged) return place::device;
+  if (found.type != cudaMemoryTypeDevice) return place::host;
+  return found.device == current_device() ? place::device : place::other_device;
 }
 
 }  // namespace thalweg::cuda

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
+#include <thalweg/core/context.hpp>
 #include <thalweg/core/tensor.hpp>
 
 namespace thalweg::cuda {
@@ -25,6 +27,15 @@ struct device_update {
 /// without a specialisation has no form on the device.
 template <class Transform, class T>
 struct device_form;
+
+/// A transform as it is at a step, plain: on a device, what a schedule moves has moved.
+template <class Transform>
+constexpr auto settled(const Transform& t, const context& c) {
+  if constexpr (requires { t.settled(c); }) return settled(t.settled(c), c);
+  else return t;
+}
+template <class Transform>
+using settled_t = decltype(settled(std::declval<const Transform&>(), context()));
 
 template <class Transform, class T>
 concept has_device_form = requires { sizeof(device_form<Transform, T>); };

@@ -1,10 +1,9 @@
 // The one door to cuBLAS: products of many matrices of one shape.
 #pragma once
 
-#include <bit>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +12,7 @@
 #include <cublas_v2.h>
 #include <thalweg/core/error.hpp>
 #include <thalweg/cuda/device.hpp>
+#include <thalweg/cuda/sixteen_bits.hpp>
 
 namespace thalweg::cuda {
 
@@ -21,22 +21,6 @@ inline void check(std::string_view what, cublasStatus_t status) {
   throw error("cuda", "Expected ", what, ". Received ", cublasGetStatusName(status), " (",
               cublasGetStatusString(status), ").");
 }
-
-/// A float's upper 16 bits, rounded to nearest, ties to even.
-struct bf16 {
-  std::uint16_t bits;
-
-  bf16() = default;
-  constexpr explicit bf16(float x) : bits(rounded(std::bit_cast<std::uint32_t>(x))) {}
-  constexpr explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-private:
-  static constexpr std::uint16_t rounded(std::uint32_t x) {
-    const bool nan = (x & 0x7fffffffu) > 0x7f800000u;
-    const std::uint32_t near = nan ? x | 0x400000u : x + 0x7fffu + (x >> 16 & 1u);
-    return static_cast<std::uint16_t>(near >> 16);
-  }
-};
 
 /// `count` matrices in device memory, column by column, as cuBLAS has them: `leading` numbers from one column to the
 /// next, `stride` from one matrix to the next.
@@ -75,6 +59,7 @@ struct destroy_cublas {
 
 template <class T>
 inline constexpr cudaDataType_t data_type = std::same_as<T, bf16>    ? CUDA_R_16BF
+                                            : std::same_as<T, fp16>  ? CUDA_R_16F
                                             : std::same_as<T, float> ? CUDA_R_32F
                                                                      : CUDA_R_64F;
 
@@ -110,14 +95,20 @@ public:
   }
 
   /// out = alpha·a·b + beta·out in the stream's order, with sums in out's type (beta = 0: whatever out was). Factors
-  /// have out's type or, for out of float, are bf16; `out` overlaps neither.
+  /// have out's type or, for out of float, are bf16 or fp16; `out` overlaps neither. Throws where a side or `count` is
+  /// more than an int.
   template <class Factor, class Sum>
-    requires std::same_as<Factor, Sum> || (std::same_as<Factor, bf16> && std::same_as<Sum, float>)
+    requires std::same_as<Factor, Sum> ||
+             ((std::same_as<Factor, bf16> || std::same_as<Factor, fp16>) && std::same_as<Sum, float>)
   void product(double alpha, matrices<Factor> a, matrices<Factor> b, double beta,
                matrices<Sum> out) const {
     const auto scalar = [](double x) { return static_cast<Sum>(x); };
     const Sum alpha_value = scalar(alpha), beta_value = scalar(beta);
-    const auto size = [](std::size_t n) { return static_cast<int>(n); };
+    const auto size = [](std::size_t n) {
+      if (n > std::numeric_limits<int>::max())
+        throw error("cuda", "Expected a side of at most 2147483647 for cuBLAS. Received ", n, ".");
+      return static_cast<int>(n);
+    };
     const auto stride = [](std::size_t n) { return static_cast<long long>(n); };
     const auto operation = [](bool transposed) { return transposed ? CUBLAS_OP_T : CUBLAS_OP_N; };
     check("a product of matrices",
@@ -132,9 +123,8 @@ public:
 private:
   // By cuBLAS's documentation: 32 MiB from Hopper on.
   static std::size_t recommended_workspace() {
-    int device = 0, major = 0;
-    check("a device", cudaGetDevice(&device));
-    check("a device's generation", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device));
+    int major = 0;
+    check("a device's generation", cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, current_device()));
     return std::size_t{major >= 9 ? 32u : 4u} << 20;
   }
 };

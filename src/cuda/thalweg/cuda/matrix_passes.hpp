@@ -2,7 +2,7 @@
 //
 // A matrix in memory is a number of lines; a line is what lies together, a row of a row-major matrix, a column for
 // cuBLAS. In most passes a block has one line of one matrix. What products take is of type Factor, T or (for T = float)
-// bf16; products, and all that is computed with them, are T.
+// bf16 or fp16; products, and all that is computed with them, are T.
 #pragma once
 
 #include <algorithm>

@@ -25,7 +25,7 @@ struct extent {
   [[nodiscard]] constexpr std::size_t long_side() const { return short_in_line ? lines : length; }
 };
 
-/// The matrices of one iteration in an arena. What products take is T or, for T = float, bf16; products and sums are T.
+/// The matrices of one iteration in an arena. What products take is T or, for T = float, bf16 or fp16; products and sums are T.
 /// Of x its small singular values count, so that what rounding takes off is kept; of its polynomials they do not.
 template <class T, class Factor>
 class newton_schulz {
@@ -93,7 +93,7 @@ public:
   }
 
 private:
-  // Lines begin at multiples of 16 bytes of bf16, which matrix units like, and of what passes take at once.
+  // Lines begin at multiples of 16 bytes of 16-bit numbers, which matrix units like, and of what passes take at once.
   template <class U>
   matrices<U> take(arena& memory, std::size_t rows, std::size_t cols) const {
     const std::size_t leading = (rows + 7) / 8 * 8, stride = leading * cols;

@@ -38,7 +38,7 @@ namespace detail {
 /// What does a tensor-wise transform at a position, and `nothing` at the others.
 template <class T, class Path, std::size_t Position>
 auto form_at() {
-  using transform = typename Path::template transform_at<Position>;
+  using transform = settled_t<typename Path::template transform_at<Position>>;
   if constexpr (Path::kinds[Position] == kind::tensorwise) {
     static_assert(has_device_form<transform, T>,
                   "thalweg: [cuda] a tensor-wise transform of this chain has no device form for numbers of this type");
@@ -67,7 +67,8 @@ auto on_device(std::tuple<Paths...>*) -> std::tuple<members_on_device<T, Paths>.
 
 }  // namespace detail
 
-/// As `thalweg::optimizer`, for parameters whose `data` and gradients whose spans are memory of the current device.
+/// As `thalweg::optimizer`, for parameters whose `data` and gradients whose spans are memory of the current device, which
+/// is to be current whenever something is asked of the optimizer.
 ///
 /// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A
 /// step copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph; only a
@@ -112,12 +113,14 @@ public:
   /// While the guard lives the parameters hold x, the average, from here on in the stream's order; y is back bit for
   /// bit after. Allocates a copy of y.
   [[nodiscard]] auto evaluation_point() {
+    store_->check_current();
     chain_.check_averages();
     return evaluation_guard<T>(store_, [this](std::size_t i, T* out) { average_into(i, out); });
   }
 
   /// Copies x of parameter `i` to `out`, in device memory; the parameters are not touched.
   void averaged(std::size_t i, std::span<T> out) const {
+    store_->check_current();
     gradients_.check_room(i, out);
     const auto& p = store_->parameters[i];
     detail::check_on_device("memory for x of", p.info.name, out.data());
@@ -132,6 +135,7 @@ public:
 
   /// The file is that of the host's optimizer, and may go on there.
   void save(const std::string& path) const {
+    store_->check_current();
     const auto mirror = detail::mirror_of(*store_);
     device_array<T> x(largest_);
     thalweg::detail::save_checkpoint<T>(path, mirror.store, chain_.progress(), [&](std::size_t i, T* out) {
@@ -141,6 +145,7 @@ public:
     });
   }
   void load(const std::string& path) {
+    store_->check_current();
     auto mirror = detail::mirror_of(*store_);
     const auto loaded = thalweg::detail::load_checkpoint<T>(path, mirror.store, chain_.progress());
     detail::adopt(mirror, *store_);
@@ -321,8 +326,8 @@ void optimizer<Chain, T>::place_members(T*& free_updates) {
   detail::for_each_number<0, path::positions>([&](auto position) {
     if constexpr (path::kinds[position] == thalweg::detail::kind::tensorwise)
       std::get<position>(here.forms)
-          .emplace(std::get<path::leaf[position]>(chain_.leaves()), std::span<const device_update<T>>(updates),
-                   store_->stream);
+          .emplace(settled(std::get<path::leaf[position]>(chain_.leaves()), context()),
+                   std::span<const device_update<T>>(updates), store_->stream);
   });
 }
 
@@ -357,6 +362,7 @@ void optimizer<Chain, T>::point_to_gradients() {
 
 template <class Chain, class T>
 step_report optimizer<Chain, T>::take_step(std::size_t gradient_count, const step_inputs& given) {
+  store_->check_current();
   gradients_.check_count(gradient_count);
   if (chain_.skips(given)) return {.taken = false};
   const auto prepared = chain_.prepare(given);
@@ -424,7 +430,8 @@ void optimizer<Chain, T>::run_stage(const typename bound_chain::step& prepared) 
          detail::travelling<path, Stage>(chain_.leaves(), kernels)});
   }
   if constexpr (!pass::ends && pass::barrier == thalweg::detail::kind::tensorwise) {
-    (*std::get<s.end>(here.forms))(std::get<path::leaf[s.end]>(chain_.leaves()), std::get<s.end>(kernels).seen);
+    const context seen = std::get<s.end>(kernels).seen;
+    (*std::get<s.end>(here.forms))(settled(std::get<path::leaf[s.end]>(chain_.leaves()), seen), seen);
   } else if constexpr (!pass::ends && pass::barrier == thalweg::detail::kind::parameterwise) {
     sum_chunks<Path, s.end>(prepared, here.partials.data());
     sum_up<sums_at(path::leaf[s.end])>(here.partials.data(), here.first_reduced.data(), here.members.size(),
@@ -508,10 +515,8 @@ void optimizer<Chain, T>::average_into(std::size_t i, T* out) const {
 
 template <class Chain, class T>
 std::string optimizer<Chain, T>::describe() const {
-  int device = 0;
   cudaDeviceProp properties{};
-  check("a device", cudaGetDevice(&device));
-  check("a device that describes itself", cudaGetDeviceProperties(&properties, device));
+  check("a device that describes itself", cudaGetDeviceProperties(&properties, store_->device));
   auto d = chain_.describe(store_->parameters, in_words("cuda: ", std::string_view(properties.name)));
   d.scratch_bytes = updates_.size() * sizeof(T) + (partials_.size() + sums_.size()) * sizeof(double);
   auto entry = d.paths.begin();

@@ -25,8 +25,8 @@ struct orthogonalization_limits {
 };
 
 /// The rules are the transform's (thalweg/transforms/orthogonalize_update.hpp). Its precision float32 multiplies floats
-/// (no TF32), bfloat16 factors rounded to bfloat16, whatever the matrix's size; sums are float. Matrices of one shape are
-/// computed together, and cuBLAS may add in another order where they are more or fewer.
+/// (no TF32), bfloat16 and float16 factors rounded to those, whatever the matrix's size; sums are float. Matrices of one
+/// shape are computed together, and cuBLAS may add in another order where they are more or fewer.
 template <class T>
 struct device_form<orthogonalize_update, T> {
   device_form(const orthogonalize_update& transform, std::span<const device_update<T>> updates, cudaStream_t stream,
@@ -48,7 +48,7 @@ struct device_form<orthogonalize_update, T> {
     std::size_t bytes = 0;
     for (const group& g : groups_) {
       const std::size_t chosen = bytes_of(choose(transform, g.shape, ~std::size_t{0}), g.shape);
-      const std::size_t one = std::max(chosen, bytes_of({false, {1}}, g.shape));
+      const std::size_t one = std::max(chosen, bytes_of({float32, {1}}, g.shape));
       bytes = std::max({bytes, one, std::min(one * g.count, limits.workspace)});
     }
     workspace_ = device_array<std::byte>(bytes);
@@ -65,9 +65,11 @@ struct device_form<orthogonalize_update, T> {
       for (std::size_t done = 0; done < g.count; done += together) {
         const std::size_t count = std::min(together, g.count - done);
         T* const* const updates = updates_.data() + g.first + done;
-        if constexpr (std::is_same_v<T, float>)
-          if (c.rounded) iterate<bf16>(transform, c, g.shape, count, updates, scale);
-        if (!c.rounded) iterate<T>(transform, c, g.shape, count, updates, scale);
+        with_factors(c.factors, [&]<class Factor>(std::type_identity<Factor>) {
+          detail::arena memory(workspace_.data());
+          detail::newton_schulz<T, Factor> iteration(g.shape, count, c.groups, limits_.halved_from, memory);
+          iteration(transform, c.groups, blas_, updates, scale);
+        });
       }
     }
   }
@@ -82,7 +84,7 @@ private:
     std::size_t first, count;  // in the table of updates
   };
   struct choice {
-    bool rounded;
+    precision factors;
     thalweg::detail::grouping groups;
   };
 
@@ -98,35 +100,37 @@ private:
     return {by_rows ? u.rows : u.cols, by_rows ? u.cols : u.rows, (u.rows > u.cols) == by_rows};
   }
 
+  // f(type of factors)
+  template <class F>
+  static auto with_factors(precision p, F f) {
+    if constexpr (std::is_same_v<T, float>) {
+      if (p == bfloat16) return f(std::type_identity<bf16>());
+      if (p == float16) return f(std::type_identity<fp16>());
+    }
+    return f(std::type_identity<T>());
+  }
+
   static std::size_t bytes_of(const choice& c, const detail::extent& shape) {
-    if constexpr (std::is_same_v<T, float>)
-      if (c.rounded) return detail::newton_schulz<T, bf16>::bytes(shape, 1, c.groups);
-    return detail::newton_schulz<T, T>::bytes(shape, 1, c.groups);
+    return with_factors(c.factors, [&]<class Factor>(std::type_identity<Factor>) {
+      return detail::newton_schulz<T, Factor>::bytes(shape, 1, c.groups);
+    });
   }
 
   // Of what fits into `room` bytes: it was measured for the options at binding, and they may have moved.
   choice choose(const orthogonalize_update& transform, const detail::extent& shape, std::size_t room) const {
-    choice best{std::is_same_v<T, float> && transform.precision == precision::bfloat16, {1}};
-    if (bytes_of(best, shape) > room) best.rounded = false;
+    choice best{std::is_same_v<T, float> ? transform.precision : float32, {1}};
+    if (bytes_of(best, shape) > room) best.factors = float32;
     // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
-    const std::size_t stable = best.rounded ? 2 : 3;
+    const std::size_t stable = best.factors == float32 ? 3 : 2;
     const double ratio = static_cast<double>(shape.long_side()) / static_cast<double>(shape.short_side());
     const double symmetric = shape.short_side() < limits_.halved_from ? 1 : 0.75;
     const auto time = [&](thalweg::detail::grouping g) {
       return g.cost(static_cast<std::size_t>(transform.steps), ratio, symmetric, symmetric);
     };
     for (std::size_t longest = 2; longest <= stable; ++longest)
-      if (time({longest}) < time(best.groups) && bytes_of({best.rounded, {longest}}, shape) <= room)
+      if (time({longest}) < time(best.groups) && bytes_of({best.factors, {longest}}, shape) <= room)
         best.groups = {longest};
     return best;
-  }
-
-  template <class Factor>
-  void iterate(const orthogonalize_update& transform, const choice& c, const detail::extent& shape, std::size_t count,
-               T* const* updates, double scale) const {
-    detail::arena memory(workspace_.data());
-    detail::newton_schulz<T, Factor>(shape, count, c.groups, limits_.halved_from, memory)(transform, c.groups, blas_,
-                                                                                         updates, scale);
   }
 };
 

@@ -12,6 +12,7 @@
 
 #include <thalweg/core/prepare.hpp>
 #include <thalweg/core/stage.hpp>
+#include <thalweg/cuda/device_form.hpp>
 #include <thalweg/cuda/lane.hpp>
 #include <thalweg/cuda/launch.hpp>
 #include <thalweg/cuda/packet.hpp>
@@ -144,9 +145,9 @@ private:
 template <class Plan, std::size_t Stage, class Leaves, class Prepared>
 auto travelling(const Leaves& leaves, const Prepared& prepared) {
   return stage_pass<Plan, true, Stage>::kernels_with(prepared, [&](auto position) {
-    using transform = typename Plan::template transform_at<position>;
-    return awaiting_sums<Plan::arrays[position], transform>{std::get<Plan::leaf[position]>(leaves),
-                                                            std::get<position>(prepared).seen};
+    const context seen = std::get<position>(prepared).seen;
+    const auto transform = settled(std::get<Plan::leaf[position]>(leaves), seen);
+    return awaiting_sums<Plan::arrays[position], std::remove_const_t<decltype(transform)>>{transform, seen};
   });
 }
 

@@ -13,17 +13,25 @@
 namespace thalweg::cuda::detail {
 
 inline void check_on_device(std::string_view what, std::string_view parameter, const void* address) {
-  if (!on_device(address))
-    throw error("cuda", "Expected device memory as the ", what, " '", parameter,
-                "'. Received an address of the host's.");
+  const place found = place_of(address);
+  if (found != place::device)
+    throw error("cuda", "Expected memory of the current device as the ", what, " '", parameter, "'. Received ",
+                found == place::host ? "an address of the host's." : "another device's.");
 }
 
 /// As `storage`; parameters and states are in device memory.
 template <class T>
 struct storage_on_device : thalweg::detail::storage<T> {
   cudaStream_t stream = nullptr;
+  int device = current_device();
   device_array<T> memory;  ///< of the states
   device_array<T> y;       ///< of the averaged parameters, one behind the other, while they hold x
+
+  void check_current() const {
+    if (const int current = current_device(); current != device)
+      throw error("cuda", "Expected device ", device, " to be current, as when the optimizer was made. Received device ",
+                  current, ".");
+  }
 
   template <class AverageInto>
   void hold_back(AverageInto average_into) {

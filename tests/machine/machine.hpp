@@ -1,0 +1,61 @@
+// Any optimizer of T, its chain's type forgotten: what tests of chains train. <build.hpp> says what it runs on; which
+// one that is, the folders of includes decide.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <thalweg/core/optimizer.hpp>
+
+namespace test {
+
+/// Parameters and gradients are in the host's memory, whatever it runs on.
+template <class T>
+struct machine {
+  virtual ~machine() = default;
+  virtual void step(const std::vector<std::span<const T>>& gradients) = 0;
+  [[nodiscard]] virtual std::shared_ptr<void> evaluation_point() = 0;  ///< the parameters hold x while it lives
+  virtual void averaged(std::size_t i, std::span<T> out) const = 0;
+  virtual void lr(double) = 0;
+  virtual std::string describe() const = 0;
+};
+
+template <class T>
+using builder =
+    std::function<std::unique_ptr<machine<T>>(std::vector<thalweg::parameter<T>>, const thalweg::options&)>;
+
+template <class T, class Given>
+struct machine_on_host final : machine<T> {
+  using type = decltype(thalweg::optimizer(std::declval<Given>(), std::vector<thalweg::parameter<T>>(), {}));
+  type optimizer;
+  machine_on_host(const Given& given, std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o)
+      : optimizer(given, std::move(parameters), o) {}
+  void step(const std::vector<std::span<const T>>& gradients) override { optimizer.step(gradients); }
+  std::shared_ptr<void> evaluation_point() override {
+    return std::make_shared<thalweg::evaluation_guard<T>>(optimizer.evaluation_point());
+  }
+  void averaged(std::size_t i, std::span<T> out) const override { optimizer.averaged(i, out); }
+  void lr(double lr) override { optimizer.lr(lr); }
+  std::string describe() const override { return optimizer.describe(); }
+};
+
+/// Binds `given`, a chain, a transform or `unfused(…)`, to parameters.
+template <class T, class Given>
+builder<T> build_on_host(Given given) {
+  return [given](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
+    return std::make_unique<machine_on_host<T, Given>>(given, std::move(parameters), o);
+  };
+}
+
+struct builders {
+  builder<float> in_float;
+  builder<double> in_double;
+};
+
+}  // namespace test
