@@ -7,7 +7,7 @@
 // snippet: cuda_transform
 #include <thalweg/cuda/optimizer.hpp>
 #include <thalweg/cuda/orthogonalize_update.hpp>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/transforms.hpp>
 using namespace thalweg;
 
 struct sign_momentum {  // as for the host: nothing in it knows of a device

@@ -111,12 +111,7 @@ public:
 
   long steps() const override { return steps_; }
   double lr() const override { return options_.lr; }
-  void lr(double lr) override {
-    options changed = options_;
-    changed.lr = lr;
-    check_fields("optimizer", changed);
-    options_ = changed;
-  }
+  void lr(double lr) override { options_ = thalweg::detail::with_lr(options_, lr); }
   void save(const std::string& path) const override {
     thalweg::detail::save_checkpoint<T>(path, *store_, progress(),
                                         [this](std::size_t i, T* out) { average_into(i, out); });
@@ -375,15 +370,7 @@ std::string engine<T>::describe() const {
     }
     if (!members_[p].empty()) d.paths.push_back(std::move(entry));
   }
-  for (const auto& p : store_->parameters) {
-    std::size_t state_elements = 0;
-    for (const auto& shape : p.state_shapes) state_elements += element_count(shape);
-    d.rows.push_back({p.info.name, thalweg::to_text(std::span(p.info.shape)),
-                      std::string(thalweg::to_text(p.info.role)), names[p.path],
-                      p.state_names, state_elements * sizeof(T)});
-    d.parameter_bytes += p.size * sizeof(T);
-    d.state_bytes += d.rows.back().bytes;
-  }
+  for (const auto& p : store_->parameters) d.add(p, names[p.path]);
   d.scratch_bytes = work_.elements * sizeof(T);
   d.rollback_bytes = rollback_.size() * sizeof(T);
   return thalweg::detail::table(d);

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 #include <thalweg/cuda/optimizer.hpp>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/sf_adamw.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "beside_host.hpp"
 #include "model_on_device.hpp"

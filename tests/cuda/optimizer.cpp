@@ -11,7 +11,12 @@
 #include <doctest/doctest.h>
 #include <thalweg/cuda/optimizer.hpp>
 #include <thalweg/cuda/orthogonalize_update.hpp>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/lamb.hpp>
+#include <thalweg/recipes/muon.hpp>
+#include <thalweg/recipes/sf_adamw.hpp>
+#include <thalweg/transforms.hpp>
 
 #include "../checkpoint/files.hpp"
 #include "beside_host.hpp"

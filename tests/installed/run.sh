@@ -28,7 +28,7 @@ soname=$(objdump -p "$shared" | awk '/SONAME/ { print $2 }')
 minor=$(pkg-config --modversion thalweg | cut -d. -f1-2)
 [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
 
-cp "$source"/tests/installed/{user.c,user.cpp,CMakeLists.txt} "$stage"
+cp "$source"/tests/installed/{user.c,user.cpp,user_of_cuda.cpp,CMakeLists.txt} "$stage"
 cd "$stage"
 # shellcheck disable=SC2086 # the flags are words
 {
@@ -39,14 +39,16 @@ cd "$stage"
     "$@" $program.o $(pkg-config --libs thalweg) -o $program
     LD_LIBRARY_PATH=$libraries ./$program
   done
+  "$@" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Werror user_of_cuda.cpp $(pkg-config --cflags --libs thalweg-cuda) \
+    -o user_of_cuda
+  LD_LIBRARY_PATH=$libraries ./user_of_cuda
 }
 
 command -v cmake > /dev/null || { echo "There is no CMake: its users were left out."; exit 77; }
 mv "$(dirname "$includes")" moved  # it may be
 CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE_BUILD_TYPE=Release
 cmake --build by-cmake
-by-cmake/user
-by-cmake/user_in_c
+for program in user user_in_c user_of_cuda; do by-cmake/$program; done
 
 # With the library shared, of the same installation.
 ln -s "$shared" "$soname"

@@ -42,6 +42,12 @@ inline context context_of_step(const options& o, long step, const step_inputs& i
           .loss = inputs.loss};
 }
 
+inline options with_lr(options o, double lr) {
+  o.lr = lr;
+  check_fields("optimizer", o);
+  return o;
+}
+
 /// The step's weight in a path's average, by the lr in which the path ends.
 inline void add_weight(context& c, const options& o, double last_lr, double& weight_sum) {
   if (last_lr - last_lr != 0) throw error("step", "Expected schedules that leave lr finite. Received ", last_lr, ".");
@@ -177,10 +183,7 @@ bound_chain<Chain, T, Fused>::bound_chain(const options& o, const Chain& chain, 
 
 template <class Chain, class T, bool Fused>
 void bound_chain<Chain, T, Fused>::lr(double lr) {
-  options changed = options_;
-  changed.lr = lr;
-  check_fields("optimizer", changed);
-  options_ = changed;
+  options_ = with_lr(options_, lr);
 }
 
 template <class Chain, class T, bool Fused>
@@ -335,14 +338,7 @@ description bound_chain<Chain, T, Fused>::describe(std::span<const bound_paramet
     });
     if (!members_[index].empty()) d.paths.push_back(std::move(entry));
   });
-  for (const auto& p : parameters) {
-    std::size_t state_elements = 0;
-    for (const auto& shape : p.state_shapes) state_elements += element_count(shape);
-    d.rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), names[p.path],
-                      p.state_names, state_elements * sizeof(T)});
-    d.parameter_bytes += p.size * sizeof(T);
-    d.state_bytes += d.rows.back().bytes;
-  }
+  for (const auto& p : parameters) d.add(p, names[p.path]);
   return d;
 }
 

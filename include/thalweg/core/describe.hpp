@@ -2,8 +2,12 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include <thalweg/core/storage.hpp>
 
 namespace thalweg::detail {
 
@@ -22,6 +26,16 @@ struct description {
   std::vector<path> paths;
   std::string header;
   std::size_t parameter_bytes = 0, state_bytes = 0, scratch_bytes = 0, rollback_bytes = 0;
+
+  template <class T>
+  void add(const bound_parameter<T>& p, std::string chain) {
+    std::size_t state_elements = 0;
+    for (const auto& shape : p.state_shapes) state_elements += element_count(shape);
+    rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), std::move(chain),
+                    p.state_names, state_elements * sizeof(T)});
+    parameter_bytes += p.size * sizeof(T);
+    state_bytes += rows.back().bytes;
+  }
 };
 
 std::string table(const description& d);
