@@ -61,7 +61,8 @@ struct shifted {
 };
 
 template <class Matrices>
-void iterate(const newton_schulz& options, grouping groups, Matrices matrices, double scale) {
+void iterate(const newton_schulz& options, const coefficient_set& coefficients, grouping groups, Matrices matrices,
+             double scale) {
   using symmetric = shifted<typename Matrices::square>;
   symmetric r{matrices.matrix(0)}, w{matrices.matrix(1)}, q = w, spare = w;
   if (groups.longest > 1) q.rest = matrices.matrix(2), spare.rest = matrices.matrix(3);
@@ -83,7 +84,7 @@ void iterate(const newton_schulz& options, grouping groups, Matrices matrices, d
     const std::size_t begin = step, end = step + length;
     r.shift = matrices.gram(r.rest);
     for (; step < end; ++step) {
-      const auto [a, b, c] = options.coefficients.step(step);
+      const auto [a, b, c] = coefficients.step(step);
       // w = a + b·r + c·r², and the new x would be w·x, the new r then w·r·w
       w.shift = a + r.shift * (b + c * r.shift) +
                 matrices.symmetric_product(c, r.rest, r.rest, 2 * c * r.shift + b, r.rest, 0, r.rest, w.rest);
@@ -112,12 +113,14 @@ void orthogonalize(const newton_schulz& options, T* data, std::size_t rows, std:
   const std::size_t m = std::min(rows, cols), n = std::max(rows, cols);
   const choice chosen = choose(options, m, n, std::is_same_v<T, double>, scratch.size());
   const grouping g = chosen.groups;
+  const coefficient_set& given = options.coefficients;
   if constexpr (std::is_same_v<T, float>)
     if (chosen.kind != kind::dense)
-      return iterate(options, g, tiled(form_of(chosen.kind), data, transposed, m, n, g.squares(), scratch.data()), scale);
+      return iterate(options, chosen.kind == kind::rounded ? given.with_margin(given.margin) : given, g,
+                     tiled(form_of(chosen.kind), data, transposed, m, n, g.squares(), scratch.data()), scale);
   const linear_algebra::one_thread alone;
   const std::size_t products = g.count(static_cast<std::size_t>(options.steps));
-  iterate(options, g, dense<T>(data, transposed, m, n, products, scratch.data()), scale);
+  iterate(options, given, g, dense<T>(data, transposed, m, n, products, scratch.data()), scale);
 }
 
 }  // namespace

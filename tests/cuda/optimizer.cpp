@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -257,36 +258,104 @@ TEST_CASE("cuda: what is no device memory is refused before anything is written"
   CHECK(opt.steps() == 1);
 }
 
-TEST_CASE("cuda: steps are captured, and an executable graph is updated with the next step's numbers") {
+namespace {
+
+struct own_stream {
   cudaStream_t stream{};
-  cuda::check("a stream", cudaStreamCreate(&stream));
+  own_stream() { cuda::check("a stream", cudaStreamCreate(&stream)); }
+  ~own_stream() { static_cast<void>(cudaStreamDestroy(stream)); }
+
+  void begin_capture() const {
+    cuda::check("a capture", cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  }
+  [[nodiscard]] cudaGraph_t end_capture() const {
+    cudaGraph_t graph{};
+    cuda::check("a graph", cudaStreamEndCapture(stream, &graph));
+    return graph;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cuda: steps are captured, and an executable graph is updated with the next step's numbers") {
+  const own_stream own;
   const auto chain = clip_by_global_norm{.max_norm = 0.5} | recipes::sf_adamw();
   model<float> host(test::varied_layers());
   auto expected = optimizer(chain, host.parameters(), settings);
   host.train(expected, 1, 5);
-  {
-    model_on_device<float> m(test::varied_layers());
-    cuda::optimizer opt(chain, m.parameters(), settings, stream);
-    m.train(opt, 1, 1);
-    cuda::synchronize(stream);
-    cudaGraphExec_t run{};
-    for (long t = 2; t <= 5; ++t) {
-      m.differentiate(t);
-      cuda::check("a capture", cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-      opt.step(m.gradients.spans());
-      cudaGraph_t step{};
-      cuda::check("a graph", cudaStreamEndCapture(stream, &step));
-      cudaGraphExecUpdateResultInfo updated{};
-      if (run) cuda::check("an update", cudaGraphExecUpdate(run, step, &updated));
-      else cuda::check("an executable graph", cudaGraphInstantiate(&run, step, 0));
-      CHECK(cudaGraphDestroy(step) == cudaSuccess);
-      cuda::check("a launch", cudaGraphLaunch(run, stream));
-      cuda::synchronize(stream);
+  model_on_device<float> m(test::varied_layers());
+  const test::arrays_on_device<float> copied(m.host.gradients);
+  cuda::optimizer opt(chain, m.parameters(), settings, own.stream);
+  cudaGraphExec_t run{};
+  for (long t = 1; t <= 5; ++t) {
+    m.differentiate(t);
+    auto gradients = m.gradients.spans();
+    if (t % 2 == 0) {  // elsewhere
+      cuda::copy<float>(gradients[0].data(), gradients[0].size(), copied[0].data(), nullptr);
+      cuda::synchronize(nullptr);
+      gradients[0] = copied[0];
     }
-    CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
-    CHECK(cudaGraphExecDestroy(run) == cudaSuccess);
+    own.begin_capture();
+    opt.step(gradients);
+    cudaGraph_t step = own.end_capture();
+    cudaGraphExecUpdateResultInfo updated{};
+    if (run) cuda::check("an update", cudaGraphExecUpdate(run, step, &updated));
+    else cuda::check("an executable graph", cudaGraphInstantiate(&run, step, 0));
+    CHECK(cudaGraphDestroy(step) == cudaSuccess);
+    cuda::check("a launch", cudaGraphLaunch(run, own.stream));
+    cuda::synchronize(own.stream);
   }
-  CHECK(cudaStreamDestroy(stream) == cudaSuccess);
+  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+  CHECK(cudaGraphExecDestroy(run) == cudaSuccess);
+}
+
+TEST_CASE("cuda: a captured step that never runs leaves the next one its gradients") {
+  const own_stream own;
+  const auto chain = apply_update{};
+  model_on_device<float> m(test::small_layers());
+  const test::arrays_on_device<float> others(m.host.values);  // not the gradients
+  cuda::optimizer opt(chain, m.parameters(), {.lr = 0.1}, own.stream);
+  cuda::optimizer waits(when_finite{} | chain, m.parameters(), {.lr = 0.1}, own.stream);
+  for (const bool first : {true, false}) {
+    CAPTURE(first);
+    own.begin_capture();
+    opt.step(others.spans());
+    const auto refusal = message_of([&] { waits.step(others.spans()); });
+    CHECK(cudaGraphDestroy(own.end_capture()) == cudaSuccess);
+    CHECK(refusal.find("[cuda] Expected a chain whose steps are always taken in a stream that captures") == 0);
+    auto expected = m.values.get();
+    for (std::size_t i = 0; i < expected.size(); ++i)
+      for (std::size_t j = 0; j < expected[i].size(); ++j) expected[i][j] -= 0.1f * m.host.gradients[i][j];
+    opt.step(m.gradients.spans());
+    cuda::synchronize(own.stream);
+    CHECK(test::distance(m.values.get(), expected) <= test::rounding<float>);
+    waits.step(m.gradients.spans());
+    CHECK(waits.steps() == (first ? 1 : 2));
+  }
+}
+
+TEST_CASE("cuda: where y cannot be put back, steps are refused") {
+  const own_stream own;
+  model_on_device<float> m(test::small_layers());
+  cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings, own.stream);
+  m.train(opt, 1, 3);
+  auto at_x = std::make_unique<evaluation_guard<float>>(opt.evaluation_point());
+  own.begin_capture();
+  at_x.reset();
+  cudaGraph_t graph{};
+  static_cast<void>(cudaStreamEndCapture(own.stream, &graph));  // what could not be captured may have ended it
+  if (graph) static_cast<void>(cudaGraphDestroy(graph));
+  static_cast<void>(cudaGetLastError());
+  CHECK(message_of([&] { opt.step(m.gradients.spans()); }).find("[step] Expected the parameters at y") == 0);
+}
+
+TEST_CASE("cuda: a gradient that no float begins at is refused") {
+  model_on_device<float> m(test::small_layers());
+  cuda::optimizer opt(ema{}, m.parameters(), settings);
+  auto gradients = m.gradients.spans();
+  const auto* bytes = reinterpret_cast<const char*>(gradients[1].data());
+  gradients[1] = {reinterpret_cast<const float*>(bytes + 2), gradients[1].size()};
+  CHECK(message_of([&] { opt.step(gradients); }).find("[cuda] Expected the gradient of 'b1' at a multiple of 4 bytes.") == 0);
 }
 
 TEST_CASE("cuda: an optimizer says on what it runs and what it takes") {

@@ -1,10 +1,9 @@
-// The recipes that the library for GPUs holds compiled, on the tests' double of CUDA.
-#include "../../src/cuda/recipes.cu"
-
+// The recipes that the library for GPUs holds compiled.
 #include <string>
 
 #include <doctest/doctest.h>
 #include <thalweg/compiled.hpp>
+#include <thalweg/cuda.hpp>
 
 #include "model_on_device.hpp"
 

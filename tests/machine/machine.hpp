@@ -56,6 +56,7 @@ builder<T> build_on_host(Given given) {
 struct builders {
   builder<float> in_float;
   builder<double> in_double;
+  bool multiplies_together = false;  ///< equal matrices, and may add up in another order where they are more
 };
 
 }  // namespace test

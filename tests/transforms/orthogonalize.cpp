@@ -1,13 +1,13 @@
 // orthogonalize_update by itself: exact beside three nested loops, and as good as its coefficients' sources claim.
 #include <array>
 #include <cmath>
-#include <random>
 
 #include <Eigen/Core>
 #include <Eigen/SVD>
 #include <doctest/doctest.h>
 #include <thalweg/transforms.hpp>
 
+#include "../linear_algebra/bands.hpp"
 #include "agreement.hpp"
 
 using namespace thalweg;
@@ -18,14 +18,6 @@ namespace {
 
 using shape = std::vector<std::size_t>;
 using dense = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-vector gaussian(std::size_t n, unsigned seed, double scale = 1) {
-  std::mt19937 bits(seed);
-  const auto uniform = [&] { return (static_cast<double>(bits()) + 0.5) / 4294967296.0; };
-  vector values(n);
-  for (double& x : values) x = scale * std::sqrt(-2 * std::log(uniform())) * std::cos(6.283185307179586 * uniform());
-  return values;
-}
 
 // What an optimizer makes of one gradient: θ = 0 - 1·update.
 template <class T>
@@ -84,7 +76,7 @@ TEST_CASE("orthogonalize_update computes what three nested loops compute") {
         CAPTURE(rows);
         CAPTURE(cols);
         const orthogonalize_update o{.scale = rule, .coefficients = set};
-        const vector g = gaussian(rows * cols, 7);
+        const vector g = test::gaussian(rows * cols, 7);
         const vector expected = slow(o, rows, cols)(g);
         CHECK(apart(orthogonalized<double>(o, shape, g), expected) < 1e-11);
         // CANS is steep where a singular value is all of the norm: it multiplies rounding by thousands.
@@ -93,7 +85,7 @@ TEST_CASE("orthogonalize_update computes what three nested loops compute") {
 }
 
 TEST_CASE("orthogonalize_update takes as many steps as it is told") {
-  const vector g = gaussian(5 * 9, 3);
+  const vector g = test::gaussian(5 * 9, 3);
   for (const auto& set : sets)
     for (const long steps : {1, 2, 4, 6, 9}) {
       const orthogonalize_update o{.coefficients = set, .steps = steps};
@@ -103,7 +95,7 @@ TEST_CASE("orthogonalize_update takes as many steps as it is told") {
 
 TEST_CASE("orthogonalize_update's steps are polynomials of the singular values") {
   constexpr Eigen::Index rows = 7, cols = 12;
-  const vector g = gaussian(rows * cols, 5);
+  const vector g = test::gaussian(rows * cols, 5);
   const Eigen::Map<const dense> u(g.data(), rows, cols);
   const Eigen::JacobiSVD<dense> svd(u, Eigen::ComputeThinU | Eigen::ComputeThinV);
   for (const auto& set : {jordan, polar_express, heavyball, cans}) {
@@ -118,36 +110,25 @@ TEST_CASE("orthogonalize_update's steps are polynomials of the singular values")
   }
 }
 
-// Measured over twenty Gaussian matrices of each shape; Jordan states 0.7 to 1.2 for his. A square matrix's smallest
-// singular values stay below the band: five steps multiply them by 300 to 1000, as the set may be, and no more.
 TEST_CASE("orthogonalize_update brings singular values near one") {
-  struct band {
-    coefficient_set set;
-    double low, high, high_for_squares;
-  };
-  const band bands[] = {{jordan, 0.68, 1.14, 1.21},
-                        {polar_express, 0.87, 1.13, 1.13},
-                        {heavyball, 0.97, 1.04, 1.15},
-                        {cans, 0.88, 1.13, 1.13},
-                        {turbo_muon, 0.98, 1.00, 1.09}};
-  const std::pair<std::size_t, std::size_t> shapes[] = {{32, 128}, {128, 32}, {48, 64}, {64, 64}, {16, 17}, {1, 50}};
-  for (const auto& b : bands)
-    for (const auto& size : shapes) {
-      const auto rows = size.first, cols = size.second;
+  for (const auto& b : test::bands)
+    for (const auto& [rows, cols] : test::shapes_of_bands) {
       CAPTURE(b.set.name);
       CAPTURE(rows);
       CAPTURE(cols);
-      const bool nearly_square = rows + 1 >= cols && cols + 1 >= rows;
-      double lowest = 9, highest = 0;
-      for (unsigned seed = 0; seed < 20; ++seed) {
-        const orthogonalize_update o{.scale = none{}, .coefficients = b.set};
-        const vector received = orthogonalized<float>(o, {rows, cols}, gaussian(rows * cols, seed));
-        const vector s = singular_values(received, rows, cols);
-        lowest = std::min(lowest, s.back());
-        highest = std::max(highest, s.front());
+      for (const auto precision : {float32, bfloat16}) {
+        CAPTURE(to_text(precision));
+        double lowest = 9, highest = 0;
+        for (unsigned seed = 0; seed < 20; ++seed) {
+          const orthogonalize_update o{.scale = none{}, .coefficients = b.set, .precision = precision};
+          const vector received = orthogonalized<float>(o, {rows, cols}, test::gaussian(rows * cols, seed));
+          const vector s = singular_values(received, rows, cols);
+          lowest = std::min(lowest, s.back());
+          highest = std::max(highest, s.front());
+        }
+        CHECK(highest < b.highest(rows, cols, precision));
+        CHECK(lowest > b.lowest(rows, cols, precision));
       }
-      CHECK(highest < (nearly_square ? b.high_for_squares : b.high));
-      CHECK(lowest > (nearly_square ? 0 : b.low));
     }
 }
 
@@ -159,7 +140,7 @@ TEST_CASE("orthogonalize_update of a zero matrix is zero") {
 }
 
 TEST_CASE("orthogonalize_update of a matrix of rank one") {
-  const vector a = gaussian(6, 1), b = gaussian(11, 2);
+  const vector a = test::gaussian(6, 1), b = test::gaussian(11, 2);
   vector g;
   for (const double x : a)
     for (const double y : b) g.push_back(x * y);
@@ -188,7 +169,7 @@ TEST_CASE("orthogonalize_update of a column-major matrix is the same matrix, wit
         CAPTURE(rows);
         CAPTURE(cols);
         const orthogonalize_update o{.scale = rule, .coefficients = set};
-        const vector g = gaussian(rows * cols, 9);
+        const vector g = test::gaussian(rows * cols, 9);
         const vector by_rows = orthogonalized<double>(o, {rows, cols}, g);
         const vector by_columns = orthogonalized<double>(o, {rows, cols}, newton_schulz::transposed(g, rows, cols),
                                                          storage_order::column_major);
@@ -197,7 +178,7 @@ TEST_CASE("orthogonalize_update of a column-major matrix is the same matrix, wit
 }
 
 TEST_CASE("orthogonalize_update does not care how large the gradient is") {
-  const vector g = gaussian(5 * 8, 4);
+  const vector g = test::gaussian(5 * 8, 4);
   for (const auto& set : sets)
     for (const double size : {1e-3, 1e6, 1e15, 1e30, 1e36}) {
       CAPTURE(set.name);
@@ -210,12 +191,12 @@ TEST_CASE("orthogonalize_update does not care how large the gradient is") {
 }
 
 TEST_CASE("orthogonalize_update of next to nothing is short: a·u/ε at every step") {
-  const vector g = gaussian(5 * 8, 4, 1e-30);
+  const vector g = test::gaussian(5 * 8, 4, 1e-30);
   for (const auto& set : sets) {
     CAPTURE(set.name);
     double slope = 1e-30 / 1e-7;
     for (const auto& step : slow({.coefficients = set}, 5, 8).steps) slope *= step.a;
-    const vector unit = gaussian(5 * 8, 4);
+    const vector unit = test::gaussian(5 * 8, 4);
     for (const vector& received : {orthogonalized<float>({.scale = none{}, .coefficients = set}, {5, 8}, g),
                                    orthogonalized<double>({.scale = none{}, .coefficients = set}, {5, 8}, g)})
       CHECK(apart(oracle::operator*(1 / slope, received), unit) < 1e-5);
@@ -225,7 +206,7 @@ TEST_CASE("orthogonalize_update of next to nothing is short: a·u/ε at every st
 TEST_CASE("orthogonalize_update hides neither NaN nor infinity") {
   for (const auto& set : sets)
     for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
-      vector g = gaussian(4 * 6, 8);
+      vector g = test::gaussian(4 * 6, 8);
       g[13] = bad;
       for (const double x : orthogonalized<float>({.coefficients = set}, {4, 6}, g)) CHECK(std::isnan(x));
       for (const double x : orthogonalized<double>({.coefficients = set}, {6, 4}, g)) CHECK(std::isnan(x));

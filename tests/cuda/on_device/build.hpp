@@ -104,8 +104,10 @@ constexpr bool have_forms(const std::tuple<Leaves...>*) {
 template <class Chain>
 std::optional<builders> builders_on_device(const Chain& chain) {
   using leaves = decltype(thalweg::detail::leaves(chain));
-  if constexpr (have_forms<float>(static_cast<leaves*>(nullptr))) return builders{build<float>(chain), build<double>(chain)};
-  else return std::nullopt;
+  if constexpr (have_forms<float>(static_cast<leaves*>(nullptr)))
+    return builders{build<float>(chain), build<double>(chain), true};
+  else
+    return std::nullopt;
 }
 
 }  // namespace test

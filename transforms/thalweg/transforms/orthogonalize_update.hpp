@@ -26,31 +26,38 @@ struct coefficient_set {
   std::array<quintic, 5> steps;
   std::size_t count;
   bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
+  /// With factors of 16 bits all steps but the last take x / margin: a set that is steep at the end of its intervals would
+  /// blow up what rounding lifts beyond it.
+  double margin = 1;
   static constexpr auto fields = std::tuple{field{"count", &coefficient_set::count, from(1).to(5)}};
 
   [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
+
+  /// All steps but the last of x / s.
+  [[nodiscard]] constexpr coefficient_set with_margin(double s) const {
+    coefficient_set set = *this;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      set.steps[i].a /= s;
+      set.steps[i].b /= s * s * s;
+      set.steps[i].c /= s * s * s * s * s;
+    }
+    return set;
+  }
 };
 
 /// Keller Jordan's, of Muon: fast, singular values end between about 0.7 and 1.2.
 inline constexpr coefficient_set jordan{"jordan", {{{3.4445, -4.7750, 2.0315}}}, 1};
 
 /// Polar Express (Amsel et al., arXiv 2505.16932), with the authors' safety factor 1.01 in all but the last.
-inline constexpr coefficient_set polar_express = [] {
-  coefficient_set set{"polar_express",
-                      {{{8.28721201814563, -23.595886519098837, 17.300387312530933},
-                        {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
-                        {3.9486908534822946, -2.908902115962949, 0.5518191394370137},
-                        {3.3184196573706015, -2.488488024314874, 0.51004894012372},
-                        {2.300652019954817, -1.6689039845747493, 0.4188073119525673}}},
-                      5};
-  for (std::size_t i = 0; i < 4; ++i) {
-    const double s = 1.01;
-    set.steps[i].a /= s;
-    set.steps[i].b /= s * s * s;
-    set.steps[i].c /= s * s * s * s * s;
-  }
-  return set;
-}();
+inline constexpr coefficient_set polar_express =
+    coefficient_set{"polar_express",
+                    {{{8.28721201814563, -23.595886519098837, 17.300387312530933},
+                      {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
+                      {3.9486908534822946, -2.908902115962949, 0.5518191394370137},
+                      {3.3184196573706015, -2.488488024314874, 0.51004894012372},
+                      {2.300652019954817, -1.6689039845747493, 0.4188073119525673}}},
+                    5}
+        .with_margin(1.01);
 
 /// HeavyBall's five.
 inline constexpr coefficient_set heavyball{"heavyball",
@@ -61,14 +68,16 @@ inline constexpr coefficient_set heavyball{"heavyball",
                                              {2.8366, -3.0525, 1.2012}}},
                                            5};
 
-/// CANS (Grishina et al., arXiv 2506.10935): Chebyshev-optimal steps.
+/// CANS (Grishina et al., arXiv 2506.10935): Chebyshev-optimal steps. The margin is Polar Express' authors'.
 inline constexpr coefficient_set cans{"cans",
                                       {{{8.4703, -25.1081, 18.6293},
                                         {4.1828, -3.1087, 0.5806},
                                         {3.9619, -2.9541, 0.5630},
                                         {3.2866, -2.4647, 0.5074},
                                         {2.2737, -1.6447, 0.4162}}},
-                                      5};
+                                      5,
+                                      false,
+                                      1.01};
 
 /// Turbo-Muon (Boissin et al., 2025): four steps behind a rescaling of the columns.
 inline constexpr coefficient_set turbo_muon{"turbo_muon",
@@ -105,7 +114,7 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
 enum class precision {
   float32,   ///< factors of 16 bits or more: within about 1e-3 of the exact iteration (see docs/performance.md)
   bfloat16,  ///< factors may be rounded to bfloat16, where it is multiplied: within a few per cent
-  float16    ///< factors may be rounded to float16, where it is multiplied (on GPUs): within about one per cent
+  float16    ///< factors may be rounded to float16, where it is multiplied: within about one per cent
 };
 inline constexpr auto float32 = precision::float32;
 inline constexpr auto bfloat16 = precision::bfloat16;

@@ -27,6 +27,14 @@ inline void synchronize(cudaStream_t stream) {
   check("a stream that finishes its work", cudaStreamSynchronize(stream));
 }
 
+/// Whether work in the stream's order is put into a graph and not done. (CUDA's default stream is never captured.)
+inline bool is_capturing(cudaStream_t stream) {
+  if (!stream) return false;
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check("a stream", cudaStreamIsCapturing(stream, &status));
+  return status != cudaStreamCaptureStatusNone;
+}
+
 namespace detail {
 struct device_free {
   void operator()(void* memory) const { static_cast<void>(cudaFree(memory)); }

@@ -36,9 +36,11 @@ constexpr void for_some(std::size_t thread, std::size_t length, F f) {
   for (std::size_t i = thread * at_once; i < length; i += threads_per_block * at_once) f(i);
 }
 
-/// Matrices as products take them, and what rounding took off.
+/// Matrices as products take them, and what rounding took off; both in units of 1/`scale`, since fp16 has few numbers
+/// below 2⁻¹⁴ and x, whose norm is 1, has many. (Newton–Schulz leaves no number of x above 2.)
 template <class T, class Factor>
 struct precise {
+  static constexpr T scale = std::is_same_v<Factor, fp16> ? 0x1p14 : 1;
   matrices<Factor> rounded, rest;
 
   [[nodiscard]] constexpr T at(std::size_t matrix, std::size_t line, std::size_t i) const {
@@ -100,7 +102,7 @@ struct find_roots {
   }
 };
 
-/// x = root²·update. (The square might not be a normal T.)
+/// x = root²·update, in x's units. (The square might not be a normal T.)
 template <class T, class Factor>
 struct load_lines {
   T* const* from;
@@ -111,7 +113,7 @@ struct load_lines {
     const std::size_t lines = x.rounded.cols, length = x.rounded.rows, matrix = block / lines, line = block % lines;
     const T root = static_cast<T>(roots[matrix]);
     const T* u = from[matrix] + line * length;
-    for (std::size_t i = thread; i < length; i += threads_per_block) x.set(matrix, line, i, u[i] * root * root);
+    for (std::size_t i = thread; i < length; i += threads_per_block) x.set(matrix, line, i, u[i] * root * root * x.scale);
   }
 };
 

@@ -72,13 +72,14 @@ public:
   /// Replaces each update by scale·(its orthogonal factor, nearly); the table of `updates` lies in device memory too.
   void operator()(const orthogonalize_update& o, grouping groups, const cublas& blas, T* const* updates, double scale) {
     load(o, blas, updates);
+    const coefficient_set coefficients = rounds ? o.coefficients.with_margin(o.coefficients.margin) : o.coefficients;
     const auto steps = static_cast<std::size_t>(o.steps);
     for (std::size_t step = 0, length = groups.first(steps); step < steps; length = groups.longest) {
       const std::size_t begin = step, end = step + length;
       gram(blas);
       for (; step < end; ++step) {
         // The new x would be w·x, the new r then w·r·w.
-        const auto [a, b, c] = o.coefficients.step(step);
+        const auto [a, b, c] = coefficients.step(step);
         multiply(blas, {a, b, c}, r_, r_, w_);
         if (step + 1 < end) {
           multiply(blas, {}, r_, w_, r_);
@@ -118,7 +119,7 @@ private:
 
   void product_of_x(const cublas& blas) const {
     const auto x = shape_.short_in_line ? x_.rounded : x_.rounded.transpose();
-    symmetric_product(blas, x, x.transpose());
+    symmetric_product(blas, 1.0 / (x_.scale * x_.scale), x, x.transpose());
   }
 
   // r = x·xᵀ
@@ -131,17 +132,17 @@ private:
   // out = c·p·q + b·p + a, which is symmetric; it may be p or q.
   void multiply(const cublas& blas, const quadratic& polynomial, const symmetric& p, const symmetric& q,
                 const symmetric& out) const {
-    symmetric_product(blas, p.rest, q.rest);
+    symmetric_product(blas, 1, p.rest, q.rest);
     add(blas, polynomial, p, q, out);
   }
 
   // Of a large one the upper right is that on the lower left.
-  void symmetric_product(const cublas& blas, const matrices<Factor>& p, const matrices<Factor>& q) const {
+  void symmetric_product(const cublas& blas, double alpha, const matrices<Factor>& p, const matrices<Factor>& q) const {
     const std::size_t side = product_.rows, inner = p.width();
-    if (side < std::max<std::size_t>(2, halved_from_)) return blas.product(1, p, q, 0, product_);
+    if (side < std::max<std::size_t>(2, halved_from_)) return blas.product(alpha, p, q, 0, product_);
     const std::size_t half = side < 128 ? side / 2 : side / 128 * 64, rest = side - half;
-    blas.product(1, p.part(0, 0, half, inner), q.part(0, 0, inner, half), 0, product_.part(0, 0, half, half));
-    blas.product(1, p.part(half, 0, rest, inner), q, 0, product_.part(half, 0, rest, side));
+    blas.product(alpha, p.part(0, 0, half, inner), q.part(0, 0, inner, half), 0, product_.part(0, 0, half, half));
+    blas.product(alpha, p.part(half, 0, rest, inner), q, 0, product_.part(half, 0, rest, side));
     const mirror<T> copy{product_.part(half, 0, rest, half), product_.part(0, half, half, rest)};
     cuda::launch(blas.stream(), copy.blocks(), copy);
   }
@@ -164,7 +165,7 @@ private:
   void finish(const cublas& blas, double scale, T* const* updates) const {
     product_with_x(blas, rounds ? 1 : scale);
     if constexpr (rounds)
-      cuda::launch(blas.stream(), lines(), store_shifted<T, Factor>{new_x_, q_.shifts, x_, scale, updates});
+      cuda::launch(blas.stream(), lines(), store_shifted<T, Factor>{new_x_, q_.shifts, x_, scale / x_.scale, updates});
     else cuda::launch(blas.stream(), lines(), store_lines<T>{new_x_, updates});
   }
 

@@ -25,6 +25,7 @@
 #include <thalweg/core/evaluation.hpp>
 #include <thalweg/core/gradients.hpp>
 #include <thalweg/core/unfused.hpp>
+#include <thalweg/cuda/computable.hpp>
 #include <thalweg/cuda/device.hpp>
 #include <thalweg/cuda/device_form.hpp>
 #include <thalweg/cuda/pass.hpp>
@@ -65,6 +66,9 @@ struct members_on_device {
 template <class T, class... Paths>
 auto on_device(std::tuple<Paths...>*) -> std::tuple<members_on_device<T, Paths>...>;
 
+template <class... Leaves>
+constexpr bool all_computable(const std::tuple<Leaves...>*) { return (computable<settled_t<Leaves>> && ...); }
+
 }  // namespace detail
 
 /// As `thalweg::optimizer`, for parameters whose `data` and gradients whose spans are memory of the current device, which
@@ -84,6 +88,9 @@ class optimizer {
   using plan = typename bound_chain::plan;
   using leaves_type = typename plan::leaves_type;
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
+  static_assert(detail::all_computable(static_cast<const leaves_type*>(nullptr)),
+                "thalweg: [cuda] a transform of this chain is no constant expression on ones at its defaults: its `at`, "
+                "`reduce`, kernels and whatever they call must be constexpr");
 
 public:
   /// `given`: a chain, or one transform. Waits until parameters and state are in place.
@@ -181,7 +188,7 @@ private:
   void place_members(T*& free_updates);
   template <class Value>
   device_array<Value> uploaded(const std::vector<Value>& values) const;
-  void point_to_gradients();
+  void point_to_gradients(bool captured);
 
   step_report take_step(std::size_t gradient_count, const step_inputs& given);
   template <std::size_t Phase>
@@ -276,16 +283,20 @@ void optimizer<Chain, T>::place_states() {
     for (const auto& shape : p.state_shapes)
       p.states.push_back(std::exchange(free, free + thalweg::detail::padded<T>(element_count(shape))));
 
-  auto mirror = detail::mirror_of_parameters(store);
-  for (const auto& p : mirror.store.parameters) {
-    std::size_t state = 0;
+  zero(store.memory.data(), store.memory.size(), store.stream);
+  std::vector<T> values, state;  // of one parameter: the host may have no room for all
+  for (const auto& p : store.parameters) {
+    values.resize(p.size);
+    copy<T>(p.data, p.size, values.data(), store.stream);
+    synchronize(store.stream);
+    auto to = p.states.begin();
     chain_.for_each_array(p, [&](std::size_t size, auto initial) {
-      for (std::size_t i = 0; i < size; ++i) p.states[state][i] = initial(p.data, i);
-      ++state;
+      state.resize(size);
+      for (std::size_t i = 0; i < size; ++i) state[i] = initial(values.data(), i);
+      copy<T>(state.data(), size, *to++, store.stream);
+      synchronize(store.stream);
     });
   }
-  copy<T>(mirror.store.states.get(), store.state_elements, store.memory.data(), store.stream);
-  synchronize(store.stream);
 }
 
 template <class Chain, class T>
@@ -333,29 +344,32 @@ void optimizer<Chain, T>::place_members(T*& free_updates) {
 
 // ---- stepping -------------------------------------------------------------------------------------
 
-/// Tells the device where the gradients are, if they are not where they were.
+/// Tells the device where the gradients are, if they are not where they were, before anything else is written. What is
+/// captured may run at any time or never: it always says where, and nothing is known behind it.
 template <class Chain, class T>
-void optimizer<Chain, T>::point_to_gradients() {
+void optimizer<Chain, T>::point_to_gradients(bool captured) {
   const auto for_each_path_that_moved = [&](auto f) {
     plan::for_each_path([&](auto index) {
       auto& here = std::get<index>(paths_);
       const auto& members = chain_.members(index);
-      const bool moved = !std::ranges::equal(members, here.known, {}, [&](std::size_t i) { return gradients_[i]; });
-      if (moved) f(members, here);
+      const bool same = std::ranges::equal(members, here.known, {}, [&](std::size_t i) { return gradients_[i]; });
+      if (!members.empty() && (captured || !same)) f(members, here);
     });
   };
-  for_each_path_that_moved([&](const auto& members, const auto& here) {  // before anything is written
+  for_each_path_that_moved([&](const auto& members, const auto& here) {
     for (std::size_t m = 0; m < members.size(); ++m)
       if (gradients_[members[m]] != here.known[m])
         detail::check_on_device("gradient of", store_->parameters[members[m]].info.name, gradients_[members[m]]);
   });
   for_each_path_that_moved([&](const auto& members, auto& here) {
+    std::ranges::fill(here.known, nullptr);
     using addresses = detail::set_addresses<T>;
     for (std::size_t first = 0; first < members.size(); first += addresses::most) {
       addresses some{here.gradients.data() + first, std::min(addresses::most, members.size() - first), {}};
       for (std::size_t k = 0; k < some.count; ++k) some.addresses[k] = gradients_[members[first + k]];
       launch(store_->stream, blocks_for(some.count), some);
     }
+    if (captured) return;
     for (std::size_t m = 0; m < members.size(); ++m) here.known[m] = gradients_[members[m]];
   });
 }
@@ -364,9 +378,13 @@ template <class Chain, class T>
 step_report optimizer<Chain, T>::take_step(std::size_t gradient_count, const step_inputs& given) {
   store_->check_current();
   gradients_.check_count(gradient_count);
+  const bool captured = is_capturing(store_->stream);
+  if (captured && bound_chain::may_stop)
+    throw error("cuda", "Expected a chain whose steps are always taken in a stream that captures. Received ",
+                chain_.progress().chain, ", which waits to know.");
   if (chain_.skips(given)) return {.taken = false};
   const auto prepared = chain_.prepare(given);
-  point_to_gradients();
+  point_to_gradients(captured);
 
   if constexpr (bound_chain::may_stop) {  // nothing is written before
     static_assert(plan::phases[0] == plan::stopping_leaf);

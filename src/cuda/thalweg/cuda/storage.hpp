@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -12,11 +13,15 @@
 
 namespace thalweg::cuda::detail {
 
-inline void check_on_device(std::string_view what, std::string_view parameter, const void* address) {
+template <class T>
+void check_on_device(std::string_view what, std::string_view parameter, const T* address) {
   const place found = place_of(address);
   if (found != place::device)
     throw error("cuda", "Expected memory of the current device as the ", what, " '", parameter, "'. Received ",
                 found == place::host ? "an address of the host's." : "another device's.");
+  if (const auto number = reinterpret_cast<std::uintptr_t>(address); number % alignof(T))
+    throw error("cuda", "Expected the ", what, " '", parameter, "' at a multiple of ", alignof(T),
+                " bytes. Received the address ", number, ".");
 }
 
 /// As `storage`; parameters and states are in device memory.
@@ -39,6 +44,7 @@ struct storage_on_device : thalweg::detail::storage<T> {
     for (const auto& p : this->parameters) total += p.averaged ? p.size : 0;
     y = device_array<T>(total);
     for_each_y([&](const auto& p, T* held) { copy<T>(p.data, p.size, held, stream); });
+    this->at_evaluation_point = true;
     try {
       for (std::size_t i = 0; i < this->parameters.size(); ++i)
         if (this->parameters[i].averaged) average_into(i, this->parameters[i].data);
@@ -46,13 +52,18 @@ struct storage_on_device : thalweg::detail::storage<T> {
       put_back();
       throw;
     }
-    this->at_evaluation_point = true;
   }
-  void put_back() noexcept {  // what fails here, the stream's next work will say
+  /// Where the device cannot, the parameters count as x, and the next step is refused.
+  void put_back() noexcept {
+    int current = device;
+    static_cast<void>(cudaGetDevice(&current));
+    bool done = cudaSetDevice(device) == cudaSuccess;  // the default stream is that of the current one
     for_each_y([&](const auto& p, const T* held) {
-      static_cast<void>(cudaMemcpyAsync(p.data, held, p.size * sizeof(T), cudaMemcpyDefault, stream));
+      done = done && cudaMemcpyAsync(p.data, held, p.size * sizeof(T), cudaMemcpyDefault, stream) == cudaSuccess;
     });
-    static_cast<void>(cudaStreamSynchronize(stream));
+    done = done && cudaStreamSynchronize(stream) == cudaSuccess;
+    static_cast<void>(cudaSetDevice(current));
+    if (!done) return static_cast<void>(cudaGetLastError());
     y = {};
     this->at_evaluation_point = false;
   }
@@ -73,14 +84,12 @@ struct host_mirror {
   std::vector<T> parameters;  ///< one behind the other
 };
 
-/// Its states are still zero.
 template <class T>
-host_mirror<T> mirror_of_parameters(const storage_on_device<T>& from) {
+host_mirror<T> mirror_of(const storage_on_device<T>& from) {
   host_mirror<T> m;
   m.store.parameters = from.parameters;
   m.store.state_elements = from.state_elements;
   m.store.states = thalweg::detail::allocate<T>(from.state_elements);
-  std::fill_n(m.store.states.get(), from.state_elements, T(0));
   m.store.at_evaluation_point = from.at_evaluation_point;
   std::size_t total = 0;
   for (const auto& p : from.parameters) total += p.size;
@@ -91,13 +100,6 @@ host_mirror<T> mirror_of_parameters(const storage_on_device<T>& from) {
     p.data = std::exchange(to, to + p.size);
     for (T*& state : p.states) state = m.store.states.get() + (state - from.memory.data());
   }
-  synchronize(from.stream);
-  return m;
-}
-
-template <class T>
-host_mirror<T> mirror_of(const storage_on_device<T>& from) {
-  auto m = mirror_of_parameters(from);
   copy<T>(from.memory.data(), from.state_elements, m.store.states.get(), from.stream);
   if (from.at_evaluation_point) {
     m.store.held_back.resize(from.parameters.size());

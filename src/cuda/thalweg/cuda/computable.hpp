@@ -1,0 +1,48 @@
+// Whether a device can compute what a transform says. nvcc compiles a call of something that is not constexpr to
+// nothing, without a word; a constant expression refuses it.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+#include <utility>
+
+#include <thalweg/core/concepts.hpp>
+#include <thalweg/core/prepare.hpp>
+
+namespace thalweg::cuda::detail {
+
+template <class Kernel, std::size_t... I>
+constexpr void compute(const Kernel& kernel, std::index_sequence<I...>) {
+  using real = number<double>;
+  static_cast<void>(kernel(element<real>{real(1.0), real(1.0), real(1.0)}, (static_cast<void>(I), real(1.0))...));
+}
+
+/// Everything of it that is for a device, at its defaults, on ones.
+template <class Transform, std::size_t... Scalars>
+constexpr bool computes(std::index_sequence<Scalars...>) {
+  constexpr std::make_index_sequence<states_of<Transform>::arrays> arrays;
+  const Transform t{};
+  const context c{.lr = 1, .beta = 0.9, .loss = 1};
+  [[maybe_unused]] std::array<double, sizeof...(Scalars) + 1> scalars{(static_cast<void>(Scalars), 0.9)...};
+  if constexpr (thalweg::detail::reducing<Transform>) {
+    constexpr std::size_t count = thalweg::detail::sums_of<Transform>;
+    std::array<double, count> sums{};
+    sums.fill(1);
+    compute(t.reduce(c), std::index_sequence<>());
+    compute(thalweg::detail::at_sums(std::make_index_sequence<count>(), t, c, sums), arrays);
+  } else if constexpr (elementwise<Transform>) {
+    compute(thalweg::detail::take<sizeof...(Scalars)>(t.at(c, scalars[Scalars]...), scalars.data()), arrays);
+  }
+  if constexpr (averaging<Transform>) compute(t.average(scalars[Scalars]...), arrays);
+  return true;
+}
+
+/// A transform that cannot be made without arguments is taken at its word.
+template <class Transform>
+concept computable = !std::default_initializable<Transform> || requires {
+  typename std::bool_constant<computes<Transform>(std::make_index_sequence<states_of<Transform>::scalars>())>;
+};
+
+}  // namespace thalweg::cuda::detail
