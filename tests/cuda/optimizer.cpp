@@ -72,6 +72,22 @@ TEST_CASE("cuda: element-wise chains step as on the host") {
   check_like_host<float>(sign_momentum{.beta = 0.8} | clip_by_value{.limit = 0.3}, test::varied_layers());
 }
 
+namespace {
+
+struct from_table {  // no constant expression: it stays on the host
+  std::vector<double> factors = {1, 0.5, 0.25};
+  context at(context c) const {
+    c.lr *= factors[static_cast<std::size_t>(c.step) % factors.size()];
+    return c;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cuda: what makes the context is the host's own") {
+  check_like_host<float>(from_table{} | sign_momentum{.beta = 0.8}, test::small_layers());
+}
+
 TEST_CASE("cuda: arrays of any length and alignment, and nothing beside them") {
   for (const std::size_t offset : {0, 1, 2, 3}) {
     CAPTURE(offset);

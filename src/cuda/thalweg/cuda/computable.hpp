@@ -32,16 +32,18 @@ constexpr bool computes(std::index_sequence<Scalars...>) {
     sums.fill(1);
     compute(t.reduce(c), std::index_sequence<>());
     compute(thalweg::detail::at_sums(std::make_index_sequence<count>(), t, c, sums), arrays);
-  } else if constexpr (elementwise<Transform>) {
+  } else {
     compute(thalweg::detail::take<sizeof...(Scalars)>(t.at(c, scalars[Scalars]...), scalars.data()), arrays);
   }
   if constexpr (averaging<Transform>) compute(t.average(scalars[Scalars]...), arrays);
   return true;
 }
 
-/// A transform that cannot be made without arguments is taken at its word.
+/// What stays on the host is nobody's business here; a transform that cannot be made without arguments is taken at its
+/// word.
 template <class Transform>
-concept computable = !std::default_initializable<Transform> || requires {
+concept computable = !(thalweg::detail::reducing<Transform> || elementwise<Transform>) ||
+                     !std::default_initializable<Transform> || requires {
   typename std::bool_constant<computes<Transform>(std::make_index_sequence<states_of<Transform>::scalars>())>;
 };
 
