@@ -194,7 +194,8 @@ TEST_CASE("cuda: orthogonalize_update's steps are polynomials of the singular va
 
 TEST_CASE("cuda: orthogonalize_update brings singular values near one") {
   for (const auto& b : test::bands)
-    for (const auto& [rows, cols] : test::shapes_of_bands) {
+    for (const auto& size : test::shapes_of_bands) {
+      const std::size_t rows = size.first, cols = size.second;
       std::vector<placed> twenty;
       for (unsigned seed = 0; seed < 20; ++seed) {
         dense u{rows, cols};

@@ -112,7 +112,8 @@ TEST_CASE("orthogonalize_update's steps are polynomials of the singular values")
 
 TEST_CASE("orthogonalize_update brings singular values near one") {
   for (const auto& b : test::bands)
-    for (const auto& [rows, cols] : test::shapes_of_bands) {
+    for (const auto& size : test::shapes_of_bands) {
+      const std::size_t rows = size.first, cols = size.second;
       CAPTURE(b.set.name);
       CAPTURE(rows);
       CAPTURE(cols);
