@@ -22,10 +22,12 @@
 #include "../checkpoint/files.hpp"
 #include "beside_host.hpp"
 #include "model_on_device.hpp"
+#include "own_stream.hpp"
 
 using namespace thalweg;
 using test::model;
 using test::model_on_device;
+using test::own_stream;
 
 namespace {
 
@@ -274,25 +276,6 @@ TEST_CASE("cuda: what is no device memory is refused before anything is written"
   CHECK(opt.steps() == 1);
 }
 
-namespace {
-
-struct own_stream {
-  cudaStream_t stream{};
-  own_stream() { cuda::check("a stream", cudaStreamCreate(&stream)); }
-  ~own_stream() { static_cast<void>(cudaStreamDestroy(stream)); }
-
-  void begin_capture() const {
-    cuda::check("a capture", cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-  }
-  [[nodiscard]] cudaGraph_t end_capture() const {
-    cudaGraph_t graph{};
-    cuda::check("a graph", cudaStreamEndCapture(stream, &graph));
-    return graph;
-  }
-};
-
-}  // namespace
-
 TEST_CASE("cuda: steps are captured, and an executable graph is updated with the next step's numbers") {
   const own_stream own;
   const auto chain = clip_by_global_norm{.max_norm = 0.5} | recipes::sf_adamw();
@@ -350,6 +333,29 @@ TEST_CASE("cuda: a captured step that never runs leaves the next one its gradien
   }
 }
 
+TEST_CASE("cuda: a captured step may run between two that are not captured") {
+  const own_stream own;
+  model_on_device<float> m(test::small_layers());
+  const test::arrays_on_device<float> others(m.host.values);
+  cuda::optimizer opt(apply_update{}, m.parameters(), {.lr = 0.1}, own.stream);
+  auto expected = m.values.get();
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    for (std::size_t j = 0; j < expected[i].size(); ++j)
+      expected[i][j] -= 0.1f * (2 * m.host.gradients[i][j] + m.host.values[i][j]);
+  own.begin_capture();
+  opt.step(others.spans());
+  cudaGraph_t graph = own.end_capture();
+  cudaGraphExec_t run{};
+  cuda::check("an executable graph", cudaGraphInstantiate(&run, graph, 0));
+  opt.step(m.gradients.spans());
+  cuda::check("a launch", cudaGraphLaunch(run, own.stream));
+  opt.step(m.gradients.spans());  // where they were, for all that the host knows
+  cuda::synchronize(own.stream);
+  CHECK(test::distance(m.values.get(), expected) <= test::rounding<float>);
+  CHECK(cudaGraphExecDestroy(run) == cudaSuccess);
+  CHECK(cudaGraphDestroy(graph) == cudaSuccess);
+}
+
 TEST_CASE("cuda: where y cannot be put back, steps are refused") {
   const own_stream own;
   model_on_device<float> m(test::small_layers());
@@ -371,7 +377,8 @@ TEST_CASE("cuda: a gradient that no float begins at is refused") {
   auto gradients = m.gradients.spans();
   const auto* bytes = reinterpret_cast<const char*>(gradients[1].data());
   gradients[1] = {reinterpret_cast<const float*>(bytes + 2), gradients[1].size()};
-  CHECK(message_of([&] { opt.step(gradients); }).find("[cuda] Expected the gradient of 'b1' at a multiple of 4 bytes.") == 0);
+  CHECK(message_of([&] { opt.step(gradients); })
+            .find("[cuda] Expected the gradient of 'b1' at a multiple of 4 bytes.") == 0);
 }
 
 TEST_CASE("cuda: an optimizer says on what it runs and what it takes") {

@@ -57,7 +57,7 @@ template <class T, class Path>
 struct members_on_device {
   device_array<member_of<Path, T>> members;
   device_array<const T*> gradients;
-  std::vector<const T*> known;  ///< the addresses in `gradients`
+  std::vector<const T*> known;  ///< the addresses in `gradients`; none where a captured step may change them
   device_array<chunk> chunks, reduced_chunks;
   device_array<std::uint32_t> first_reduced;  ///< chunk of each member, and their number
   device_array<double> partials, sums;        ///< of chunks and of members: what a parameter-wise transform has summed
@@ -71,8 +71,8 @@ constexpr bool all_computable(const std::tuple<Leaves...>*) { return (computable
 
 }  // namespace detail
 
-/// As `thalweg::optimizer`, for parameters whose `data` and gradients whose spans are memory of the current device, which
-/// is to be current whenever something is asked of the optimizer.
+/// As `thalweg::optimizer`, for parameters whose `data` and gradients whose spans are memory of the current device,
+/// which is to be current whenever something is asked of the optimizer.
 ///
 /// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A
 /// step copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph; only a
@@ -283,7 +283,7 @@ void optimizer<Chain, T>::place_states() {
     for (const auto& shape : p.state_shapes)
       p.states.push_back(std::exchange(free, free + thalweg::detail::padded<T>(element_count(shape))));
 
-  zero(store.memory.data(), store.memory.size(), store.stream);
+  zero(store.memory.data(), store.memory.size(), store.stream);  // between the arrays as well
   std::vector<T> values, state;  // of one parameter: the host may have no room for all
   for (const auto& p : store.parameters) {
     values.resize(p.size);
@@ -345,7 +345,7 @@ void optimizer<Chain, T>::place_members(T*& free_updates) {
 // ---- stepping -------------------------------------------------------------------------------------
 
 /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What is
-/// captured may run at any time or never: it always says where, and nothing is known behind it.
+/// captured may run at any time, often or never: it always says where, and from then on nothing is known.
 template <class Chain, class T>
 void optimizer<Chain, T>::point_to_gradients(bool captured) {
   const auto for_each_path_that_moved = [&](auto f) {
@@ -353,15 +353,16 @@ void optimizer<Chain, T>::point_to_gradients(bool captured) {
       auto& here = std::get<index>(paths_);
       const auto& members = chain_.members(index);
       const bool same = std::ranges::equal(members, here.known, {}, [&](std::size_t i) { return gradients_[i]; });
-      if (!members.empty() && (captured || !same)) f(members, here);
+      if (captured ? !members.empty() : !same) f(members, here);
     });
   };
   for_each_path_that_moved([&](const auto& members, const auto& here) {
     for (std::size_t m = 0; m < members.size(); ++m)
-      if (gradients_[members[m]] != here.known[m])
+      if (here.known.empty() || gradients_[members[m]] != here.known[m])
         detail::check_on_device("gradient of", store_->parameters[members[m]].info.name, gradients_[members[m]]);
   });
   for_each_path_that_moved([&](const auto& members, auto& here) {
+    if (captured) here.known.clear();  // for good: no address equals what is not known
     std::ranges::fill(here.known, nullptr);
     using addresses = detail::set_addresses<T>;
     for (std::size_t first = 0; first < members.size(); first += addresses::most) {
@@ -369,8 +370,7 @@ void optimizer<Chain, T>::point_to_gradients(bool captured) {
       for (std::size_t k = 0; k < some.count; ++k) some.addresses[k] = gradients_[members[first + k]];
       launch(store_->stream, blocks_for(some.count), some);
     }
-    if (captured) return;
-    for (std::size_t m = 0; m < members.size(); ++m) here.known[m] = gradients_[members[m]];
+    for (std::size_t m = 0; m < here.known.size(); ++m) here.known[m] = gradients_[members[m]];
   });
 }
 
