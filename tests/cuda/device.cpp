@@ -7,6 +7,8 @@
 #include <thalweg/cuda/device.hpp>
 #include <thalweg/cuda/launch.hpp>
 
+#include "own_stream.hpp"
+
 using namespace thalweg;
 using cuda::device_array;
 
@@ -20,16 +22,10 @@ struct add_index {
   }
 };
 
-struct own_stream {
-  cudaStream_t stream{};
-  own_stream() { cuda::check("a stream", cudaStreamCreate(&stream)); }
-  ~own_stream() { static_cast<void>(cudaStreamDestroy(stream)); }
-};
-
 }  // namespace
 
 TEST_CASE("cuda: a kernel runs once for each of n things, between the copies before and behind it") {
-  const own_stream own;
+  const test::own_stream own;
   for (const std::size_t n : {0, 1, 255, 256, 257, 1000}) {
     std::vector<double> ones(n, 1), received(n, -1);
     device_array<double> x(n);

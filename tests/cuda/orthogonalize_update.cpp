@@ -13,6 +13,7 @@
 
 #include "../linear_algebra/bands.hpp"
 #include "../linear_algebra/spectra.hpp"
+#include "own_stream.hpp"
 #include "singular_values.hpp"
 
 using namespace thalweg;
@@ -40,12 +41,6 @@ dense long_hand(const dense& u, const orthogonalize_update& o) {
   for (double& v : x.numbers) v *= scale;
   return tall ? transposed(x) : x;
 }
-
-struct stream_of_ours {
-  cudaStream_t stream{};
-  stream_of_ours() { cuda::check("a stream", cudaStreamCreate(&stream)); }
-  ~stream_of_ours() { static_cast<void>(cudaStreamDestroy(stream)); }
-};
 
 struct placed {
   dense values;
@@ -100,7 +95,7 @@ public:
 template <class T>
 std::vector<dense> orthogonalized(const std::vector<placed>& all, const orthogonalize_update& transform,
                                   const cuda::orthogonalization_limits& limits = {}) {
-  const stream_of_ours own;
+  const test::own_stream own;
   const updates_on_device<T> updates(all, own.stream);
   const cuda::device_form<orthogonalize_update, T> form(transform, updates.views, own.stream, limits);
   form(transform, context{});
@@ -347,12 +342,13 @@ TEST_CASE("cuda: orthogonalize_update's large symmetric products are computed by
 
 TEST_CASE("cuda: orthogonalize_update's options may move behind the binding") {
   const dense u = noise(20, 90);
-  const std::array<orthogonalize_update, 4> moved{{{.steps = 1},
-                                                   {.coefficients = cans, .steps = 7},
-                                                   {.scale = none{}, .precision = bfloat16},
-                                                   {.coefficients = turbo_muon, .epsilon = 1e-3, .precision = float16}}};
+  const std::array<orthogonalize_update, 4> moved{{
+      {.steps = 1},
+      {.coefficients = cans, .steps = 7},
+      {.scale = none{}, .precision = bfloat16},
+      {.coefficients = turbo_muon, .epsilon = 1e-3, .precision = float16}}};
   for (const auto& bound : moved) {
-    const stream_of_ours own;
+    const test::own_stream own;
     updates_on_device<float> updates({{u, row_major}, {u, row_major}}, own.stream);
     const cuda::device_form<orthogonalize_update, float> form(bound, updates.views, own.stream, {.workspace = 1});
     for (const auto& now : moved) {
@@ -366,7 +362,7 @@ TEST_CASE("cuda: orthogonalize_update's options may move behind the binding") {
 
 // Whoever allocates or waits may not be captured.
 TEST_CASE("cuda: orthogonalize_update is captured in a graph, and replayed") {
-  const stream_of_ours own;
+  const test::own_stream own;
   const dense u = noise(12, 30);
   const orthogonalize_update o{.coefficients = turbo_muon};
   updates_on_device<float> updates({{u, row_major}, {transposed(u), row_major}}, own.stream);
@@ -375,11 +371,10 @@ TEST_CASE("cuda: orthogonalize_update is captured in a graph, and replayed") {
   CHECK(form.scratch_bytes() > 0);
   form(o, context{});  // cuBLAS may have to prepare its first product
   cuda::synchronize(own.stream);
-  cudaGraph_t graph{};
   cudaGraphExec_t run{};
-  cuda::check("a capture", cudaStreamBeginCapture(own.stream, cudaStreamCaptureModeGlobal));
+  own.begin_capture();
   form(o, context{});
-  cuda::check("a captured graph", cudaStreamEndCapture(own.stream, &graph));
+  cudaGraph_t graph = own.end_capture();
   cuda::check("a graph to run", cudaGraphInstantiate(&run, graph, 0));
   for (int i = 0; i < 2; ++i) {
     updates.fill();

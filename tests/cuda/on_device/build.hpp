@@ -94,6 +94,10 @@ builder<T> build(const Given& given) {
   };
 }
 
+template <class... Leaves>
+constexpr bool have_tensorwise(const std::tuple<Leaves...>*) {
+  return (thalweg::tensorwise_transform<Leaves> || ...);
+}
 /// Whether all tensor-wise transforms of a chain have a device form.
 template <class T, class... Leaves>
 constexpr bool have_forms(const std::tuple<Leaves...>*) {
@@ -103,9 +107,9 @@ constexpr bool have_forms(const std::tuple<Leaves...>*) {
 
 template <class Chain>
 std::optional<builders> builders_on_device(const Chain& chain) {
-  using leaves = decltype(thalweg::detail::leaves(chain));
-  if constexpr (have_forms<float>(static_cast<leaves*>(nullptr)))
-    return builders{build<float>(chain), build<double>(chain), true};
+  constexpr const decltype(thalweg::detail::leaves(chain))* leaves = nullptr;
+  if constexpr (have_forms<float>(leaves))
+    return builders{build<float>(chain), build<double>(chain), have_tensorwise(leaves)};
   else
     return std::nullopt;
 }

@@ -113,7 +113,8 @@ struct load_lines {
     const std::size_t lines = x.rounded.cols, length = x.rounded.rows, matrix = block / lines, line = block % lines;
     const T root = static_cast<T>(roots[matrix]);
     const T* u = from[matrix] + line * length;
-    for (std::size_t i = thread; i < length; i += threads_per_block) x.set(matrix, line, i, u[i] * root * root * x.scale);
+    for (std::size_t i = thread; i < length; i += threads_per_block)
+      x.set(matrix, line, i, u[i] * root * root * x.scale);
   }
 };
 

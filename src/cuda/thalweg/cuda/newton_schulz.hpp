@@ -25,8 +25,8 @@ struct extent {
   [[nodiscard]] constexpr std::size_t long_side() const { return short_in_line ? lines : length; }
 };
 
-/// The matrices of one iteration in an arena. What products take is T or, for T = float, bf16 or fp16; products and sums are T.
-/// Of x its small singular values count, so that what rounding takes off is kept; of its polynomials they do not.
+/// The matrices of one iteration in an arena. What products take is T or, for T = float, bf16 or fp16; products and sums
+/// are T. Of x its small singular values count, so that what rounding takes off is kept; of its polynomials they do not.
 template <class T, class Factor>
 class newton_schulz {
   using symmetric = shifted<Factor>;

@@ -30,7 +30,10 @@ struct fp16 {
   constexpr explicit fp16(float x) : bits(rounded(x)) {}
   constexpr explicit operator float() const {
     const std::uint32_t sign = std::uint32_t{bits & 0x8000u} << 16, size = bits & 0x7fffu;
-    if (size < 0x400) return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(size) * 0x1p-24f));
+    if (size < 0x400) {
+      const float small = static_cast<float>(size) * 0x1p-24f;
+      return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(small));
+    }
     const std::uint32_t exponent = size < 0x7c00 ? 127 - 15 : 255 - 31;
     return std::bit_cast<float>(sign | ((size << 13) + (exponent << 23)));
   }
