@@ -209,8 +209,12 @@ concept tensorwise_of =
       detail::call_apply(detail::array_indices<Transform>(), t, c, w, scratch, state);
     };
 
+/// Is made of other transforms and says itself what it becomes: `lowered<T, Passes>(set)`.
 template <class Transform>
-concept tensorwise_transform = tensorwise_of<Transform, float> || tensorwise_of<Transform, double>;
+concept combinator = requires { requires Transform::is_combinator; };
+
+template <class Transform>
+concept tensorwise_transform = tensorwise_of<Transform, float> || tensorwise_of<Transform, double> || combinator<Transform>;
 
 template <class Transform>
 concept transform = contextual<Transform> || elementwise<Transform> || tensorwise_transform<Transform> ||

@@ -5,52 +5,93 @@
 //     { auto at_x = opt.evaluation_point(); validate(model); }
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <functional>
+#include <concepts>
+#include <cstddef>
 #include <initializer_list>
 #include <memory>
 #include <ranges>
 #include <span>
 #include <string>
-#include <tuple>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
-#include <thalweg/core/bound_chain.hpp>
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/device.hpp>
 #include <thalweg/core/evaluation.hpp>
-#include <thalweg/core/gradients.hpp>
+#include <thalweg/core/instruction_sets.hpp>
+#include <thalweg/core/lower.hpp>
 #include <thalweg/core/options.hpp>
-#include <thalweg/core/pass.hpp>
+#include <thalweg/core/program.hpp>
 #include <thalweg/core/step.hpp>
-#include <thalweg/core/storage.hpp>
-#include <thalweg/core/tasks.hpp>
-#include <thalweg/core/unfused.hpp>
-#include <thalweg/core/workspace.hpp>
 
 namespace thalweg {
 
-/// Binds a chain to parameters. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
+namespace recipes {
+/// A recipe of this namespace as a program whose passes the library holds, for `instruction_sets()[which]`.
+template <class T, class Recipe>
+detail::program<T> as_program(const Recipe& recipe, std::size_t which);
+
+/// Found for them alone.
+template <class Recipe>
+std::true_type is_in_library(const Recipe&);
+}  // namespace recipes
+
+namespace detail {
+template <class T>
+class engine;
+
+/// Of a text, as thalweg::parse reads it.
+template <class T>
+program<T> program_of_text(std::string_view text, std::size_t which);
+
+/// Of anything that an optimizer can be made from, for `instruction_sets()[which]` where the library holds the passes.
+template <class T, class Given>
+program<T> program_of(const Given& given, std::size_t which = 0) {
+  if constexpr (std::convertible_to<const Given&, std::string_view>) return program_of_text<T>(given, which);
+  else if constexpr (requires { given.template as_program<T>(which); }) return given.template as_program<T>(which);
+  else if constexpr (recipe<Given> && requires { is_in_library(given); })
+    return recipes::as_program<T>(given, which);
+  else return lower<T, typename bindable<Given>::passes>(bindable<Given>::links(Given(given)));
+}
+template <class T, class Given>
+program<T> program_of(const on_instruction_set<Given>& given) {
+  return program_of<T>(given.given, given.which);
+}
+}  // namespace detail
+
+/// A chain that is bound to parameters, of one type for every chain: it can be a member, empty at first, and be given
+/// another chain's place. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
+///
+/// `given`: a chain, a recipe, one transform, `unfused(chain)`, a text (`"amuse(rho=0.5)"`) or what `parse` made of one.
 ///
 /// It may be moved, not copied. Threads, as with a std::vector: distinct optimizers may be used on distinct threads at
 /// once, and one may go from thread to thread. Of one optimizer the const members may be called at once; none of them
 /// while another thread steps, sets, moves or destroys it, or begins or ends an evaluation point. So x for a validation
 /// thread is copied, with `averaged`, between two steps.
-template <class Chain, class T, class Passes = detail::fused_passes>
+///
+///     optimizer<float> opt;
+///     opt = optimizer(recipes::lion(), parameters, {.lr = 1e-4});
+///     opt = optimizer("amuse(rho=0.5)", parameters, {.lr = 0.02, .warmup_steps = 100});
+template <class T>
 class optimizer {
-  using bound_chain = detail::bound_chain<Chain, T, Passes::fused>;
-  using plan = typename bound_chain::plan;
   static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
+  std::unique_ptr<detail::engine<T>> engine_;
 
 public:
-  /// `given`: a chain, one transform, or `unfused(chain)`.
-  template <class Given>
-  optimizer(Given given, std::vector<parameter<T>> parameters, options o, Passes passes = {})
-      : optimizer(o, detail::bindable<Given>::links(std::move(given)), parameters, passes) {}
+  /// Empty: whatever is asked of it throws.
+  optimizer() noexcept;
+  optimizer(optimizer&&) noexcept;
+  optimizer& operator=(optimizer&&) noexcept;
+  ~optimizer();
 
-  optimizer(optimizer&&) noexcept = default;
-  optimizer& operator=(optimizer&&) noexcept = default;
+  template <class Given>
+  optimizer(const Given& given, std::vector<parameter<T>> parameters, const options& o)
+      : optimizer(detail::program_of<T>(given), std::move(parameters), o) {}
+  optimizer(detail::program<T> p, std::vector<parameter<T>> parameters, const options& o);
+  /// On another device than the host.
+  optimizer(detail::program<T> p, std::vector<parameter<T>> parameters, const options& o,
+            const detail::device_maker<T>& make_device);
 
   /// One step: reads the gradients, writes the parameters and the state. What is wrong with the gradients is thrown
   /// before anything is written; where a tensor-wise function of the user's throws, parameters and state are put back.
@@ -62,83 +103,51 @@ public:
   step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     detail::check_read_in_place<Gradients>();
     std::size_t i = 0;
-    for (const auto& g : gradients) gradients_.take(i++, std::span<const T>(g));
+    for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
     return take_step(i, inputs);
   }
   step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
     std::size_t i = 0;
-    for (const auto& g : gradients) gradients_.take(i++, g);
+    for (const auto& g : gradients) take_gradient(i++, g);
     return take_step(i, inputs);
   }
 
   /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
   /// average are at x always. Holds a copy of y: no other memory has room for it.
-  [[nodiscard]] auto evaluation_point() {
-    chain_.check_averages();
-    return evaluation_guard<T>(store_, [this](std::size_t i, T* out) { average_into(i, out); });
-  }
+  [[nodiscard]] evaluation_guard<T> evaluation_point();
 
   /// Copies x of parameter `i` to `out`; the parameters are not touched.
-  void averaged(std::size_t i, std::span<T> out) const {
-    gradients_.check_room(i, out);
-    const auto& p = store_->parameters[i];
-    chain_.check_averages(p.path);
-    if (store_->at_evaluation_point) std::copy_n(p.data, p.size, out.data());
-    else average_into(i, out.data());
-  }
+  void averaged(std::size_t i, std::span<T> out) const;
 
   /// How many steps were taken.
-  [[nodiscard]] long steps() const { return chain_.steps(); }
+  [[nodiscard]] long steps() const;
 
-  [[nodiscard]] double lr() const { return chain_.settings().lr; }
+  [[nodiscard]] double lr() const;
   /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
-  void lr(double lr) { chain_.lr(lr); }
+  void lr(double lr);
 
   /// Writes all that the next step depends on to a safetensors file, which is replaced whole or not at all; also while an
   /// evaluation point lives. What is in it, and what is not: <thalweg/core/checkpoint.hpp>.
   ///
   ///     opt.save("opt.safetensors");
-  void save(const std::string& path) const {
-    detail::save_checkpoint<T>(path, *store_, chain_.progress(), [this](std::size_t i, T* out) { average_into(i, out); });
-  }
+  void save(const std::string& path) const;
 
   /// Goes on where `save` left off, bit for bit. The parameters must be bound and hold what they held then; all options
   /// but lr, which is restored, must be those of then. Throws before anything is changed.
-  void load(const std::string& path) {
-    chain_.adopt(detail::load_checkpoint<T>(path, *store_, chain_.progress()));
-  }
+  void load(const std::string& path);
 
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;
 
 private:
-  optimizer(const options& o, const Chain& chain, std::vector<parameter<T>>& parameters, Passes passes);
-
-  void allocate_states();
-  void share_out();
-
-  step_report take_step(std::size_t gradient_count, const step_inputs& given);
-  void absorb();
-  void average_into(std::size_t i, T* out) const;
-
-  [[no_unique_address]] Passes passes_;
-  std::shared_ptr<detail::storage<T>> store_ = std::make_shared<detail::storage<T>>();
-  bound_chain chain_;
-  detail::given_gradients<T> gradients_;
-
-  // The work of a step: the tasks up to each model-wise barrier, and to the end.
-  std::array<std::vector<detail::task>, plan::phases.size()> tasks_;
-  using measures = typename plan::sums_type;
-  std::vector<measures> partial_sums_;  ///< one a task
-  detail::workspace<T> work_;
-  std::vector<T> rollback_;
+  void take_gradient(std::size_t i, std::span<const T> g);
+  step_report take_step(std::size_t gradient_count, const step_inputs& inputs);
 };
 
 template <class Given, class T>
-optimizer(Given, std::vector<parameter<T>>, options)
-    -> optimizer<decltype(detail::bindable<Given>::links(std::declval<Given>())), T,
-                 typename detail::bindable<Given>::passes>;
+optimizer(Given, std::vector<parameter<T>>, options) -> optimizer<T>;
+
+extern template class optimizer<float>;
+extern template class optimizer<double>;
 
 }  // namespace thalweg
-
-#include <thalweg/core/engine.hpp>

@@ -11,21 +11,10 @@
 #include <tuple>
 #include <utility>
 
+#include <thalweg/core/arrays.hpp>
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg::detail {
-
-/// The arrays of one parameter that a pass touches, from `begin` on. `update` is scratch: it carries the update over a
-/// barrier.
-template <class T>
-struct arrays {
-  const T* gradient;
-  T* update;
-  T* parameter;
-  T* const* states;
-  std::size_t begin = 0;
-  const T* before = nullptr;  ///< for traffic::moved
-};
 
 /// A kernel, how many of the pass's state arrays are its own, and whether its update is the gradient of all behind it.
 template <std::size_t Arrays, class Kernel, bool Gathers = false>
@@ -42,13 +31,11 @@ struct bound_reduction {
   Kernel kernel;
 };
 
-/// What a pass reads and writes besides its states.
+/// What a pass writes.
 struct traffic {
-  bool from_gradient;     ///< the update begins as the gradient, not as what an earlier pass left
-  bool writes_update;     ///< a barrier follows
-  bool writes_parameter;  ///< the chain ends here
-  bool writes_states = true;
-  bool moved = false;     ///< the update is read from `before`; both it and `update` are for [begin, begin + n) alone
+  bool update = false;     ///< more passes follow, or a barrier
+  bool parameter = false;  ///< the chain ends here
+  bool states = true;
 };
 
 template <class V>
@@ -119,55 +106,55 @@ template <std::size_t First, class V, std::size_t N, class Bound, class... Behin
 
 // `n` is a multiple of the register's width. All loads come before all stores: arrays that start at the same offset
 // modulo 4 KiB then cost nothing.
-template <class Passes, class V, traffic Traffic, class T, class... Bound>
+template <class Passes, class V, traffic Writes, class T, class... Bound>
 [[gnu::flatten, gnu::noinline]] void run_whole_registers(std::size_t n, arrays<T> a, Bound... bound) {
   using registers = register_of<V>;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
   std::array<T*, count> states;
-  std::copy_n(a.states, count, states.begin());
-  const std::size_t first = Traffic.moved ? a.begin : 0;  // whose update is the first
-  const T* const before = Traffic.moved ? a.before : a.update;
-  for (std::size_t i = a.begin, end = a.begin + n; i < end; i += registers::width) {
-    if constexpr (Traffic.from_gradient) fetch_ahead(a.gradient + i);
-    if constexpr (Traffic.moved) fetch_ahead(before + (i - first));
-    if constexpr (Traffic.writes_parameter) fetch_ahead(a.parameter + i);
+  for (std::size_t j = 0; j < count; ++j) states[j] = a.states[j] + a.begin;
+  const T *const gradient = a.gradient + a.begin, *const before = a.before;
+  T *const parameter = a.parameter + a.begin, *const update = a.update;
+  for (std::size_t i = 0; i < n; i += registers::width) {
+    fetch_ahead(before + i);
+    if constexpr (Writes.parameter) fetch_ahead(parameter + i);
     for (std::size_t j = 0; j < count; ++j) fetch_ahead(states[j] + i);
-    element<V> e{.update = V(), .gradient = registers::load(a.gradient + i), .parameter = registers::load(a.parameter + i)};
-    e.update = Traffic.from_gradient ? e.gradient : registers::load(before + (i - first));
+    element<V> e{.update = registers::load(before + i),
+                 .gradient = registers::load(gradient + i),
+                 .parameter = registers::load(parameter + i)};
     std::array<V, count> s;
     for (std::size_t j = 0; j < count; ++j) s[j] = registers::load(states[j] + i);
     run_kernels<0>(e, s, bound...);
-    if constexpr (Traffic.writes_states)
+    if constexpr (Writes.states)
       for (std::size_t j = 0; j < count; ++j) registers::store(states[j] + i, s[j]);
-    if constexpr (Traffic.writes_parameter) registers::store(a.parameter + i, e.parameter);
-    if constexpr (Traffic.writes_update) registers::store(a.update + (i - first), e.update);
+    if constexpr (Writes.parameter) registers::store(parameter + i, e.parameter);
+    if constexpr (Writes.update) registers::store(update + i, e.update);
   }
 }
 
 /// Runs kernels over n elements. The rest that fills no register is computed in one as well, by way of a small copy:
 /// an element's result does not depend on where in its array it stands. `Passes`, below, keeps apart for the linker what
 /// is compiled with different flags.
-template <class Passes, class V, traffic Traffic, class T, class... Bound>
+template <class Passes, class V, traffic Writes, class T, class... Bound>
 void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   constexpr std::size_t width = register_of<V>::width;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
-  const std::size_t rest = n % width, whole = a.begin + n - rest;  // where the rest begins
-  if (n > rest) run_whole_registers<Passes, V, Traffic, T, Bound...>(n - rest, a, bound...);
+  const std::size_t rest = n % width, whole = n - rest, at = a.begin + whole;  // where the rest begins
+  if (whole) run_whole_registers<Passes, V, Writes, T, Bound...>(whole, a, bound...);
   if (rest) {
-    T copies[count + 3][width] = {};
+    T copies[count + 4][width] = {};
     T* states[count + 1];
-    for (std::size_t j = 0; j < count; ++j) std::copy_n(a.states[j] + whole, rest, states[j] = copies[j]);
-    T *const gradient = copies[count], *const update = copies[count + 1], *const parameter = copies[count + 2];
-    std::copy_n(a.gradient + whole, rest, gradient);
-    std::copy_n(a.parameter + whole, rest, parameter);
-    [[maybe_unused]] const std::size_t of_update = Traffic.moved ? n - rest : whole;
-    if constexpr (!Traffic.from_gradient) std::copy_n((Traffic.moved ? a.before : a.update) + of_update, rest, update);
-    run_whole_registers<Passes, V, Traffic, T, Bound...>(
-        width, arrays<T>{gradient, update, parameter, states, 0, update}, bound...);
-    if constexpr (Traffic.writes_states)
-      for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + whole);
-    if constexpr (Traffic.writes_parameter) std::copy_n(parameter, rest, a.parameter + whole);
-    if constexpr (Traffic.writes_update) std::copy_n(update, rest, a.update + of_update);
+    for (std::size_t j = 0; j < count; ++j) std::copy_n(a.states[j] + at, rest, states[j] = copies[j]);
+    T *const gradient = copies[count], *const before = copies[count + 1], *const update = copies[count + 2],
+      *const parameter = copies[count + 3];
+    std::copy_n(a.gradient + at, rest, gradient);
+    std::copy_n(a.before + whole, rest, before);
+    std::copy_n(a.parameter + at, rest, parameter);
+    run_whole_registers<Passes, V, Writes, T, Bound...>(width, arrays<T>{gradient, before, update, parameter, states},
+                                                        bound...);
+    if constexpr (Writes.states)
+      for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + at);
+    if constexpr (Writes.parameter) std::copy_n(parameter, rest, a.parameter + at);
+    if constexpr (Writes.update) std::copy_n(update, rest, a.update + whole);
   }
 }
 
@@ -214,14 +201,16 @@ template <class Passes, class V, class T, class Bound>
   return total;
 }
 
-/// How a chain's passes and sums are run: whether kernels share a pass, and in what registers. Here, fused, in the
-/// widest for which the user compiles.
+/// How passes and sums are run: whether kernels share a pass, and in what registers. Here, fused, in the widest for which
+/// the user compiles.
 struct fused_passes {
   static constexpr bool fused = true;
   static constexpr std::string_view text = "";  ///< for describe()
-  template <traffic Traffic, class T, class... Bound>
+  /// Those for one of the library's instruction sets.
+  static fused_passes in(std::size_t) { return {}; }
+  template <traffic Writes, class T, class... Bound>
   void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {
-    run_pass<fused_passes, lanes<T>, Traffic>(n, a, bound...);
+    run_pass<fused_passes, lanes<T>, Writes>(n, a, bound...);
   }
   template <class T, class Bound>
   auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {

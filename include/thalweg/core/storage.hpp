@@ -66,7 +66,7 @@ struct bound_parameter {
   }
 };
 
-/// Everything that outlives a move of the optimizer, so that an evaluation point may.
+/// The arrays of an optimizer.
 template <class T>
 struct storage {
   std::vector<bound_parameter<T>> parameters;
@@ -74,23 +74,6 @@ struct storage {
   std::size_t state_elements = 0;
   std::vector<std::vector<T>> held_back;  ///< y of the averaged parameters, while they hold x
   bool at_evaluation_point = false;
-
-  /// Puts x in the place of y: `average_into(i, out)` writes it.
-  template <class AverageInto>
-  void hold_back(AverageInto average_into) {
-    auto y = std::vector<std::vector<T>>(parameters.size());
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].averaged) y[i].assign(parameters[i].data, parameters[i].data + parameters[i].size);
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].averaged) average_into(i, parameters[i].data);
-    held_back = std::move(y);
-    at_evaluation_point = true;
-  }
-  void put_back() noexcept {
-    for (std::size_t i = 0; i < held_back.size(); ++i) std::ranges::copy(held_back[i], parameters[i].data);
-    held_back.clear();
-    at_evaluation_point = false;
-  }
 };
 
 }  // namespace thalweg::detail

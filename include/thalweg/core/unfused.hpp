@@ -26,9 +26,10 @@ namespace detail {
 struct unfused_passes {
   static constexpr bool fused = false;
   static constexpr std::string_view text = "unfused";
-  template <traffic Traffic, class T, class... Bound>
+  static unfused_passes in(std::size_t) { return {}; }
+  template <traffic Writes, class T, class... Bound>
   void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {
-    run_pass<unfused_passes, number<T>, Traffic>(n, a, bound...);
+    run_pass<unfused_passes, number<T>, Writes>(n, a, bound...);
   }
   template <class T, class Bound>
   auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {

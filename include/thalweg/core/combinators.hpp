@@ -1,0 +1,42 @@
+// Transforms that are made of others, their types forgotten: the same for chains that are written in C++ and in text.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thalweg/core/program.hpp>
+
+namespace thalweg::detail {
+
+/// Puts the results of branches together, in the place of the update.
+template <class T>
+struct merge {
+  std::string text;
+  std::function<void(tensor<T> update, std::span<const tensor<const T>> branches)> apply;
+  bool may_throw = false;
+};
+
+/// Each branch gets the update as it comes and changes a copy of it. `known`: the passes of their stages.
+template <class T>
+any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transform<T>>> branches, std::string text,
+                               const pass_source<T>& source);
+
+/// Whether a branch may hold such a transform.
+constexpr bool fits_a_branch(const traits& is) {
+  return is.what != kind::modelwise && !is.ends && !is.gates && is.scalars == 0 && !is.spends_decay;
+}
+
+/// A tensor-wise transform without state, on each of equal blocks of rows.
+template <class T>
+any_transform<T> make_row_blocks(any_transform<T> inner, long blocks);
+
+/// A transform with one of its numbers on a schedule. `field` is its number among the fields, `value` what it is at first.
+template <class T>
+any_transform<T> make_scheduled(any_transform<T> inner, std::size_t field, double value,
+                                std::function<context(const context&)> schedule, std::string text);
+
+}  // namespace thalweg::detail

@@ -1,0 +1,395 @@
+// From a chain's types to a program: the only code of thalweg that is compiled anew for every chain. For each transform
+// what `at` makes once a step, for each stage one pass over memory.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/layout.hpp>
+#include <thalweg/core/pass.hpp>
+#include <thalweg/core/program.hpp>
+#include <thalweg/core/unfused.hpp>
+
+namespace thalweg::detail {
+
+// ---- one transform --------------------------------------------------------------------------------
+
+/// f(slot, number among the arrays or the scalars) for each of a transform's slots.
+template <class Transform, class F>
+constexpr void for_each_slot(F f) {
+  [&]<class... Slots>([[maybe_unused]] state<Slots...> declared) {
+    [[maybe_unused]] std::size_t arrays = 0, scalars = 0;
+    (f(Slots(), Slots::kind == slot_kind::array ? arrays++ : scalars++), ...);
+  }(states_of<Transform>());
+}
+
+template <class Transform>
+class info_of final : public transform_info {
+  Transform transform_;
+
+public:
+  explicit info_of(const Transform& t) : transform_(t) {
+    is = traits_of<Transform>();
+    name = name_of(transform_);
+    for_each_slot<Transform>([&]<class Slot>(Slot, std::size_t) {
+      bool of_its_shape = false;
+      if constexpr (Slot::kind == slot_kind::array) of_its_shape = Slot::of_its_shape;
+      slots.push_back({std::string(Slot::name), Slot::kind, of_its_shape});
+    });
+  }
+
+  [[nodiscard]] std::string text() const override { return text_of(transform_); }
+  void check([[maybe_unused]] const parameter_info& p) const override {
+    if constexpr (requires { transform_.check(p); }) transform_.check(p);
+  }
+  [[nodiscard]] std::size_t scratch([[maybe_unused]] const parameter_info& p) const override {
+    if constexpr (requires { transform_.scratch(p); }) return transform_.scratch(p);
+    else return 0;
+  }
+  [[nodiscard]] std::string computed_by() const override {
+    if constexpr (requires { transform_.computed_by(); }) return transform_.computed_by();
+    else return "";
+  }
+  [[nodiscard]] double initial([[maybe_unused]] std::size_t scalar) const override {
+    double value = 0;
+    for_each_slot<Transform>([&]<class Slot>(Slot, [[maybe_unused]] std::size_t number) {
+      if constexpr (Slot::kind == slot_kind::scalar)
+        if (number == scalar) value = Slot::initial(transform_);
+    });
+    return value;
+  }
+  [[nodiscard]] std::vector<std::size_t> shape([[maybe_unused]] std::size_t array,
+                                               [[maybe_unused]] const parameter_info& p) const override {
+    std::vector<std::size_t> shape;
+    for_each_slot<Transform>([&]<class Slot>(Slot, [[maybe_unused]] std::size_t number) {
+      if constexpr (Slot::kind == slot_kind::array)
+        if (number == array) shape = Slot::shape(transform_, p);
+    });
+    return shape;
+  }
+  [[nodiscard]] bool proceeds([[maybe_unused]] double sum) const override {
+    if constexpr (stopping<Transform>) return transform_.proceeds(sum);
+    else return true;
+  }
+  [[nodiscard]] bool opens([[maybe_unused]] long call) const override {
+    if constexpr (gate<Transform>) return transform_.opens(call);
+    else return true;
+  }
+};
+
+// What `at` returned, without the new scalars, which replace the old ones.
+template <std::size_t N, class Value>
+constexpr Value take(Value value, double*) {
+  static_assert(N == 0, "thalweg: at(context, scalars...) must return next(..., scalars...), a double for each scalar");
+  return value;
+}
+template <std::size_t N, class Value, class... Scalars>
+constexpr Value take(next_t<Value, Scalars...> result, double* scalars) {
+  static_assert(N == sizeof...(Scalars),
+                "thalweg: at(context, scalars...) must return next(..., scalars...), a double for each scalar");
+  std::apply([&](auto... s) { ((*scalars++ = s), ...); }, result.states);
+  return result.value;
+}
+
+template <class Transform>
+constexpr auto call_at(const Transform& t, const context& c, double* scalars) {
+  constexpr std::size_t count = states_of<Transform>::scalars;
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return take<count>(t.at(c, scalars[I]...), scalars);
+  }(std::make_index_sequence<count>());
+}
+
+/// What a transform that reduces, or is tensor-wise, keeps for a step: itself, as it is now, and the context there.
+template <class Transform>
+struct at_barrier {
+  const Transform* transform;
+  std::optional<Transform> changed;
+  context seen;
+
+  /// The kernel that its sums make.
+  auto kernel(const double* sums) const {
+    constexpr std::size_t count = sums_of<Transform>;
+    std::array<double, count> own;
+    std::copy_n(sums, count, own.begin());
+    const auto made = at_sums(std::make_index_sequence<count>(), *transform, seen, own);
+    return bound_kernel<states_of<Transform>::arrays, std::remove_const_t<decltype(made)>>{made};
+  }
+};
+
+template <class Transform>
+struct prepared_type { using type = at_barrier<Transform>; };
+template <elementwise Transform>
+struct prepared_type<Transform> {
+  using type = bound_kernel<states_of<Transform>::arrays, at_value<Transform>, gate<Transform>>;
+};
+template <contextual Transform>
+struct prepared_type<Transform> { using type = char; };
+/// What is prepared for a step; nothing before the first.
+template <class Transform>
+using prepared_of = std::optional<typename prepared_type<Transform>::type>;
+
+template <class Average>
+struct average_kernel {  // x as an update, so that an ordinary pass computes it
+  Average average;
+  template <class T, class... States>
+  constexpr auto operator()(element<T> e, States... states) const {
+    return next(T(average(e, states...)), states...);
+  }
+};
+
+template <class Transform>
+constexpr auto average_by(const Transform& t, const double* scalars) {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    const auto average = t.average(scalars[I]...);
+    using kernel = average_kernel<std::remove_const_t<decltype(average)>>;
+    return bound_kernel<states_of<Transform>::arrays, kernel>{kernel{average}};
+  }(std::make_index_sequence<states_of<Transform>::scalars>());
+}
+inline constexpr traffic average_traffic{.update = true, .states = false};
+
+template <class Transform>
+constexpr auto absorb_by(const Transform& t, long call) {
+  const auto kernel = t.absorb(call);
+  return bound_kernel<states_of<Transform>::arrays, std::remove_const_t<decltype(kernel)>>{kernel};
+}
+inline constexpr traffic absorb_traffic{};
+
+/// A transform's fields, and those of the transforms in a combinator.
+template <class T, class Leaf>
+void check_leaf(const Leaf& leaf) {
+  if constexpr (has_fields<Leaf>) check_fields<T>(name_of(leaf), leaf);
+  if constexpr (requires { leaf.leaves(); })
+    std::apply([](const auto&... inner) { (check_leaf<T>(inner), ...); }, leaf.leaves());
+}
+
+template <class Leaf, class T>
+constexpr bool may_throw() {
+  if constexpr (contextual<Leaf> || elementwise<Leaf> || !tensorwise_of<Leaf, T>) return false;
+  else return !noexcept(call_apply(array_indices<Leaf>(), std::declval<const Leaf&>(), std::declval<const context&>(),
+                                   std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
+}
+
+template <class Transform, class T, class Passes>
+class code_of final : public transform_code<T> {
+  using prepared = prepared_of<Transform>;
+
+  Transform transform_;
+  [[no_unique_address]] Passes passes_;
+
+  static const auto& at_step(const void* memory) { return **static_cast<const prepared*>(memory); }
+
+  /// The transform with its fields as they are now.
+  static Transform changed(Transform t, std::span<const field_value_now> now) {
+    if constexpr (has_fields<Transform>) {
+      std::size_t number = 0;
+      const auto set = [&](const auto& field) {
+        using kept = std::remove_cvref_t<decltype(t.*field.place)>;
+        if constexpr (std::is_arithmetic_v<kept>)
+          for (const auto& change : now)
+            if (change.field == number) t.*field.place = field_value<kept>(change.value);
+        ++number;
+      };
+      std::apply([&](const auto&... f) { (set(f), ...); }, Transform::fields);
+      thalweg::check_fields(name_of(t), t);
+    }
+    return t;
+  }
+  context keep(const Transform& t, const context& seen, [[maybe_unused]] double* scalars, prepared& to) const {
+    context c = seen;
+    if constexpr (contextual<Transform>) {
+      c = call_at(t, c, scalars);
+    } else if constexpr (elementwise<Transform>) {
+      to.emplace(typename prepared::value_type{call_at(t, c, scalars)});
+      if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
+    } else {
+      if constexpr (reducing<Transform>) static_cast<void>(t.reduce(c));  // throws what it throws before the step
+      if constexpr (requires { t.check(c); }) t.check(c);
+    }
+    return c;
+  }
+
+public:
+  code_of(const Transform& t, Passes passes) : transform_(t), passes_(passes) {
+    static_assert(!tensorwise_transform<Transform> || tensorwise_of<Transform, T>,
+                  "thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type");
+    this->prepared_size = sizeof(prepared);
+    this->may_throw = detail::may_throw<Transform, T>();
+  }
+
+  void check_fields() const override { check_leaf<T>(transform_); }
+  void construct(void* memory) const override { ::new (memory) prepared; }
+  void destroy(void* memory) const noexcept override { static_cast<prepared*>(memory)->~prepared(); }
+
+  context prepare(const context& c, double* scalars, void* memory,
+                  std::span<const field_value_now> now) const override {
+    auto& to = *static_cast<prepared*>(memory);
+    if constexpr (contextual<Transform> || elementwise<Transform>) {
+      return now.empty() ? keep(transform_, c, scalars, to) : keep(changed(transform_, now), c, scalars, to);
+    } else {
+      to.emplace(at_barrier<Transform>{&transform_, {}, c});
+      if (!now.empty()) {
+        to->changed.emplace(changed(transform_, now));
+        to->transform = &*to->changed;
+      }
+      return keep(*to->transform, c, scalars, to);
+    }
+  }
+
+  void fill([[maybe_unused]] std::size_t array, [[maybe_unused]] std::span<T> values,
+            [[maybe_unused]] const T* parameter) const override {
+    for_each_slot<Transform>([&]<class Slot>(Slot, [[maybe_unused]] std::size_t number) {
+      if constexpr (Slot::kind == slot_kind::array)
+        if (number == array)
+          for (std::size_t i = 0; i < values.size(); ++i)
+            values[i] = Slot::initial(transform_, Slot::of_its_shape ? parameter[i] : T(0));
+    });
+  }
+  void apply([[maybe_unused]] const void* memory, [[maybe_unused]] const whole<T>& given,
+             [[maybe_unused]] std::span<T> scratch, [[maybe_unused]] T* const* states,
+             [[maybe_unused]] const std::vector<std::size_t>* state_shapes) const override {
+    if constexpr (kind_of<Transform>() == kind::tensorwise)
+      call_apply(array_indices<Transform>(), *at_step(memory).transform, at_step(memory).seen, given, scratch,
+                 [&](std::size_t j) {
+                   return tensor<T>{states[j], state_shapes[j], given.update.order, given.update.name};
+                 });
+  }
+  void reduce([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t n, [[maybe_unused]] const T* update,
+              [[maybe_unused]] const T* gradient, [[maybe_unused]] const T* parameter,
+              [[maybe_unused]] double* sums) const override {
+    if constexpr (reducing<Transform>) {
+      static_assert(sums_of<Transform> <= most_sums_of_one);
+      const auto kernel = at_step(memory).transform->reduce(at_step(memory).seen);
+      using bound = bound_reduction<sums_of<Transform>, std::remove_const_t<decltype(kernel)>>;
+      std::ranges::copy(passes_.reduce(n, update, gradient, parameter, bound{kernel}), sums);
+    }
+  }
+  void absorb([[maybe_unused]] long call, [[maybe_unused]] std::size_t n,
+              [[maybe_unused]] const arrays<T>& a) const override {
+    if constexpr (gate<Transform>) passes_.template run<absorb_traffic>(n, a, absorb_by(transform_, call));
+  }
+  void average([[maybe_unused]] const double* scalars, [[maybe_unused]] std::size_t n,
+               [[maybe_unused]] const arrays<T>& a) const override {
+    if constexpr (averaging<Transform>) {
+      const auto kernel = average_by(transform_, scalars);
+      if (n) passes_.template run<average_traffic>(n, a, kernel);
+    }
+  }
+};
+
+// ---- one pass -------------------------------------------------------------------------------------
+
+/// Its kernel, with the number of its arrays.
+template <class Transform>
+struct bound_type { using type = typename prepared_type<Transform>::type; };
+template <reducing Transform>
+struct bound_type<Transform> {
+  using type = decltype(std::declval<const at_barrier<Transform>&>().kernel(static_cast<const double*>(nullptr)));
+};
+
+template <class Transform>
+decltype(auto) prepared_kernel(const void* prepared, [[maybe_unused]] const double* sums) {
+  const auto& made = **static_cast<const prepared_of<Transform>*>(prepared);
+  if constexpr (reducing<Transform>) return made.kernel(sums);
+  else return (made);
+}
+
+template <class Passes, class T, class... Transforms>
+void run_kernels_of(std::size_t set, std::size_t n, const arrays<T>& a, const void* const* prepared,
+                    [[maybe_unused]] const double* sums, [[maybe_unused]] const std::size_t* first_sum) {
+  constexpr bool ends = (terminal<Transforms> || ...);
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    Passes::in(set).template run<traffic{.update = !ends, .parameter = ends}>(
+        n, a, prepared_kernel<Transforms>(prepared[I], sums + first_sum[I])...);
+  }(std::make_index_sequence<sizeof...(Transforms)>());
+}
+
+template <class Passes, class T, class... Transforms>
+constexpr pass_function<T> pass_of(kernels<Transforms...>) {
+  return &run_kernels_of<Passes, T, Transforms...>;
+}
+
+/// A transform, its type forgotten. A kernel has a pass of its own where `Alone` says so.
+template <class T, class Passes, bool Alone, class Transform>
+any_transform<T> erased(const Transform& t, std::size_t set) {
+  if constexpr (combinator<Transform>) {
+    return t.template lowered<T, Passes>(set);
+  } else {
+    any_transform<T> made{std::make_shared<info_of<Transform>>(t),
+                          std::make_shared<code_of<Transform, T, Passes>>(t, Passes::in(set)), nullptr};
+    if constexpr (Alone && has_kernel(kind_of<Transform>())) made.alone = pass_of<Passes, T>(kernels<Transform>());
+    return made;
+  }
+}
+
+// ---- all passes of a chain -------------------------------------------------------------------------
+
+template <class T, class Passes, class... Transforms>
+void add_pass(known_passes<T>& to, kernels<Transforms...> all) {
+  if constexpr (sizeof...(Transforms) > 0) to.push_back({{id_of<Transforms>()...}, pass_of<Passes, T>(all)});
+}
+
+/// The passes of every stage of a way.
+template <class T, class Passes, class Way>
+void add_passes(known_passes<T>& to) {
+  [&]<std::size_t... Stage>(std::index_sequence<Stage...>) {
+    (add_pass<T, Passes>(to, Way::template kernels_of<Stage>()), ...);
+  }(std::make_index_sequence<Way::stages.count>());
+}
+
+template <class T, class Passes, class Chain>
+known_passes<T> passes_of_chain() {
+  using plan = laid_out<Chain>;
+  known_passes<T> all;
+  [&]<class... Paths>(path_list<Paths...>) {
+    (add_passes<T, Passes, cut_way<Passes::fused, typename plan::leaves, Paths>>(all), ...);
+  }(typename plan::paths());
+  return all;
+}
+
+// ---- a chain ---------------------------------------------------------------------------------------
+
+template <class T, class Passes, bool Alone, class Transform>
+void add_nodes(nodes<T>& to, const Transform& t, std::size_t set) {
+  to.emplace_back(erased<T, Passes, Alone>(t, set));
+}
+template <class T, class Passes, bool Alone, class... Branches>
+void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set);
+template <class T, class Passes, bool Alone, class... Links>
+void add_nodes(nodes<T>& to, const chained<Links...>& c, std::size_t set) {
+  std::apply([&](const auto&... l) { (add_nodes<T, Passes, Alone>(to, l, set), ...); }, c.links);
+}
+template <class T, class Passes, bool Alone, class... Branches>
+void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set) {
+  route_node<T> fork;
+  const auto add = [&]<class Predicate, class Links>(const branch<Predicate, Links>& b) {
+    branch_node<T> made;
+    if constexpr (!std::is_same_v<Predicate, every_parameter>) made.holds = b.predicate;
+    add_nodes<T, Passes, Alone>(made.links, b.chain, set);
+    fork.branches.push_back(std::move(made));
+  };
+  std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
+  to.emplace_back(std::move(fork));
+}
+
+/// With passes that are compiled here.
+template <class T, class Passes, class... Links>
+program<T> lower(const chained<Links...>& c) {
+  static const known_passes<T> known = passes_of_chain<T, Passes, chained<Links...>>();
+  nodes<T> links;
+  add_nodes<T, Passes, false>(links, c, 0);
+  return make_program<T>(to_text(c), std::move(links), erased<T, Passes, false>(apply_update(), 0),
+                         {.fused = Passes::fused, .run_by = std::string(Passes::text), .known = &known});
+}
+
+}  // namespace thalweg::detail

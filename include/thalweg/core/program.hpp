@@ -1,0 +1,251 @@
+// What a chain becomes before it meets parameters: a description that the one engine runs. Who makes it, the compiler
+// from a chain's types (core/lower.hpp) or the library from a chain's text, the engine does not know.
+//
+//     chain → program: routes, transforms, passes → optimizer
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include <thalweg/core/arrays.hpp>
+#include <thalweg/core/plan.hpp>
+
+namespace thalweg::detail {
+
+/// One array or scalar of a transform's state.
+struct slot {
+  std::string name;
+  slot_kind what;
+  bool of_its_shape = false;  ///< an array of the parameter's
+};
+
+/// A transform with its hyper-parameters, its type forgotten: what does not depend on the numbers' type.
+class transform_info {
+public:
+  virtual ~transform_info() = default;
+
+  traits is;
+  std::string name;
+  std::vector<slot> slots;
+
+  [[nodiscard]] virtual std::string text() const = 0;
+  /// Refuses a parameter.
+  virtual void check(const parameter_info&) const {}
+  [[nodiscard]] virtual std::size_t scratch(const parameter_info&) const { return 0; }
+  [[nodiscard]] virtual std::string computed_by() const { return ""; }
+  [[nodiscard]] virtual double initial(std::size_t /*scalar*/) const { return 0; }
+  [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
+  /// Of one that stops: whether the sum lets the step go on.
+  [[nodiscard]] virtual bool proceeds(double /*sum*/) const { return true; }
+  /// Of a gate: whether this call of `step` goes on.
+  [[nodiscard]] virtual bool opens(long /*call*/) const { return true; }
+};
+
+/// A field, by its number among the transform's, and what it is in this step.
+struct field_value_now {
+  std::size_t field;
+  double value;
+};
+
+/// One parameter on its way through a chain.
+template <class T>
+struct in_flight {
+  tensor<const T> parameter;
+  T* data;            ///< the parameter, to be written
+  const T* gradient;  ///< as the user gave it
+  T* const* states;
+  const std::vector<std::size_t>* state_shapes;
+  T* update;  ///< room for a whole update, where a barrier needs it
+  T* tile;    ///< room for `tile_elements` of it
+  std::span<T> scratch;
+};
+
+/// The same transform at work on numbers of one type. Once a step `prepare` makes what a step needs, in memory that the
+/// engine owns; the other members read it. What is not its kind's is never called.
+template <class T>
+class transform_code {
+public:
+  virtual ~transform_code() = default;
+
+  std::size_t prepared_size = 0;
+  bool may_throw = false;  ///< while a step writes
+
+  /// Refuses fields that numbers of this type cannot hold.
+  virtual void check_fields() const {}
+  /// Begins and ends the life of what is prepared, at `memory`.
+  virtual void construct(void* /*memory*/) const {}
+  virtual void destroy(void* /*memory*/) const noexcept {}
+  /// Keeps what `at` returns; gives the context for what is downstream, and the new scalars. Throws what `at` throws.
+  virtual context prepare(const context& c, double* scalars, void* prepared,
+                          std::span<const field_value_now> now = {}) const = 0;
+
+  /// An array's first values; `parameter` is read where the array has its shape.
+  virtual void fill(std::size_t /*array*/, std::span<T> /*values*/, const T* /*parameter*/) const {}
+  virtual void apply(const void* /*prepared*/, const whole<T>&, std::span<T> /*scratch*/, T* const* /*states*/,
+                     const std::vector<std::size_t>* /*state_shapes*/) const {}
+  virtual void reduce(const void* /*prepared*/, std::size_t /*n*/, const T* /*update*/, const T* /*gradient*/,
+                      const T* /*parameter*/, double* /*sums*/) const {}
+  /// Of a gate: the kernel of a call of `step` that does not go on.
+  virtual void absorb(long /*call*/, std::size_t /*n*/, const arrays<T>&) const {}
+  /// x, to `update`. Throws where there is none; with n = 0 that is all it does.
+  virtual void average(const double* /*scalars*/, std::size_t /*n*/, const arrays<T>&) const {}
+};
+
+/// Consecutive kernels in one pass over memory. `prepared` and `first_sum` are those of the first of them.
+template <class T>
+using pass_function = void (*)(std::size_t set, std::size_t n, const arrays<T>& a, const void* const* prepared,
+                               const double* sums, const std::size_t* first_sum);
+
+/// Which kernels a pass is for: the types of their transforms.
+template <class T>
+struct known_pass {
+  std::vector<type_id> kernels;
+  pass_function<T> run;
+};
+template <class T>
+using known_passes = std::vector<known_pass<T>>;
+
+/// A transform in a chain.
+template <class T>
+struct any_transform {
+  std::shared_ptr<const transform_info> info;
+  std::shared_ptr<const transform_code<T>> code;
+  pass_function<T> alone = nullptr;  ///< its kernel in a pass of its own
+};
+
+template <class T>
+struct branch_node;
+/// Each parameter takes the first branch whose predicate holds for it.
+template <class T>
+struct route_node {
+  std::vector<branch_node<T>> branches;
+};
+template <class T>
+using node = std::variant<any_transform<T>, route_node<T>>;
+template <class T>
+using nodes = std::vector<node<T>>;
+
+using predicate_function = std::function<bool(const parameter_info&)>;
+template <class T>
+struct branch_node {
+  predicate_function holds;  ///< empty: otherwise
+  nodes<T> links;
+};
+
+/// Kernels [first, first + count) of a path, in one pass.
+template <class T>
+struct pass {
+  std::size_t first, count;
+  std::size_t begin;  ///< the position of the first
+  pass_function<T> run;
+};
+
+/// Elements that go through the passes of a stage together: the update stays in the first cache between them.
+inline constexpr std::size_t tile_elements = 1024;
+/// No transform reduces to more numbers.
+inline constexpr std::size_t most_sums_of_one = 16;
+
+/// One way through a chain, from the gradient to the parameters.
+template <class T>
+struct path {
+  std::vector<std::size_t> transforms;  ///< of the program, by position
+  std::vector<kind> kinds;
+  std::vector<std::size_t> first_array, first_scalar;  ///< by position, and how many there are
+  std::vector<std::size_t> first_sum;                  ///< by position, among the program's
+  std::vector<std::size_t> kernel_sums;                ///< the same, by kernel
+  std::vector<stage> stages;
+  std::vector<std::vector<pass<T>>> passes;  ///< by stage
+  std::vector<part> parts;                   ///< by phase
+  std::size_t gate = 0;                      ///< the position of the gate; the way's end if there is none
+  bool begins_changed = false;               ///< with an update, not with the gradient: a branch of `parallel`
+  bool ends = false;                         ///< writes the parameter: all but such branches
+
+  [[nodiscard]] std::size_t positions() const { return transforms.size(); }
+  [[nodiscard]] std::size_t last() const { return positions() - 1; }
+  [[nodiscard]] std::size_t position_of(std::size_t transform) const { return position_in(transforms, transform); }
+  [[nodiscard]] bool contains(std::size_t transform) const { return position_of(transform) < positions(); }
+  /// Whether the update at `position` is no longer the gradient itself.
+  [[nodiscard]] bool changed_before(std::size_t position) const;
+  /// Whether an update is ever written to memory between two stages.
+  [[nodiscard]] bool crosses_memory() const;
+  /// Whether an update waits for all others at a model-wise barrier.
+  [[nodiscard]] bool waits() const;
+};
+
+/// What `path`s are made of: a chain's links with the passes that are known for them.
+template <class T>
+struct program {
+  std::string text;     ///< the chain's
+  std::string run_by;   ///< in words, for describe()
+  std::size_t set = 0;  ///< the instruction set of the library's passes
+  std::vector<any_transform<T>> transforms;  ///< in the order in which they are written, and `apply_update`
+  std::vector<path<T>> paths;
+  /// The transforms at which all parameters wait for each other, each after those that it waits for, and the end.
+  std::vector<std::size_t> phases;
+  std::vector<std::size_t> first_sum;  ///< by transform, and how many there are
+  std::size_t stop = 0, gate = 0;      ///< the transforms that do; the number of all if none does
+  std::function<std::size_t(const parameter_info&)> select;  ///< a parameter's path; throws where none takes it
+
+  [[nodiscard]] bool may_stop() const { return stop < transforms.size(); }
+  [[nodiscard]] bool has_gate() const { return gate < transforms.size(); }
+  [[nodiscard]] const transform_info& info(std::size_t transform) const { return *transforms[transform].info; }
+  [[nodiscard]] const transform_code<T>& code(std::size_t transform) const { return *transforms[transform].code; }
+};
+
+/// How a program's passes are run, besides what its links know.
+template <class T>
+struct pass_source {
+  bool fused = true;
+  std::size_t set = 0;
+  std::string run_by{};
+  const known_passes<T>* known = nullptr;
+};
+
+/// Lays links out. `end` is the implicit last of ways that do not write the parameters. Throws where a transform stands
+/// where it may not.
+template <class T>
+program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, const pass_source<T>& source);
+
+/// A way on its own, without routes: a branch of `parallel`, which begins with an update.
+template <class T>
+path<T> make_path(std::span<const any_transform<T>> transforms, std::vector<std::size_t> way,
+                  std::span<const std::size_t> first_sum, const pass_source<T>& source, bool begins_changed = false);
+
+/// What the transforms of a path have prepared, by position and by kernel.
+template <class T>
+class prepared_path {
+  struct life {
+    std::shared_ptr<const transform_code<T>> code;
+    void* memory;
+  };
+  std::vector<life> lives_;
+  std::unique_ptr<std::byte[]> memory_;
+
+public:
+  std::vector<void*> at;
+  std::vector<const void*> kernels;
+
+  prepared_path() = default;
+  prepared_path(std::span<const any_transform<T>> transforms, const path<T>& p);
+  prepared_path(prepared_path&&) noexcept = default;
+  ~prepared_path();
+};
+
+/// The elements [begin, end) of a parameter through a stage, and over the parameter's own barrier that ends it. `sums`:
+/// the program's.
+template <class T>
+void run_stage(std::span<const any_transform<T>> transforms, std::size_t set, const path<T>& p, const prepared_path<T>& prepared,
+               std::size_t stage, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end);
+
+/// What the transform at a position sums up.
+template <class T>
+void reduce_at(std::span<const any_transform<T>> transforms, const path<T>& p, const prepared_path<T>& prepared,
+               std::size_t position, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end);
+
+}  // namespace thalweg::detail

@@ -1,0 +1,56 @@
+// Chains from text, at run time: no compiler, the same results.
+//
+//     auto opt = optimizer("nesterov_ema(beta=0.95) | orthogonalize_update | update_by_schedule_free", parameters,
+//                          {.lr = 0.02});
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <thalweg/core/optimizer.hpp>
+
+namespace thalweg {
+
+namespace text {
+struct tree;
+}
+
+/// A chain whose transforms are known at run time: a value, cheap to copy. Each transform runs on a few thousand numbers
+/// at a time, which stay in the processor's first cache on their way through the chain; transforms that follow each
+/// other as in a recipe share the recipe's pass. The results are bit for bit those of the chain in C++, in the same
+/// registers.
+class parsed_chain {
+  std::shared_ptr<const text::tree> tree_;
+
+public:
+  explicit parsed_chain(std::shared_ptr<const text::tree> tree) : tree_(std::move(tree)) {}
+  [[nodiscard]] const text::tree& tree() const { return *tree_; }
+
+  /// What an optimizer makes of it.
+  template <class T>
+  [[nodiscard]] detail::program<T> as_program(std::size_t which) const;
+};
+
+/// The chain that a text describes: transforms and recipes by name, with the fields that are not to have their defaults.
+///
+///     nesterov_ema(beta=0.95) | orthogonalize_update(scale=match_rms(rms=0.2)) | update_by_schedule_free(beta=0.9)
+///     cosine(steps=6000) | adamw(beta2=0.95)
+///     route(when(hidden_matrix, nesterov_ema | orthogonalize_update), otherwise(scale_by_adam)) | apply_update
+///     scheduled(beta, linear(steps=1000, final=0.9), nesterov_ema(beta=0.95))
+///     parallel(grafting, scale_by_adam, nesterov_ema | in_row_blocks(3, orthogonalize_update))
+///     join(for_steps(100, warmup(steps=100)), linear(steps=900)) | piecewise(change(from=500, by=0.1)) | adam
+///
+/// Throws `error("parse", …)`, which says what may stand where the text goes wrong, with the ranges of all fields:
+/// `[parse] Expected a transform or recipe. Received 'nestrov_ema' at column 1. Near: nesterov_ema, nesterov_momentum.`
+///
+///     const auto chain = parse("amuse(rho=0.5)");
+///     auto opt = optimizer(chain, parameters, {.lr = 0.02, .warmup_steps = 100});
+parsed_chain parse(std::string_view text);
+
+/// The text that `parse` makes the same chain of, with every field: what `to_text` of the chain in C++ says.
+std::string to_text(const parsed_chain& c);
+
+}  // namespace thalweg

@@ -1,0 +1,78 @@
+// A transform in a chain from text: a value that becomes a transform for numbers of either type.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <thalweg/core/lower.hpp>
+
+namespace thalweg::text {
+
+/// A field that a schedule may move, as given.
+struct moving_field {
+  std::string name;
+  double value;
+  bool moves;  ///< whether it is a number
+};
+
+class leaf {
+public:
+  virtual ~leaf() = default;
+
+  detail::traits is;
+  std::string name;
+  std::vector<moving_field> fields;
+
+  [[nodiscard]] virtual std::string text() const = 0;
+  /// A contextual transform without state, asked as a schedule.
+  [[nodiscard]] virtual context at(const context& c) const { return c; }
+  /// For `set` of the library's instruction sets.
+  [[nodiscard]] virtual detail::any_transform<float> erased(std::type_identity<float>, std::size_t set) const = 0;
+  [[nodiscard]] virtual detail::any_transform<double> erased(std::type_identity<double>, std::size_t set) const = 0;
+};
+using shared_leaf = std::shared_ptr<const leaf>;
+
+/// `Passes` run its kernel alone.
+template <class Transform, class Passes>
+class leaf_of final : public leaf {
+  Transform transform_;
+
+  template <class T>
+  [[nodiscard]] detail::any_transform<T> erased_for([[maybe_unused]] std::size_t set) const {
+    constexpr bool takes = !tensorwise_transform<Transform> || tensorwise_of<Transform, T> || combinator<Transform>;
+    if constexpr (takes) return detail::erased<T, Passes, true>(transform_, set);
+    else
+      throw error(name, "Expected parameters of a type that it takes. Received ", sizeof(T) == 4 ? "float" : "double", ".");
+  }
+
+public:
+  explicit leaf_of(Transform t) : transform_(std::move(t)) {
+    is = detail::traits_of<Transform>();
+    name = name_of(transform_);
+    if constexpr (has_fields<Transform>)
+      for_each_field<Transform>([&](const auto& field) {
+        constexpr bool moves = std::is_arithmetic_v<std::remove_cvref_t<decltype(transform_.*field.place)>>;
+        double value = 0;
+        if constexpr (moves) value = static_cast<double>(transform_.*field.place);
+        fields.push_back({std::string(field.name), value, moves});
+      });
+  }
+
+  [[nodiscard]] std::string text() const override { return text_of(transform_); }
+  [[nodiscard]] context at(const context& c) const override {
+    if constexpr (contextual<Transform> && states_of<Transform>::scalars == 0) return transform_.at(c);
+    else return c;
+  }
+  [[nodiscard]] detail::any_transform<float> erased(std::type_identity<float>, std::size_t set) const override {
+    return erased_for<float>(set);
+  }
+  [[nodiscard]] detail::any_transform<double> erased(std::type_identity<double>, std::size_t set) const override {
+    return erased_for<double>(set);
+  }
+};
+
+}  // namespace thalweg::text

@@ -1,0 +1,315 @@
+// How a chain's links are laid out, and how numbers go along a path.
+#include <thalweg/core/program.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include <thalweg/core/error.hpp>
+
+namespace thalweg::detail {
+
+namespace {
+
+constexpr std::size_t most_paths = 1024;
+
+// How many ways lead through; no more than one above what is allowed is counted.
+template <class T>
+std::size_t count_ways(const nodes<T>& links) {
+  std::size_t all = 1;
+  for (const auto& n : links) {
+    const auto* fork = std::get_if<route_node<T>>(&n);
+    if (!fork) continue;
+    std::size_t ways = 0;
+    for (const auto& b : fork->branches) ways = std::min(most_paths + 1, ways + count_ways(b.links));
+    all = std::min(most_paths + 1, all * ways);
+  }
+  return all;
+}
+
+using owned_way = std::vector<std::size_t>;
+
+// The ways through; the transforms are appended to `all`.
+template <class T>
+std::vector<owned_way> ways_through(const nodes<T>& links, std::vector<any_transform<T>>& all) {
+  std::vector<owned_way> ways(1);
+  for (const auto& n : links) {
+    std::vector<owned_way> here;
+    if (const auto* one = std::get_if<any_transform<T>>(&n)) {
+      here.push_back({all.size()});
+      all.push_back(*one);
+    } else {
+      for (const auto& b : std::get<route_node<T>>(n).branches)
+        for (auto& w : ways_through(b.links, all)) here.push_back(std::move(w));
+    }
+    std::vector<owned_way> joined;
+    for (const auto& before : ways)
+      for (const auto& w : here) {
+        joined.push_back(before);
+        joined.back().insert(joined.back().end(), w.begin(), w.end());
+      }
+    ways = std::move(joined);
+  }
+  return ways;
+}
+
+// Which way a parameter takes, numbered as above.
+template <class T>
+std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
+  std::size_t index = 0;
+  for (const auto& n : links) {
+    const auto* fork = std::get_if<route_node<T>>(&n);
+    if (!fork) continue;
+    std::optional<std::size_t> chosen;
+    std::size_t ways = 0;
+    for (const auto& b : fork->branches) {
+      if (!chosen && (!b.holds || b.holds(p))) chosen = ways + select_in(b.links, p);
+      ways += count_ways(b.links);
+    }
+    if (!chosen)
+      throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
+                  " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
+    index = index * ways + *chosen;
+  }
+  return index;
+}
+
+template <class T>
+void refuse(finding found, const std::vector<any_transform<T>>& all) {
+  const auto say = [&](std::string_view what) {
+    throw error("optimizer", what, " Received ", all[found.transform].info->name, ".");
+  };
+  switch (found.what) {
+    case mistake::none: return;
+    case mistake::behind_the_end:
+      return say("Something stands after a transform that has written the parameters; the terminal transform "
+                 "(apply_update, update_by_schedule_free, …) must be the last of its chain.");
+    case mistake::stop_not_first:
+      return say("A transform that may stop the step (when_finite) must be the first of the whole chain.");
+    case mistake::gate_not_first:
+      return say("A transform that swallows steps (accumulate) must be the first of the whole chain, or stand behind "
+                 "when_finite.");
+    case mistake::second_gate:
+      return say("Expected one transform that swallows steps (accumulate). Received a second one.");
+    case mistake::feeds_nobody:
+      return say("Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before a "
+                 "transform that reads beta, such as update_by_schedule_free.");
+  }
+}
+
+// The passes of one stage: each for as many of its kernels as one is known for.
+template <class T>
+std::vector<pass<T>> passes_of(std::span<const any_transform<T>> all, const path<T>& p, stage s, std::size_t first_kernel,
+                               const known_passes<T>* known) {
+  std::vector<std::size_t> at;  // the positions of the kernels
+  std::vector<type_id> types;
+  for (std::size_t i = s.begin; i < s.end; ++i)
+    if (has_kernel(p.kinds[i])) {
+      at.push_back(i);
+      types.push_back(all[p.transforms[i]].info->is.type);
+    }
+  std::vector<pass<T>> passes;
+  for (std::size_t k = 0; k < at.size(); k += passes.back().count) {
+    pass<T> best{first_kernel + k, 1, at[k], all[p.transforms[at[k]]].alone};
+    if (known)
+      for (const auto& candidate : *known) {
+        const std::size_t count = candidate.kernels.size();
+        if ((count > best.count || !best.run) && count <= types.size() - k &&
+            std::equal(candidate.kernels.begin(), candidate.kernels.end(), types.begin() + static_cast<std::ptrdiff_t>(k)))
+          best.count = count, best.run = candidate.run;
+      }
+    passes.push_back(best);
+  }
+  return passes;
+}
+
+}  // namespace
+
+template <class T>
+bool path<T>::changed_before(std::size_t position) const {
+  return begins_changed || std::any_of(kinds.begin(), kinds.begin() + static_cast<std::ptrdiff_t>(position),
+                                       [](kind k) { return k != kind::contextual; });
+}
+template <class T>
+bool path<T>::crosses_memory() const {
+  for (std::size_t i = 0; i + 1 < stages.size(); ++i)
+    if (!passes[i].empty() || kinds[stages[i].end] == kind::tensorwise) return true;
+  return false;
+}
+template <class T>
+bool path<T>::waits() const {
+  for (std::size_t i = 0; i < positions(); ++i)
+    if (kinds[i] == kind::modelwise && changed_before(i)) return true;
+  return false;
+}
+
+template <class T>
+path<T> make_path(std::span<const any_transform<T>> all, std::vector<std::size_t> way, std::span<const std::size_t> first_sum,
+                  const pass_source<T>& source, bool begins_changed) {
+  path<T> p;
+  p.transforms = std::move(way);
+  p.begins_changed = begins_changed;
+  p.first_array = p.first_scalar = {0};
+  for (const std::size_t l : p.transforms) {
+    const traits& is = all[l].info->is;
+    p.kinds.push_back(is.what);
+    p.first_array.push_back(p.first_array.back() + is.arrays);
+    p.first_scalar.push_back(p.first_scalar.back() + is.scalars);
+    p.first_sum.push_back(first_sum[l]);
+    if (has_kernel(is.what)) p.kernel_sums.push_back(first_sum[l]);
+    p.ends = is.ends;
+  }
+  while (p.gate < p.positions() && !all[p.transforms[p.gate]].info->is.gates) ++p.gate;
+  cut(p.kinds, source.fused, [&](stage s) { p.stages.push_back(s); });
+  std::size_t kernels = 0;
+  for (const stage s : p.stages) {
+    p.passes.push_back(passes_of(all, p, s, kernels, source.known));
+    for (const auto& one : p.passes.back()) kernels += one.count;
+  }
+  return p;
+}
+
+template <class T>
+program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, const pass_source<T>& source) {
+  if (count_ways(links) > most_paths)
+    throw error("optimizer", "Expected at most ", most_paths, " ways through the routes. Received more.");
+  program<T> made;
+  made.text = std::move(text);
+  made.run_by = source.run_by;
+  made.set = source.set;
+  auto ways = ways_through(links, made.transforms);
+  const std::size_t written = made.transforms.size();
+  made.transforms.push_back(std::move(end));
+  const auto& all = made.transforms;
+
+  std::vector<traits> is;
+  made.first_sum = {0};
+  for (const auto& l : all) {
+    is.push_back(l.info->is);
+    made.first_sum.push_back(made.first_sum.back() + is.back().sums);
+  }
+  std::vector<way> views;
+  for (auto& w : ways) {
+    if (std::ranges::none_of(w, [&](std::size_t l) { return is[l].ends; })) w.push_back(written);
+    views.emplace_back(w);
+  }
+  refuse(find_mistake(is, views), all);
+  for (std::size_t l = 0; l < written; ++l)
+    if (is[l].what == kind::modelwise) made.phases.push_back(l);
+  made.phases.push_back(written);
+  made.stop = first_that(is, &traits::stops);
+  made.gate = first_that(is, &traits::gates);
+  for (auto& w : ways) {
+    auto p = make_path<T>(all, std::move(w), made.first_sum, source);
+    for (const std::size_t l : made.phases) {
+      const bool last = l == written;
+      p.parts.push_back(last || p.contains(l)
+                            ? part_until(last ? p.positions() : p.position_of(l), p.kinds, p.stages)
+                            : part());
+    }
+    made.paths.push_back(std::move(p));
+  }
+  made.select = [links = std::move(links)](const parameter_info& p) { return select_in(links, p); };
+  return made;
+}
+
+// ---- what is prepared for a step ------------------------------------------------------------------
+
+template <class T>
+prepared_path<T>::prepared_path(std::span<const any_transform<T>> all, const path<T>& p) {
+  constexpr std::size_t line = alignof(std::max_align_t);
+  const auto rounded_up = [](std::size_t bytes) { return (bytes + line - 1) / line * line; };
+  std::size_t bytes = 0;
+  for (const std::size_t l : p.transforms) bytes += rounded_up(all[l].code->prepared_size);
+  memory_ = std::make_unique<std::byte[]>(bytes);
+  lives_.reserve(p.positions());
+  std::byte* free = memory_.get();
+  for (std::size_t i = 0; i < p.positions(); ++i) {
+    const auto& code = all[p.transforms[i]].code;
+    void* const memory = std::exchange(free, free + rounded_up(code->prepared_size));
+    code->construct(memory);
+    lives_.push_back({code, memory});
+    at.push_back(memory);
+    if (has_kernel(p.kinds[i])) kernels.push_back(memory);
+  }
+}
+template <class T>
+prepared_path<T>::~prepared_path() {
+  for (const auto& [code, memory] : lives_) code->destroy(memory);
+}
+
+// ---- along a path ---------------------------------------------------------------------------------
+
+namespace {
+
+/// The gradient as it is known at a position: behind a gate, what that has gathered.
+template <class T>
+const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>& one) {
+  return p.gate < position ? one.states[p.first_array[p.gate]] : one.gradient;
+}
+
+}  // namespace
+
+template <class T>
+void reduce_at(std::span<const any_transform<T>> all, const path<T>& p, const prepared_path<T>& prepared, std::size_t position,
+               const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end) {
+  const T* const gradient = gradient_at(p, position, one);
+  const T* const reduced = p.changed_before(position) ? one.update : gradient;
+  all[p.transforms[position]].code->reduce(prepared.at[position], end - begin, reduced + begin, gradient + begin,
+                                           one.data + begin, sums);
+}
+
+template <class T>
+void run_stage(std::span<const any_transform<T>> all, std::size_t set, const path<T>& p, const prepared_path<T>& prepared,
+               std::size_t number, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end) {
+  const stage s = p.stages[number];
+  const auto& passes = p.passes[number];
+  const bool last = s.end == p.positions(), writes = last && p.ends, from_gradient = !p.changed_before(s.begin);
+  if (!passes.empty()) {
+    const std::size_t tile = passes.size() > 1 ? tile_elements : end - begin;
+    for (std::size_t first = begin; first < end; first += tile) {
+      const std::size_t n = std::min(tile, end - first);
+      T* const update = writes ? one.tile : one.update + first;
+      const T* before = (from_gradient ? one.gradient : one.update) + first;
+      for (const auto& pass : passes) {
+        pass.run(set, n, {gradient_at(p, pass.begin, one), before, update, one.data,
+                          one.states + p.first_array[pass.begin], first},
+                 prepared.kernels.data() + pass.first, sums, p.kernel_sums.data() + pass.first);
+        before = update;
+      }
+    }
+  } else if (!last && from_gradient && p.kinds[s.end] == kind::tensorwise) {
+    std::copy(one.gradient + begin, one.gradient + end, one.update + begin);
+  }
+  if (last) return;
+  if (p.kinds[s.end] == kind::tensorwise) {
+    const auto view = [&](auto* data) {
+      tensor<std::remove_pointer_t<decltype(data)>> t{data, one.parameter.shape, one.parameter.order, one.parameter.name};
+      t.begin = one.parameter.begin;
+      return t;
+    };
+    all[p.transforms[s.end]].code->apply(prepared.at[s.end],
+                                         {view(one.update), view(gradient_at(p, s.end, one)), one.parameter}, one.scratch,
+                                         one.states + p.first_array[s.end], one.state_shapes + p.first_array[s.end]);
+  } else if (p.kinds[s.end] == kind::parameterwise) {
+    reduce_at(all, p, prepared, s.end, one, sums + p.first_sum[s.end], begin, end);
+  }
+}
+
+#define THALWEG_INSTANTIATE(T)                                                                                          \
+  template struct path<T>;                                                                                              \
+  template class prepared_path<T>;                                                                                      \
+  template path<T> make_path(std::span<const any_transform<T>>, std::vector<std::size_t>, std::span<const std::size_t>,          \
+                             const pass_source<T>&, bool);                                                              \
+  template program<T> make_program(std::string, nodes<T>, any_transform<T>, const pass_source<T>&);                              \
+  template void run_stage(std::span<const any_transform<T>>, std::size_t, const path<T>&, const prepared_path<T>&, std::size_t,  \
+                          const in_flight<T>&, double*, std::size_t, std::size_t);                                      \
+  template void reduce_at(std::span<const any_transform<T>>, const path<T>&, const prepared_path<T>&, std::size_t,               \
+                          const in_flight<T>&, double*, std::size_t, std::size_t);
+THALWEG_INSTANTIATE(float)
+THALWEG_INSTANTIATE(double)
+#undef THALWEG_INSTANTIATE
+
+}  // namespace thalweg::detail

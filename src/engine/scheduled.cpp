@@ -1,0 +1,94 @@
+// A transform with one of its numbers on a schedule.
+#include <array>
+#include <memory>
+#include <utility>
+
+#include <thalweg/core/combinators.hpp>
+
+namespace thalweg::detail {
+
+namespace {
+
+class scheduled_info final : public transform_info {
+  std::shared_ptr<const transform_info> inner_;
+  std::string text_;
+
+public:
+  scheduled_info(std::shared_ptr<const transform_info> inner, std::string text)
+      : transform_info(*inner), inner_(std::move(inner)), text_(std::move(text)) {}
+
+  [[nodiscard]] std::string text() const override { return text_; }
+  void check(const parameter_info& p) const override { inner_->check(p); }
+  [[nodiscard]] std::size_t scratch(const parameter_info& p) const override { return inner_->scratch(p); }
+  [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }
+  [[nodiscard]] double initial(std::size_t scalar) const override { return inner_->initial(scalar); }
+  [[nodiscard]] std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const override {
+    return inner_->shape(array, p);
+  }
+  [[nodiscard]] bool proceeds(double sum) const override { return inner_->proceeds(sum); }
+  [[nodiscard]] bool opens(long call) const override { return inner_->opens(call); }
+};
+
+template <class T>
+class scheduled_code final : public transform_code<T> {
+  std::shared_ptr<const transform_code<T>> inner_;
+  std::size_t field_;
+  double value_;
+  std::function<context(const context&)> schedule_;
+  static constexpr std::size_t most_fields = 32;
+
+public:
+  scheduled_code(std::shared_ptr<const transform_code<T>> inner, std::size_t field, double value,
+                 std::function<context(const context&)> schedule)
+      : inner_(std::move(inner)), field_(field), value_(value), schedule_(std::move(schedule)) {
+    this->prepared_size = inner_->prepared_size;
+    this->may_throw = inner_->may_throw;
+  }
+
+  void check_fields() const override { inner_->check_fields(); }
+  void construct(void* memory) const override { inner_->construct(memory); }
+  void destroy(void* memory) const noexcept override { inner_->destroy(memory); }
+
+  /// What the schedule makes of a learning rate, it makes of the field's value.
+  context prepare(const context& c, double* scalars, void* memory, std::span<const field_value_now> outer) const override {
+    context of_value = c;
+    of_value.lr = value_;
+    std::array<field_value_now, most_fields> now;
+    std::size_t count = 0;
+    now[count++] = {field_, schedule_(of_value).lr};
+    for (const auto& change : outer)  // of several schedules of one field the outer one counts
+      if (count < most_fields) now[count++] = change;
+    return inner_->prepare(c, scalars, memory, std::span(now).first(count));
+  }
+
+  void fill(std::size_t array, std::span<T> values, const T* parameter) const override {
+    inner_->fill(array, values, parameter);
+  }
+  void apply(const void* memory, const whole<T>& w, std::span<T> scratch, T* const* states,
+             const std::vector<std::size_t>* state_shapes) const override {
+    inner_->apply(memory, w, scratch, states, state_shapes);
+  }
+  void reduce(const void* memory, std::size_t n, const T* update, const T* gradient, const T* parameter,
+              double* sums) const override {
+    inner_->reduce(memory, n, update, gradient, parameter, sums);
+  }
+  void absorb(long call, std::size_t n, const arrays<T>& a) const override { inner_->absorb(call, n, a); }
+  void average(const double* scalars, std::size_t n, const arrays<T>& a) const override {
+    inner_->average(scalars, n, a);
+  }
+};
+
+}  // namespace
+
+template <class T>
+any_transform<T> make_scheduled(any_transform<T> inner, std::size_t field, double value,
+                                std::function<context(const context&)> schedule, std::string text) {
+  return {std::make_shared<scheduled_info>(std::move(inner.info), std::move(text)),
+          std::make_shared<scheduled_code<T>>(std::move(inner.code), field, value, std::move(schedule)), inner.alone};
+}
+template any_transform<float> make_scheduled(any_transform<float>, std::size_t, double,
+                                             std::function<context(const context&)>, std::string);
+template any_transform<double> make_scheduled(any_transform<double>, std::size_t, double,
+                                              std::function<context(const context&)>, std::string);
+
+}  // namespace thalweg::detail

@@ -1,0 +1,32 @@
+// The words that a chain from text may be made of.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <thalweg/text/vocabulary.hpp>
+#include <thalweg/text/word.hpp>
+
+#include "tree.hpp"
+
+namespace thalweg::text {
+
+/// The transform of a name, if there is one: the library's or the user's.
+leaf_maker find_transform(std::string_view name);
+std::shared_ptr<const predicate> find_predicate(std::string_view name);
+
+/// The links of a recipe, with the options that a word names.
+using recipe_maker = std::vector<node> (*)(const word&);
+recipe_maker find_recipe(std::string_view name);
+
+std::vector<std::string> names_of_transforms();
+std::vector<std::string> names_of_predicates();
+std::vector<std::string> names_of_recipes();
+
+/// ` Near: ema, mars.`, or nothing; capitals count as small letters.
+std::string near(std::string_view name, std::span<const std::string> known);
+
+}  // namespace thalweg::text

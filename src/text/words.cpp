@@ -1,0 +1,171 @@
+#include "words.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace thalweg::text {
+
+namespace {
+
+constexpr std::size_t longest_text = 64 * 1024, deepest = 32;
+
+bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool begins_number(char c) { return is_digit(c) || c == '-' || c == '.'; }
+
+class reader {
+  std::string_view text_;
+  std::size_t at_ = 0;
+  std::size_t depth_ = 0;
+
+  [[nodiscard]] bool is_space(std::size_t i) const {
+    return text_[i] == ' ' || text_[i] == '\t' || text_[i] == '\n' || text_[i] == '\r';
+  }
+  void skip() {
+    while (at_ < text_.size() && is_space(at_)) ++at_;
+  }
+  /// Where the word that begins here ends.
+  [[nodiscard]] std::size_t end() const {
+    std::size_t end = at_;
+    if (begins_name(text_[at_])) {
+      while (end < text_.size() && (begins_name(text_[end]) || is_digit(text_[end]))) ++end;
+    } else if (begins_number(text_[at_])) {
+      const auto belongs = [&](char c) {
+        const bool exponent = text_[end - 1] == 'e' || text_[end - 1] == 'E';
+        return begins_name(c) || is_digit(c) || c == '.' || ((c == '-' || c == '+') && exponent);
+      };
+      for (++end; end < text_.size() && belongs(text_[end]);) ++end;
+    } else {
+      ++end;
+    }
+    return end;
+  }
+  bool take(char c) {
+    skip();
+    const bool is = at_ < text_.size() && text_[at_] == c;
+    at_ += is;
+    return is;
+  }
+
+  word take_word() {
+    skip();
+    if (at_ == text_.size() || !(begins_name(text_[at_]) || begins_number(text_[at_])))
+      refuse("a name or a number");
+    word w{.text = std::string(text_.substr(at_, end() - at_)), .column = at_ + 1, .arguments = {}};
+    at_ = end();
+    skip();
+    if (begins_number(w.text.front()) || !take('(')) return w;
+    if (++depth_ > deepest)
+      throw error("parse", "Expected brackets at most ", deepest, " deep. Received more at column ", at_, ".");
+    if (!take(')')) {
+      do w.arguments.push_back(take_argument());
+      while (take(','));
+      if (!take(')')) refuse("',' or ')'");
+    }
+    --depth_;
+    return w;
+  }
+
+  argument take_argument() {
+    skip();
+    argument a{.name = "", .column = at_ + 1};
+    if (at_ < text_.size() && begins_name(text_[at_])) {
+      const std::size_t name = at_, behind = end();
+      at_ = behind;
+      if (take('=')) a.name = text_.substr(name, behind - name);
+      else at_ = name;
+    }
+    a.value = take_pipe();
+    return a;
+  }
+
+public:
+  explicit reader(std::string_view text) : text_(text) {}
+
+  pipe take_pipe() {
+    pipe p;
+    do p.push_back(take_word());
+    while (take('|'));
+    return p;
+  }
+  void take_end() {
+    skip();
+    if (at_ < text_.size()) refuse("'|' or the end");
+  }
+
+  [[noreturn]] void refuse(std::string_view expected) const {
+    const bool over = at_ >= text_.size();
+    throw error("parse", "Expected ", expected, ". Received ",
+                over ? "the end" : quoted(text_.substr(at_, end() - at_)), " at column ", at_ + 1, ".");
+  }
+};
+
+std::string text_of(const pipe& words) {
+  std::string text;
+  for (const word& w : words) text += in_words(text.empty() ? "" : " | ", to_text(w));
+  return text;
+}
+
+}  // namespace
+
+bool is_name(std::string_view text) {
+  return !text.empty() && begins_name(text.front()) &&
+         std::ranges::all_of(text, [](char c) { return begins_name(c) || is_digit(c); });
+}
+
+std::string quoted(std::string_view text) {
+  constexpr std::size_t longest = 60;
+  std::string shown;
+  for (const char c : text.substr(0, longest)) {
+    if (c >= 0x20 && c < 0x7F) {
+      shown += c;
+    } else {
+      const char digits[] = "0123456789abcdef";
+      shown += "\\x";
+      shown += digits[static_cast<unsigned char>(c) / 16];
+      shown += digits[static_cast<unsigned char>(c) % 16];
+    }
+  }
+  return in_words("'", shown, text.size() > longest ? "…" : "", "'");
+}
+
+pipe words_of(std::string_view text) {
+  if (text.size() > longest_text)
+    throw error("parse", "Expected a text of at most ", longest_text, " characters. Received ", text.size(), ".");
+  reader r(text);
+  pipe words = r.take_pipe();
+  r.take_end();
+  return words;
+}
+
+std::string to_text(const word& w) {
+  std::string arguments;
+  for (const argument& a : w.arguments) arguments += in_words(arguments.empty() ? "(" : ", ", to_text(a));
+  return in_words(w.text, arguments, arguments.empty() ? "" : ")");
+}
+std::string to_text(const argument& a) { return in_words(a.name, a.name.empty() ? "" : "=", text_of(a.value)); }
+
+void refuse_argument(std::string_view of, const std::string& expected, const argument& given, std::string_view remark) {
+  throw error("parse", "Expected for ", of, ": ", expected, ". Received ", quoted(to_text(given)), remark, " at column ",
+              given.column, ".");
+}
+
+namespace {
+template <class Number>
+std::optional<Number> number_of(const word& w) {
+  Number value{};
+  const char* const end = w.text.data() + w.text.size();
+  const auto [read, failure] = std::from_chars(w.text.data(), end, value);
+  const bool whole = failure == std::errc{} && read == end && begins_number(w.text.front()) && w.arguments.empty();
+  return whole ? std::optional(value) : std::nullopt;
+}
+}  // namespace
+
+std::optional<double> read_number(const word& w) {
+  return number_of<double>(w);
+}
+std::optional<long> read_whole_number(const word& w) {
+  return number_of<long>(w);
+}
+
+}  // namespace thalweg::text

@@ -1,0 +1,20 @@
+// From text to words.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <thalweg/text/word.hpp>
+
+namespace thalweg::text {
+
+/// Throws where brackets, commas and names are not where they must be.
+pipe words_of(std::string_view text);
+
+/// Whether it can be one word's text: letters, digits and '_', no digit first.
+bool is_name(std::string_view text);
+
+/// As it stands in messages: between quotation marks, of bearable length, with nothing that a terminal obeys.
+std::string quoted(std::string_view text);
+
+}  // namespace thalweg::text
