@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/registers.hpp>
 
 namespace thalweg::detail {
 

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+#include <utility>
 
 #include <thalweg/core/concepts.hpp>
 

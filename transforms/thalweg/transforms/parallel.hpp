@@ -2,6 +2,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <thalweg/core/stage.hpp>
 #include <thalweg/core/storage.hpp>

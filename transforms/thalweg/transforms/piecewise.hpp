@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <string>
+#include <tuple>
 
 #include <thalweg/core/concepts.hpp>
 

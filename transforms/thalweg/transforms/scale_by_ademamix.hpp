@@ -1,6 +1,8 @@
 // scale_by_ademamix: Adam with a second, much slower momentum.
 #pragma once
 
+#include <cmath>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {

@@ -1,6 +1,10 @@
 // scale_by_psgd_kron: a preconditioner for each side of a matrix, fitted step by step until the update is white.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>

@@ -1,6 +1,8 @@
 // scale_by_shampoo: a preconditioner for each side of a matrix.
 #pragma once
 
+#include <span>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {

@@ -1,7 +1,9 @@
 // scale_by_soap: Adam in the eigenbasis of Shampoo's preconditioners.
 #pragma once
 
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>
