@@ -1,7 +1,7 @@
 // Hyper-parameters: the name, the place and the range of each, stated once, beside the field.
 //
 //     double beta = 0.95;
-//     static constexpr auto fields = std::tuple{field{"beta", &nesterov_ema::beta, from(0).below(1)}};
+//     static constexpr auto fields = list{field{"beta", &nesterov_ema::beta, from(0).below(1)}};
 #pragma once
 
 #include <string_view>
@@ -10,6 +10,7 @@
 #include <variant>
 
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/list.hpp>
 #include <thalweg/core/range.hpp>
 #include <thalweg/core/scalar.hpp>
 
@@ -40,6 +41,17 @@ constexpr Value field_value(double x) {
 template <class Transform>
 concept has_fields = requires { Transform::fields; };
 
+/// f(field) for each of `fields`, which may be a std::tuple as well.
+template <class Fields, class F>
+constexpr void for_each_field(const Fields& fields, F&& f) {
+  if constexpr (requires { fields.for_each(f); }) fields.for_each(f);
+  else std::apply([&](const auto&... field) { (f(field), ...); }, fields);
+}
+template <has_fields Transform, class F>
+constexpr void for_each_field(F&& f) {
+  for_each_field(Transform::fields, f);
+}
+
 /// Throws where a field is out of range, or would be as a T, in which kernels use it: an ε that becomes 0, a β that
 /// becomes 1.
 template <class T = double, has_fields Transform>
@@ -59,7 +71,7 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
       }, transform.*f.place);
     }
   };
-  std::apply([&](const auto&... f) { (check(f), ...); }, Transform::fields);
+  for_each_field<Transform>(check);
 }
 
 /// f(field) for the field of `Transform` at `place`, which may be a base's.
@@ -69,7 +81,7 @@ constexpr void on_field(Value Owner::*place, F f) {
     if constexpr (std::is_same_v<decltype(field.place), Value Owner::*>)
       if (field.place == place) f(field);
   };
-  std::apply([&](const auto&... fields) { (compare(fields), ...); }, Transform::fields);
+  for_each_field<Transform>(compare);
 }
 
 /// The range of the field at `place`: what takes its value from an option of its own, states it once.

@@ -55,9 +55,11 @@ std::string call_text(std::string_view name, const Arguments&... arguments) {
 /// `nesterov_ema(beta=0.95, look_ahead=interpolate)`
 template <has_fields Transform>
 std::string to_text(const Transform& transform) {
-  return std::apply([&](const auto&... f) {
-    return call_text(name_of(transform), in_words(f.name, "=", transform.*f.place)...);
-  }, Transform::fields);
+  std::string text;
+  for_each_field<Transform>([&](const auto& f) {
+    text += in_words(text.empty() ? "(" : ", ", f.name, "=", transform.*f.place);
+  });
+  return in_words(name_of(transform), text, text.empty() ? "" : ")");
 }
 
 /// The name of the field at `place`.

@@ -80,7 +80,7 @@ public:
           if (i == number) t.*field.place = field_value<kept>(value);
         ++i;
       };
-      std::apply([&](const auto&... f) { (set(f), ...); }, Transform::fields);
+      for_each_field<Transform>(set);
       check_fields(name_of(t), t);
     }
   }
@@ -201,7 +201,7 @@ public:
         if constexpr (moves) value = static_cast<double>(transform_.*field.place);
         fields.push_back({std::string(field.name), value, moves});
       };
-      std::apply([&](const auto&... f) { (add(f), ...); }, Transform::fields);
+      for_each_field<Transform>(add);
     }
   }
 

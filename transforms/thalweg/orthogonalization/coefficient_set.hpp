@@ -25,7 +25,7 @@ struct coefficient_set {
   /// With factors of 16 bits all steps but the last take x / margin: a set that is steep at the end of its intervals would
   /// blow up what rounding lifts beyond it.
   double margin = 1;
-  static constexpr auto fields = std::tuple{field{"count", &coefficient_set::count, from(1).to(5)}};
+  static constexpr auto fields = list{field{"count", &coefficient_set::count, from(1).to(5)}};
 
   [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
 

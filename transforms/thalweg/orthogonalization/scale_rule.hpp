@@ -11,7 +11,7 @@ namespace thalweg {
 struct spectral {};  ///< √max(1, rows/cols): Muon
 struct match_rms {   ///< rms·√max(rows, cols): AMUSE, Moonlight (arXiv 2502.16982); steps as long as Adam's
   double rms = 0.2;
-  static constexpr auto fields = std::tuple{field{"rms", &match_rms::rms, positive}};
+  static constexpr auto fields = list{field{"rms", &match_rms::rms, positive}};
 };
 struct none {};
 using scale_rule = std::variant<spectral, match_rms, none>;

@@ -19,8 +19,8 @@ struct blocked {
   using leaves_type = std::tuple<Transform>;
   static constexpr auto fields = [] {
     const field count{"blocks", &blocked::blocks, from(1)};
-    if constexpr (has_fields<Transform>) return std::tuple{count, field{"transform", &blocked::transform}};
-    else return std::tuple{count};
+    if constexpr (has_fields<Transform>) return list{count, field{"transform", &blocked::transform}};
+    else return list{count};
   }();
 
   [[nodiscard]] std::string text() const { return call_text(name, to_text(blocks), text_of(transform)); }

@@ -41,11 +41,11 @@ struct orthogonalize_update {
   long steps = 5;
   double epsilon = 1e-7;
   thalweg::precision precision = float32;
-  static constexpr auto fields = std::tuple{field{"scale", &orthogonalize_update::scale},
-                                            field{"coefficients", &orthogonalize_update::coefficients},
-                                            field{"steps", &orthogonalize_update::steps, from(1).to(100)},
-                                            field{"epsilon", &orthogonalize_update::epsilon, above(0).below(1)},
-                                            field{"precision", &orthogonalize_update::precision}};
+  static constexpr auto fields = list{field{"scale", &orthogonalize_update::scale},
+                                      field{"coefficients", &orthogonalize_update::coefficients},
+                                      field{"steps", &orthogonalize_update::steps, from(1).to(100)},
+                                      field{"epsilon", &orthogonalize_update::epsilon, above(0).below(1)},
+                                      field{"precision", &orthogonalize_update::precision}};
 
   void check(const parameter_info& p) const { check_has_sides("orthogonalize_update", p); }
 
