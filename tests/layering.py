@@ -13,7 +13,8 @@ CUDA = re.compile(r"(cuda|cublas|curand|cusolver|cusparse|nccl|thrust/|cub/|nv)"
 SEES = {
     "core": {"core"},
     "adaptors": {"core"},
-    "transforms": {"core"},
+    "orthogonalization": {"core", "orthogonalization"},
+    "transforms": {"core", "orthogonalization"},
     "recipes": {"core", "transforms", "recipes"},
     "transforms.hpp": {"core", "transforms"},
     "thalweg.hpp": {"transforms.hpp", "recipes"},

@@ -31,8 +31,7 @@ namespace {
 // A transform of one's own, which a chain on the command line may name.
 struct sign_momentum {
   double beta = 0.9;
-  static constexpr auto fields =
-      std::tuple{thalweg::field{"beta", &sign_momentum::beta, thalweg::from(0).below(1)}};
+  static constexpr auto fields = thalweg::list{thalweg::field{"beta", &sign_momentum::beta, thalweg::from(0).below(1)}};
   using states = thalweg::state<thalweg::zeros<"momentum">>;
   constexpr auto at(const thalweg::context&) const {
     return [b = beta]<class T>(thalweg::element<T> e, T momentum) {

@@ -113,9 +113,7 @@ std::string parameter_key(const parameter_info& p, std::string_view what) { retu
 /// f(name, number, range) for each of the options' numbers.
 template <class Options, class F>
 void for_each_option(Options& settings, F f) {
-  std::apply([&](const auto&... field) {
-    (f(field.name, settings.*field.place, field.allowed), ...);
-  }, options::fields);
+  for_each_field<options>([&](const auto& field) { f(field.name, settings.*field.place, field.allowed); });
 }
 
 /// A file's metadata, on its way out of it: what nobody asks for in the end should not be there.

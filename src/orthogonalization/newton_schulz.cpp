@@ -1,10 +1,12 @@
-#include <thalweg/transforms/orthogonalize_update.hpp>
+#include <thalweg/orthogonalization/newton_schulz.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
 #include <utility>
+
+#include <thalweg/orthogonalization/grouping.hpp>
 
 #include "dense.hpp"
 #include "tiled.hpp"

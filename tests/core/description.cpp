@@ -19,8 +19,7 @@ namespace {
 struct choosy {
   scale_rule rule = match_rms{0.25};
   long count = 3;
-  static constexpr auto fields =
-      std::tuple{field{"rule", &choosy::rule}, field{"count", &choosy::count, from(0)}};
+  static constexpr auto fields = list{field{"rule", &choosy::rule}, field{"count", &choosy::count, from(0)}};
   constexpr auto at(const context&) const {
     return []<class T>(element<T> e) { return next(e.update); };
   }

@@ -1,5 +1,5 @@
 // The functions that kernels call, against the standard's, in every number type and in constant expressions.
-#include <thalweg/core/number.hpp>
+#include <thalweg/core/registers.hpp>
 
 #include <array>
 #include <bit>

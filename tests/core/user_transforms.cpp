@@ -35,7 +35,7 @@ static_assert(std::get<0>(sign_momentum{.beta = 0.5}.at(context{})(element<doubl
 // Everything that kernels call, unqualified.
 struct every_function {
   double start = 2;
-  static constexpr auto fields = std::tuple{field{"start", &every_function::start, positive}};
+  static constexpr auto fields = std::tuple{field{"start", &every_function::start, positive}};  // a tuple serves as well
   using states = state<filled<"peak", &every_function::start>, copy_of_param<"anchor">, scalar<"steps">>;
   constexpr auto at(const context& c, double steps) const {
     const auto kernel = [lr = c.lr, steps]<class T>(element<T> e, T peak, T anchor) {

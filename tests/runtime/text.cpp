@@ -41,7 +41,7 @@ std::string unbindable(std::string_view text) {
 
 struct sign_momentum {  // a user's
   double beta = 0.9;
-  static constexpr auto fields = std::tuple{field{"beta", &sign_momentum::beta, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta", &sign_momentum::beta, from(0).below(1)}};
   using states = state<zeros<"momentum">>;
   constexpr auto at(const context&) const {
     return [b = beta]<class T>(element<T> e, T momentum) {

@@ -16,7 +16,7 @@ namespace {
 // A tensor-wise transform with everything that one may have.
 struct probe {
   double by = 2;
-  static constexpr auto fields = std::tuple{field{"by", &probe::by, above(0).to(8)}};
+  static constexpr auto fields = list{field{"by", &probe::by, above(0).to(8)}};
   using reads = loss_of_step;
 
   void check(const parameter_info& p) const {

@@ -12,14 +12,11 @@ namespace {
 template <has_fields Owner>
 std::string ranges(const Owner& owner) {
   std::string text;
-  std::apply([&](const auto&... f) {
-    const auto add = [&](const auto& field) {
-      text += (text.empty() ? "" : ", ") + std::string(field.name);
-      if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(owner.*field.place)>>)
-        text += " " + to_text(field.allowed);
-    };
-    (add(f), ...);
-  }, Owner::fields);
+  for_each_field<Owner>([&](const auto& field) {
+    text += (text.empty() ? "" : ", ") + std::string(field.name);
+    if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(owner.*field.place)>>)
+      text += " " + to_text(field.allowed);
+  });
   return text;
 }
 

@@ -134,7 +134,7 @@ void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool ou
       }, place);
     }
   };
-  std::apply([&](const auto&... f) { (add(f), ...); }, Owner::fields);
+  thalweg::for_each_field<Owner>(add);
 }
 template <class Chain>
 std::vector<edge> edges_of(Chain chain, bool outside) {

@@ -10,7 +10,7 @@
 #include <tuple>
 #include <utility>
 
-#include <thalweg/core/concepts.hpp>
+#include <thalweg/core/checked_transform.hpp>
 
 namespace thalweg {
 

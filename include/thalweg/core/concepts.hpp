@@ -33,123 +33,17 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include <thalweg/core/context.hpp>
-#include <thalweg/core/element.hpp>
-#include <thalweg/core/field.hpp>
-#include <thalweg/core/number.hpp>
-#include <thalweg/core/state.hpp>
-#include <thalweg/core/tensor.hpp>
+#include <thalweg/core/calling.hpp>
+#include <thalweg/core/text.hpp>
 
 namespace thalweg {
-
-namespace detail {
-template <class Transform>
-struct declared_states { using type = state<>; };
-template <class Transform>
-  requires requires { typename Transform::states; }
-struct declared_states<Transform> { using type = typename Transform::states; };
-
-template <class T>
-struct unwrapped { using type = T; };
-template <class Value, class... States>
-struct unwrapped<next_t<Value, States...>> { using type = Value; };
-
-template <class T>
-inline constexpr bool is_write = false;
-template <class Value, class... States>
-inline constexpr bool is_write<write_t<Value, States...>> = true;
-
-// a T for each index of a pack
-template <class T, std::size_t>
-T repeated() noexcept;
-}  // namespace detail
-
-template <class Transform>
-using states_of = typename detail::declared_states<Transform>::type;
-
-namespace detail {
-// `at(context, scalars…)`, called and stripped of the new scalars
-template <class Transform, std::size_t... I>
-auto at_result(const Transform& t, std::index_sequence<I...>)
-    -> decltype(t.at(std::declval<const context&>(), repeated<double, I>()...));
-template <class Transform>
-using at_type =
-    decltype(at_result(std::declval<const Transform&>(), std::make_index_sequence<states_of<Transform>::scalars>()));
-template <class Transform>
-using at_value = typename unwrapped<at_type<Transform>>::type;
-template <class Transform>
-concept has_at = requires { typename at_type<Transform>; };
-
-template <class Kernel, std::size_t... I>
-auto kernel_result(const Kernel& k, std::index_sequence<I...>)
-    -> decltype(k(std::declval<element<number<float>>>(), repeated<number<float>, I>()...));
-template <class Kernel, std::size_t Arrays>
-using kernel_value = decltype(kernel_result(std::declval<const Kernel&>(), std::make_index_sequence<Arrays>()));
-
-template <class Result, std::size_t Arrays>
-inline constexpr bool is_result = false;
-template <class Value, class... States, std::size_t Arrays>
-inline constexpr bool is_result<next_t<Value, States...>, Arrays> = sizeof...(States) == Arrays;
-template <class Value, class... States, std::size_t Arrays>
-inline constexpr bool is_result<write_t<Value, States...>, Arrays> = sizeof...(States) == Arrays;
-
-template <class Kernel, std::size_t Arrays>
-concept kernel_of = requires { typename kernel_value<Kernel, Arrays>; } && is_result<kernel_value<Kernel, Arrays>, Arrays>;
-
-template <class Transform>
-concept has_scratch = requires(const Transform& t, const parameter_info& p) {
-  { t.scratch(p) } -> std::convertible_to<std::size_t>;
-};
-
-// transform.apply(context, given[, scratch], states…), where `given` is the update or all that is known of it
-template <class T, std::size_t... I, class Transform, class Given, class State>
-constexpr auto apply_to(std::index_sequence<I...>, const Transform& t, const context& c, Given given,
-                        [[maybe_unused]] std::span<T> scratch, [[maybe_unused]] State state)
-    noexcept(noexcept(t.apply(c, given, tensor<T>(state(I))...)))
-  requires(!has_scratch<Transform>) && requires { t.apply(c, given, tensor<T>(state(I))...); }
-{
-  t.apply(c, given, tensor<T>(state(I))...);
-}
-template <class T, std::size_t... I, class Transform, class Given, class State>
-constexpr auto apply_to(std::index_sequence<I...>, const Transform& t, const context& c, Given given,
-                        std::span<T> scratch, [[maybe_unused]] State state)
-    noexcept(noexcept(t.apply(c, given, scratch, tensor<T>(state(I))...)))
-  requires has_scratch<Transform> && requires { t.apply(c, given, scratch, tensor<T>(state(I))...); }
-{
-  t.apply(c, given, scratch, tensor<T>(state(I))...);
-}
-
-template <class T, class Indices, class Transform, class State>
-constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch,
-                          State state)
-    noexcept(noexcept(apply_to(i, t, c, w.update, scratch, state)))
-  requires requires { apply_to(i, t, c, w.update, scratch, state); }
-{
-  apply_to(i, t, c, w.update, scratch, state);
-}
-template <class T, class Indices, class Transform, class State>
-constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch,
-                          State state)
-    noexcept(noexcept(apply_to(i, t, c, w, scratch, state)))
-  requires(!requires { apply_to(i, t, c, w.update, scratch, state); }) &&
-          requires { apply_to(i, t, c, w, scratch, state); }
-{
-  apply_to(i, t, c, w, scratch, state);
-}
-
-template <class T>
-struct some_state {
-  tensor<T> operator()(std::size_t) const noexcept;
-};
-template <class Transform>
-using array_indices = std::make_index_sequence<states_of<Transform>::arrays>;
-}  // namespace detail
 
 template <class Transform>
 concept contextual = detail::has_at<Transform> && std::is_same_v<detail::at_value<Transform>, context>;
@@ -158,31 +52,10 @@ concept contextual = detail::has_at<Transform> && std::is_same_v<detail::at_valu
 struct each_parameter {};
 
 namespace detail {
-// A reduction's kernel returns one T, or several.
-template <class Reduced>
-inline constexpr std::size_t sum_count = std::is_convertible_v<Reduced, number<double>> ? 1 : 0;
-template <std::size_t N>
-inline constexpr std::size_t sum_count<std::array<number<double>, N>> = N;
-
-template <class Transform>
-inline constexpr std::size_t sums_of = sum_count<std::remove_cvref_t<decltype(std::declval<const Transform&>().reduce(
-    std::declval<const context&>())(std::declval<element<number<double>>>()))>>;
-
-template <class Transform, std::size_t... I>
-constexpr auto at_sums(std::index_sequence<I...>, const Transform& t, const context& c,
-                       const std::array<double, sizeof...(I)>& sums) noexcept(noexcept(t.at(c, sums[I]...)))
-    -> decltype(t.at(c, sums[I]...)) {
-  return t.at(c, sums[I]...);
-}
-
-template <class Transform>
-using sums_kernel = decltype(at_sums(std::make_index_sequence<sums_of<Transform>>(), std::declval<const Transform&>(),
-                                     std::declval<const context&>(), {}));
-
 template <class Transform>
 concept reducing = requires(const Transform& t, const context& c) {
   t.reduce(c)(std::declval<element<number<double>>>());
-  t.reduce(c)(std::declval<element<lanes<double>>>());
+  t.reduce(c)(std::declval<element<number<any_register>>>());
 } && sums_of<Transform> > 0 &&
 requires(const Transform& t, const context& c, std::array<double, sums_of<Transform>> sums) {
   { at_sums(std::make_index_sequence<sums_of<Transform>>(), t, c, sums) } noexcept;
@@ -274,35 +147,6 @@ template <class Transform>
 concept gate = elementwise<Transform> && requires(const Transform& t) {
   { t.opens(1L) } -> std::same_as<bool>;
   requires detail::kernel_of<decltype(t.absorb(1L)), states_of<Transform>::arrays>;
-};
-
-/// The compile-time door of every chain: says which type is no transform, and what it lacks.
-template <class T>
-struct checked_transform {
-  static constexpr bool value = transform<T>;
-  static constexpr bool names_at = value || requires { &T::at; };
-  static constexpr bool names_apply = value || requires(const T& t, const context& c, tensor<float> u) { t.apply(c, u); } ||
-                                      requires(const T& t, const context& c, whole<float> w) { t.apply(c, w); } ||
-                                      requires { &T::apply; } || requires { &T::template apply<float>; };
-
-  static_assert(names_at || names_apply,
-                "thalweg: this type is not a transform: it lacks `at(const context&)` (contextual, element-wise), "
-                "`apply(const context&, tensor<T>, ...)` (tensor-wise) or `reduce(const context&)` (model-wise)");
-  static_assert(value || !names_at || names_apply,
-                "thalweg: this type is not a transform: its `at(const context&, scalars...)` must return a context, or a "
-                "kernel that takes element<T> and one T for each array in `states` and returns next(...) or write(...) "
-                "with as many; a model-wise `at(const context&, double sum)` must also be noexcept, and the kernel of its "
-                "`reduce` take element<T> for every T");
-  static_assert(value || !names_apply,
-                "thalweg: this type is not a transform: its `apply` must take (const context&, tensor<T> update), then "
-                "std::span<T> if it has `scratch(const parameter_info&)`, then a tensor<T> for each array in `states`; "
-                "whole<T> in the update's place shows the gradient and the parameter as well");
-  static_assert(!contextual<T> || states_of<T>::arrays == 0,
-                "thalweg: a contextual transform sees no arrays; its states must be scalar<...>");
-  static_assert(elementwise<T> || contextual<T> || states_of<T>::scalars == 0,
-                "thalweg: tensor-wise and model-wise transforms are handed no scalars; their states must be arrays");
-  static_assert(tensorwise_transform<T> || states_of<T>::of_its_shape,
-                "thalweg: a kernel sees one number of each state: rows<...> and columns<...> are for tensor-wise ones");
 };
 
 }  // namespace thalweg

@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include <thalweg/core/number.hpp>
+#include <thalweg/core/scalar.hpp>
 
 namespace thalweg {
 

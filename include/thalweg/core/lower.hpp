@@ -165,14 +165,6 @@ constexpr auto absorb_by(const Transform& t, long call) {
 }
 inline constexpr traffic absorb_traffic{};
 
-/// A transform's fields, and those of the transforms in a combinator.
-template <class T, class Leaf>
-void check_leaf(const Leaf& leaf) {
-  if constexpr (has_fields<Leaf>) check_fields<T>(name_of(leaf), leaf);
-  if constexpr (requires { leaf.leaves(); })
-    std::apply([](const auto&... inner) { (check_leaf<T>(inner), ...); }, leaf.leaves());
-}
-
 template <class Leaf, class T>
 constexpr bool may_throw() {
   if constexpr (contextual<Leaf> || elementwise<Leaf> || !tensorwise_of<Leaf, T>) return false;
@@ -200,7 +192,7 @@ class code_of final : public transform_code<T> {
             if (change.field == number) t.*field.place = field_value<kept>(change.value);
         ++number;
       };
-      std::apply([&](const auto&... f) { (set(f), ...); }, Transform::fields);
+      for_each_field<Transform>(set);
       thalweg::check_fields(name_of(t), t);
     }
     return t;
@@ -227,7 +219,9 @@ public:
     this->may_throw = detail::may_throw<Transform, T>();
   }
 
-  void check_fields() const override { check_leaf<T>(transform_); }
+  void check_fields() const override {
+    if constexpr (has_fields<Transform>) thalweg::check_fields<T>(name_of(transform_), transform_);
+  }
   void construct(void* memory) const override { ::new (memory) prepared; }
   void destroy(void* memory) const noexcept override { static_cast<prepared*>(memory)->~prepared(); }
 

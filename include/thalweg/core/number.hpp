@@ -1,141 +1,18 @@
 // The number a kernel is written in: one source for a float, a double and a SIMD register of either.
-//
-// Kernels call the functions below unqualified. They are thalweg's own because the standard ones keep
-// `errno`, which stops the vectoriser at plain -O2, and are not constexpr.
 #pragma once
 
-#include <bit>
-#include <cmath>
-#include <concepts>
-#include <cstdint>
-#include <limits>
-#include <numbers>
 #include <type_traits>
-#include <xsimd/xsimd.hpp>
+#include <utility>
 
-#include <thalweg/core/square_root.hpp>
+#include <thalweg/core/scalar.hpp>
 
 namespace thalweg {
 
-// ---- scalars: hyper-parameters and static_assert --------------------------------------------------
-
 namespace detail {
-constexpr double exp_series(double x) {
-  const double small = x / 1024;  // exp(x) = exp(x/1024)^1024
-  double term = 1, sum = 1;
-  for (int n = 1; n < 12; ++n) sum += (term *= small / n);
-  for (int n = 0; n < 10; ++n) sum *= sum;
-  return sum;
-}
-constexpr double log_series(double x) {
-  double y = 0;
-  for (; x > 2; x /= 2) y += std::numbers::ln2;
-  for (; x < 0.5; x *= 2) y -= std::numbers::ln2;
-  const double q = (x - 1) / (x + 1);  // log x = 2 artanh q
-  double power = q, sum = 0;
-  for (int n = 1; n < 60; n += 2, power *= q * q) sum += power / n;
-  return y + 2 * sum;
-}
-constexpr double cos_series(double x) {
-  double term = 1, sum = 1;
-  for (int n = 1; n < 24; ++n) sum += (term *= -x * x / ((2 * n - 1) * (2 * n)));
-  return sum;
-}
+/// √x of a register: xsimd's is in <thalweg/core/square_root.hpp>, any other's in its own namespace.
+template <class Register>
+Register square_root(Register x);
 }  // namespace detail
-
-/// base^exponent, also in constant expressions. (A template, like all here: beside the global ones of <math.h> it is
-/// not ambiguous.)
-template <std::floating_point T>
-constexpr T pow(T base, std::type_identity_t<T> exponent) {
-  if (!std::is_constant_evaluated()) return std::pow(base, exponent);
-  if (exponent == 0) return 1;
-  if (base == 0) return 0;
-  T result = 1;
-  if (exponent == static_cast<long>(exponent) && exponent > 0 && exponent < 1e6) {
-    for (auto n = static_cast<long>(exponent);; base *= base) {
-      if (n % 2) result *= base;
-      if ((n /= 2) == 0) return result;
-    }
-  }
-  return static_cast<T>(detail::exp_series(exponent * detail::log_series(base)));
-}
-
-/// cos x, also in constant expressions (there for |x| <= 2π).
-template <std::floating_point T>
-constexpr T cos(T x) {
-  return std::is_constant_evaluated() ? static_cast<T>(detail::cos_series(x)) : std::cos(x);
-}
-
-template <std::floating_point T>
-constexpr T sqrt(T x) {
-  if (std::is_constant_evaluated()) {
-    if (!(x > 0) || x == std::numeric_limits<T>::infinity())
-      return x == 0 || x > 0 ? x : std::numeric_limits<T>::quiet_NaN();
-    T root = x > 1 ? x : T(1);  // Newton from above falls until rounding stops it
-    for (T next = (root + x / root) / 2; next < root; next = (root + x / root) / 2) root = next;
-    return root;
-  }
-#ifdef __CUDA_ARCH__  // what sums make of a chain is computed on the device that has them
-  return std::sqrt(x);
-#else
-  return xsimd::sqrt(xsimd::batch<T>(x)).get(0);  // std::sqrt would branch to set errno
-#endif
-}
-
-template <std::floating_point T>
-constexpr T abs(T x) {
-  return x < 0 ? -x : x == 0 ? T(0) : x;
-}
-
-template <std::floating_point T>
-constexpr T min(T a, std::type_identity_t<T> b) {
-  return b < a ? b : a;
-}
-
-template <std::floating_point T>
-constexpr T max(T a, std::type_identity_t<T> b) {
-  return a < b ? b : a;
-}
-
-/// -1, 0 or 1; NaN stays NaN.
-template <std::floating_point T>
-constexpr T sign(T x) {
-  return x > 0 ? T(1) : x < 0 ? T(-1) : x;
-}
-
-/// `condition ? a : b`, without a branch.
-template <std::floating_point T>
-constexpr T where(bool condition, T a, std::type_identity_t<T> b) {
-  return condition ? a : b;
-}
-
-/// (1 - weight)·a + weight·b, computed as b + (1 - weight)·(a - b): what is small where b is the slow sequence (an
-/// average) is rounded once, from double, and no error gathers in b itself.
-template <std::floating_point T>
-constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
-  return b + T(1 - weight) * (a - b);
-}
-
-/// A double as a T. What is finite stays finite: beyond T's range it becomes T's largest number, so that a factor that
-/// float cannot hold shortens a step instead of making NaN of it.
-template <std::floating_point T>
-constexpr T saturated(double x) {
-  constexpr double most = std::numeric_limits<T>::max();
-#ifndef __CUDA_ARCH__
-  if constexpr (sizeof(T) < sizeof x) {
-    // In instructions that g++ takes out of a loop, as it does with no comparison that may trap. What is added is nothing,
-    // unless x is infinite.
-    if (!std::is_constant_evaluated()) {
-      using one = xsimd::batch<double>;
-      const double within = xsimd::min(one(most), xsimd::max(one(-most), one(x))).get(0);
-      return static_cast<T>(within) + static_cast<T>(x * 0x1p-1000);
-    }
-  }
-#endif
-  return static_cast<T>(x - x == 0 ? min(max(x, -most), most) : x);
-}
-
-// ---- registers ------------------------------------------------------------------------------------
 
 /// A number in a register: `number<float>` is one lane, `number<xsimd::batch<float>>` is many. Hyper-parameters
 /// (double) convert on their own, so `b * momentum` reads as the formula and is computed in the lanes' precision.
@@ -197,8 +74,5 @@ public:
     return b + number(1 - weight) * (a - b);
   }
 };
-
-template <class T>
-using lanes = number<xsimd::batch<T>>;
 
 }  // namespace thalweg

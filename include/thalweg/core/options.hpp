@@ -1,8 +1,6 @@
 // What the user says to an optimizer besides its chain and its parameters.
 #pragma once
 
-#include <tuple>
-
 #include <thalweg/core/field.hpp>
 #include <thalweg/core/parallel.hpp>
 
@@ -17,7 +15,7 @@ struct options {
   double r = 0;
   parallel_for parallel = threads();  ///< whose threads a step runs on
 
-  static constexpr auto fields = std::tuple{
+  static constexpr auto fields = list{
       field{"lr", &options::lr, non_negative},
       field{"weight_decay", &options::weight_decay, non_negative},
       field{"warmup_steps", &options::warmup_steps, from(0)},

@@ -13,6 +13,7 @@
 
 #include <thalweg/core/arrays.hpp>
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/registers.hpp>
 
 namespace thalweg::detail {
 

@@ -5,9 +5,11 @@
 // Contextual transforms in a branch act on its parameters alone, also in what follows the route.
 #pragma once
 
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <thalweg/core/chain.hpp>

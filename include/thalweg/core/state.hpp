@@ -3,16 +3,13 @@
 //     using states = state<zeros<"momentum">, copy_of_param<"z">, scalar<"beta">>;
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string_view>
-#include <tuple>
-#include <utility>
 #include <vector>
 
-#include <thalweg/core/number.hpp>
-#include <thalweg/core/tensor.hpp>
+#include <thalweg/core/parameter.hpp>
+#include <thalweg/core/scalar.hpp>
 
 namespace thalweg {
 
@@ -20,7 +17,9 @@ namespace thalweg {
 template <std::size_t N>
 struct fixed_string {
   char text[N]{};
-  constexpr fixed_string(const char (&literal)[N]) { std::copy_n(literal, N, text); }  // NOLINT: implicit by intent
+  constexpr fixed_string(const char (&literal)[N]) {  // NOLINT: implicit by intent
+    for (std::size_t i = 0; i < N; ++i) text[i] = literal[i];
+  }
   [[nodiscard]] constexpr std::string_view view() const { return {text, N - 1}; }
 };
 

@@ -7,13 +7,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include <thalweg/core/field.hpp>
+#include <thalweg/core/text.hpp>
 
 namespace thalweg::text {
 
@@ -101,13 +101,10 @@ std::string expected_value([[maybe_unused]] const range& allowed) {
 template <has_fields Transform>
 std::string expected_fields() {
   std::string text;
-  std::apply([&](const auto&... f) {
-    const auto add = [&](const auto& field) {
-      using value = std::remove_cvref_t<decltype(std::declval<Transform>().*field.place)>;
-      text += in_words(text.empty() ? "" : ", ", field.name, expected_value<value>(field.allowed));
-    };
-    (add(f), ...);
-  }, Transform::fields);
+  for_each_field<Transform>([&](const auto& field) {
+    using value = std::remove_cvref_t<decltype(std::declval<Transform>().*field.place)>;
+    text += in_words(text.empty() ? "" : ", ", field.name, expected_value<value>(field.allowed));
+  });
   return text;
 }
 
@@ -155,7 +152,7 @@ Transform read_fields(const word& w, Transform t) {
         if (read || !remark.empty() || a.name != field.name || a.value.size() != 1) return;
         if (const auto said = read_value<value>(a.value.front(), field.allowed)) t.*field.place = *said, read = true;
       };
-      std::apply([&](const auto&... f) { (take(f), ...); }, Transform::fields);
+      for_each_field<Transform>(take);
       if (!read) refuse_argument(w.text, expected_fields<Transform>(), a, remark);
       seen.push_back(a.name);
     }

@@ -15,10 +15,10 @@ struct adafactor_options {
   double max_rms = 1;
   double floor = 1e-3;
   static constexpr auto fields =
-      std::tuple{field{"decay", &adafactor_options::decay, range_of(&scale_by_factored_rms::decay)},
-                 field{"epsilon", &adafactor_options::epsilon, range_of(&scale_by_factored_rms::epsilon)},
-                 field{"max_rms", &adafactor_options::max_rms, range_of(&clip_by_rms::max_rms)},
-                 field{"floor", &adafactor_options::floor, range_of(&scale_by_parameter_rms::floor)}};
+      list{field{"decay", &adafactor_options::decay, range_of(&scale_by_factored_rms::decay)},
+           field{"epsilon", &adafactor_options::epsilon, range_of(&scale_by_factored_rms::epsilon)},
+           field{"max_rms", &adafactor_options::max_rms, range_of(&clip_by_rms::max_rms)},
+           field{"floor", &adafactor_options::floor, range_of(&scale_by_parameter_rms::floor)}};
 };
 
 /// Shazeer & Stern, arXiv 1804.04235, whose learning rate is min(0.01, 1/√t): {.lr = 0.01} behind `inverse_sqrt`.

@@ -11,9 +11,8 @@ namespace thalweg::recipes {
 struct adagrad_options {
   double initial = 0;
   double epsilon = 1e-10;
-  static constexpr auto fields =
-      std::tuple{field{"initial", &adagrad_options::initial, range_of(&scale_by_rss::initial)},
-                 field{"epsilon", &adagrad_options::epsilon, range_of(&scale_by_rss::epsilon)}};
+  static constexpr auto fields = list{field{"initial", &adagrad_options::initial, range_of(&scale_by_rss::initial)},
+                                      field{"epsilon", &adagrad_options::epsilon, range_of(&scale_by_rss::epsilon)}};
 };
 
 /// Duchi et al., JMLR 12 (2011); torch.optim.Adagrad. The decay is an L2 penalty.

@@ -12,10 +12,9 @@ struct adam_options {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &adam_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &adam_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &adam_options::epsilon, range_of(&scale_by_adam::epsilon)}};
+  static constexpr auto fields = list{field{"beta1", &adam_options::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &adam_options::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &adam_options::epsilon, range_of(&scale_by_adam::epsilon)}};
 };
 
 /// Kingma & Ba, arXiv 1412.6980; torch.optim.Adam.

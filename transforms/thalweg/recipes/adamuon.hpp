@@ -24,15 +24,15 @@ struct adamuon_options {
   double beta2 = 0.95;
   double epsilon = 1e-8;
   static constexpr auto fields =
-      std::tuple{field{"momentum", &adamuon_options::momentum, range_of(&heavyball_momentum::beta)},
-                 field{"rms", &adamuon_options::rms, range_of(&scale_to_rms::rms)},
-                 field{"coefficients", &adamuon_options::coefficients},
-                 field{"steps", &adamuon_options::steps, range_of(&orthogonalize_update::steps)},
-                 field{"precision", &adamuon_options::precision},
-                 field{"auxiliary_lr", &adamuon_options::auxiliary_lr, range_of(&scale_lr::by)},
-                 field{"beta1", &adamuon_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &adamuon_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &adamuon_options::epsilon, range_of(&scale_by_rms::epsilon)}};
+      list{field{"momentum", &adamuon_options::momentum, range_of(&heavyball_momentum::beta)},
+           field{"rms", &adamuon_options::rms, range_of(&scale_to_rms::rms)},
+           field{"coefficients", &adamuon_options::coefficients},
+           field{"steps", &adamuon_options::steps, range_of(&orthogonalize_update::steps)},
+           field{"precision", &adamuon_options::precision},
+           field{"auxiliary_lr", &adamuon_options::auxiliary_lr, range_of(&scale_lr::by)},
+           field{"beta1", &adamuon_options::beta1, range_of(&scale_by_adam::beta1)},
+           field{"beta2", &adamuon_options::beta2, range_of(&scale_by_adam::beta2)},
+           field{"epsilon", &adamuon_options::epsilon, range_of(&scale_by_rms::epsilon)}};
 };
 
 /// Si et al., arXiv 2507.11005: the momentum's signs, orthogonalised, over their own running root mean square.

@@ -11,10 +11,9 @@ struct adamw_options {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &adamw_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &adamw_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &adamw_options::epsilon, range_of(&scale_by_adam::epsilon)}};
+  static constexpr auto fields = list{field{"beta1", &adamw_options::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &adamw_options::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &adamw_options::epsilon, range_of(&scale_by_adam::epsilon)}};
 };
 
 /// Loshchilov & Hutter, arXiv 1711.05101; torch.optim.AdamW.

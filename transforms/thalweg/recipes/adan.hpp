@@ -12,11 +12,10 @@ struct adan_options {
   double beta2 = 0.92;
   double beta3 = 0.99;
   double epsilon = 1e-8;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &adan_options::beta1, range_of(&scale_by_adan::beta1)},
-                 field{"beta2", &adan_options::beta2, range_of(&scale_by_adan::beta2)},
-                 field{"beta3", &adan_options::beta3, range_of(&scale_by_adan::beta3)},
-                 field{"epsilon", &adan_options::epsilon, range_of(&scale_by_adan::epsilon)}};
+  static constexpr auto fields = list{field{"beta1", &adan_options::beta1, range_of(&scale_by_adan::beta1)},
+                                      field{"beta2", &adan_options::beta2, range_of(&scale_by_adan::beta2)},
+                                      field{"beta3", &adan_options::beta3, range_of(&scale_by_adan::beta3)},
+                                      field{"epsilon", &adan_options::epsilon, range_of(&scale_by_adan::epsilon)}};
 };
 
 /// Xie et al., arXiv 2208.06677. The paper divides by 1 + lr·λ where this multiplies by 1 - lr·λ.

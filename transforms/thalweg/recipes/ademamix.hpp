@@ -16,13 +16,13 @@ struct ademamix_options {
   double floor = 0;
   long rise = 1;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &ademamix_options::beta1, range_of(&scale_by_ademamix::beta1)},
-                 field{"beta2", &ademamix_options::beta2, range_of(&scale_by_ademamix::beta2)},
-                 field{"beta3", &ademamix_options::beta3, range_of(&scale_by_ademamix::beta3)},
-                 field{"alpha", &ademamix_options::alpha, range_of(&scale_by_ademamix::alpha)},
-                 field{"epsilon", &ademamix_options::epsilon, range_of(&scale_by_ademamix::epsilon)},
-                 field{"floor", &ademamix_options::floor, range_of(&scale_by_ademamix::floor)},
-                 field{"rise", &ademamix_options::rise, range_of(&scale_by_ademamix::rise)}};
+      list{field{"beta1", &ademamix_options::beta1, range_of(&scale_by_ademamix::beta1)},
+           field{"beta2", &ademamix_options::beta2, range_of(&scale_by_ademamix::beta2)},
+           field{"beta3", &ademamix_options::beta3, range_of(&scale_by_ademamix::beta3)},
+           field{"alpha", &ademamix_options::alpha, range_of(&scale_by_ademamix::alpha)},
+           field{"epsilon", &ademamix_options::epsilon, range_of(&scale_by_ademamix::epsilon)},
+           field{"floor", &ademamix_options::floor, range_of(&scale_by_ademamix::floor)},
+           field{"rise", &ademamix_options::rise, range_of(&scale_by_ademamix::rise)}};
 };
 
 /// Pagliardini et al., arXiv 2409.03137.

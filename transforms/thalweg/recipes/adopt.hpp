@@ -12,11 +12,10 @@ struct adopt_options {
   double beta2 = 0.9999;
   double epsilon = 1e-6;
   adopt_start start = adopt_start::published;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &adopt_options::beta1, range_of(&scale_by_adopt::beta1)},
-                 field{"beta2", &adopt_options::beta2, range_of(&scale_by_adopt::beta2)},
-                 field{"epsilon", &adopt_options::epsilon, range_of(&scale_by_adopt::epsilon)},
-                 field{"start", &adopt_options::start}};
+  static constexpr auto fields = list{field{"beta1", &adopt_options::beta1, range_of(&scale_by_adopt::beta1)},
+                                      field{"beta2", &adopt_options::beta2, range_of(&scale_by_adopt::beta2)},
+                                      field{"epsilon", &adopt_options::epsilon, range_of(&scale_by_adopt::epsilon)},
+                                      field{"start", &adopt_options::start}};
 };
 
 /// Taniguchi et al., arXiv 2411.02853.

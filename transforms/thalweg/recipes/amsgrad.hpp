@@ -12,9 +12,9 @@ struct amsgrad_options {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &amsgrad_options::beta1, range_of(&scale_by_amsgrad::beta1)},
-                 field{"beta2", &amsgrad_options::beta2, range_of(&scale_by_amsgrad::beta2)},
-                 field{"epsilon", &amsgrad_options::epsilon, range_of(&scale_by_amsgrad::epsilon)}};
+      list{field{"beta1", &amsgrad_options::beta1, range_of(&scale_by_amsgrad::beta1)},
+           field{"beta2", &amsgrad_options::beta2, range_of(&scale_by_amsgrad::beta2)},
+           field{"epsilon", &amsgrad_options::epsilon, range_of(&scale_by_amsgrad::epsilon)}};
 };
 
 /// Reddi et al., arXiv 1904.09237; torch.optim.AdamW(amsgrad=True).

@@ -24,16 +24,16 @@ struct amuse_options {
   double beta2 = 0.999;
   double epsilon = 1e-10;
   static constexpr auto fields =
-      std::tuple{field{"momentum", &amuse_options::momentum, range_of(&nesterov_ema::beta)},
-                 field{"beta1", &amuse_options::beta1, range_of(&amuse_beta::beta1)},
-                 field{"rho", &amuse_options::rho, range_of(&amuse_beta::rho)},
-                 field{"scale", &amuse_options::scale},
-                 field{"coefficients", &amuse_options::coefficients},
-                 field{"steps", &amuse_options::steps, range_of(&orthogonalize_update::steps)},
-                 field{"precision", &amuse_options::precision},
-                 field{"auxiliary_lr", &amuse_options::auxiliary_lr, range_of(&scale_lr::by)},
-                 field{"beta2", &amuse_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
-                 field{"epsilon", &amuse_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+      list{field{"momentum", &amuse_options::momentum, range_of(&nesterov_ema::beta)},
+           field{"beta1", &amuse_options::beta1, range_of(&amuse_beta::beta1)},
+           field{"rho", &amuse_options::rho, range_of(&amuse_beta::rho)},
+           field{"scale", &amuse_options::scale},
+           field{"coefficients", &amuse_options::coefficients},
+           field{"steps", &amuse_options::steps, range_of(&orthogonalize_update::steps)},
+           field{"precision", &amuse_options::precision},
+           field{"auxiliary_lr", &amuse_options::auxiliary_lr, range_of(&scale_lr::by)},
+           field{"beta2", &amuse_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
+           field{"epsilon", &amuse_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
 };
 
 /// arXiv 2605.22432: Muon's orthogonalised momentum inside Schedule-Free averaging, Adam's second moment for the rest,

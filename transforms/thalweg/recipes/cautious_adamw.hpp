@@ -15,11 +15,11 @@ struct cautious_adamw_options {
   double floor = 0;
   caution_rule rule = caution_rule::published;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &cautious_adamw_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &cautious_adamw_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &cautious_adamw_options::epsilon, range_of(&scale_by_adam::epsilon)},
-                 field{"floor", &cautious_adamw_options::floor, range_of(&scale_by_adam::floor)},
-                 field{"rule", &cautious_adamw_options::rule}};
+      list{field{"beta1", &cautious_adamw_options::beta1, range_of(&scale_by_adam::beta1)},
+           field{"beta2", &cautious_adamw_options::beta2, range_of(&scale_by_adam::beta2)},
+           field{"epsilon", &cautious_adamw_options::epsilon, range_of(&scale_by_adam::epsilon)},
+           field{"floor", &cautious_adamw_options::floor, range_of(&scale_by_adam::floor)},
+           field{"rule", &cautious_adamw_options::rule}};
 };
 
 /// Liang et al., arXiv 2411.16085.

@@ -13,10 +13,9 @@ struct lamb_options {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-6;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &lamb_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &lamb_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &lamb_options::epsilon, range_of(&scale_by_adam::epsilon)}};
+  static constexpr auto fields = list{field{"beta1", &lamb_options::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &lamb_options::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &lamb_options::epsilon, range_of(&scale_by_adam::epsilon)}};
 };
 
 /// You et al., arXiv 1904.00962.

@@ -12,11 +12,10 @@ struct laprop_options {
   double beta2 = 0.999;
   double epsilon = 1e-15;
   double floor = 0;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &laprop_options::beta1, range_of(&scale_by_laprop::beta1)},
-                 field{"beta2", &laprop_options::beta2, range_of(&scale_by_laprop::beta2)},
-                 field{"epsilon", &laprop_options::epsilon, range_of(&scale_by_laprop::epsilon)},
-                 field{"floor", &laprop_options::floor, range_of(&scale_by_laprop::floor)}};
+  static constexpr auto fields = list{field{"beta1", &laprop_options::beta1, range_of(&scale_by_laprop::beta1)},
+                                      field{"beta2", &laprop_options::beta2, range_of(&scale_by_laprop::beta2)},
+                                      field{"epsilon", &laprop_options::epsilon, range_of(&scale_by_laprop::epsilon)},
+                                      field{"floor", &laprop_options::floor, range_of(&scale_by_laprop::floor)}};
 };
 
 /// Ziyin et al., arXiv 2002.04839.

@@ -12,9 +12,8 @@ namespace thalweg::recipes {
 struct lars_options {
   double momentum = 0.9;
   double trust = 0.001;
-  static constexpr auto fields =
-      std::tuple{field{"momentum", &lars_options::momentum, range_of(&heavyball_momentum::beta)},
-                 field{"trust", &lars_options::trust, range_of(&scale_by_trust_ratio::trust)}};
+  static constexpr auto fields = list{field{"momentum", &lars_options::momentum, range_of(&heavyball_momentum::beta)},
+                                      field{"trust", &lars_options::trust, range_of(&scale_by_trust_ratio::trust)}};
 };
 
 /// After You et al., arXiv 1708.03888, with the ratio as LAMB and optax have it: trust·‖θ‖ over ‖g + λθ‖, where the

@@ -10,8 +10,8 @@ namespace thalweg::recipes {
 struct lion_options {
   double beta1 = 0.9;
   double beta2 = 0.99;
-  static constexpr auto fields = std::tuple{field{"beta1", &lion_options::beta1, range_of(&scale_by_lion::beta1)},
-                                            field{"beta2", &lion_options::beta2, range_of(&scale_by_lion::beta2)}};
+  static constexpr auto fields = list{field{"beta1", &lion_options::beta1, range_of(&scale_by_lion::beta1)},
+                                      field{"beta2", &lion_options::beta2, range_of(&scale_by_lion::beta2)}};
 };
 
 /// Chen et al., arXiv 2302.06675.

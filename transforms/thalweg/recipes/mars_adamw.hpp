@@ -16,11 +16,11 @@ struct mars_adamw_options {
   double epsilon = 1e-8;
   double max_norm = 1;
   static constexpr auto fields =
-      std::tuple{field{"gamma", &mars_adamw_options::gamma, range_of(&mars::gamma)},
-                 field{"beta1", &mars_adamw_options::beta1, range_of(&mars::beta1)},
-                 field{"beta2", &mars_adamw_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &mars_adamw_options::epsilon, range_of(&scale_by_adam::epsilon)},
-                 field{"max_norm", &mars_adamw_options::max_norm, range_of(&clip_by_norm::max_norm)}};
+      list{field{"gamma", &mars_adamw_options::gamma, range_of(&mars::gamma)},
+           field{"beta1", &mars_adamw_options::beta1, range_of(&mars::beta1)},
+           field{"beta2", &mars_adamw_options::beta2, range_of(&scale_by_adam::beta2)},
+           field{"epsilon", &mars_adamw_options::epsilon, range_of(&scale_by_adam::epsilon)},
+           field{"max_norm", &mars_adamw_options::max_norm, range_of(&clip_by_norm::max_norm)}};
 };
 
 /// Yuan et al., arXiv 2411.10438: MARS-AdamW in the approximate form.

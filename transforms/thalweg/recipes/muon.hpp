@@ -20,16 +20,15 @@ struct muon_options {
   double beta1 = 0.9;
   double beta2 = 0.95;
   double epsilon = 1e-10;
-  static constexpr auto fields =
-      std::tuple{field{"momentum", &muon_options::momentum, range_of(&nesterov_ema::beta)},
-                 field{"scale", &muon_options::scale},
-                 field{"coefficients", &muon_options::coefficients},
-                 field{"steps", &muon_options::steps, range_of(&orthogonalize_update::steps)},
-                 field{"precision", &muon_options::precision},
-                 field{"auxiliary_lr", &muon_options::auxiliary_lr, range_of(&scale_lr::by)},
-                 field{"beta1", &muon_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &muon_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &muon_options::epsilon, range_of(&scale_by_adam::epsilon)}};
+  static constexpr auto fields = list{field{"momentum", &muon_options::momentum, range_of(&nesterov_ema::beta)},
+                                      field{"scale", &muon_options::scale},
+                                      field{"coefficients", &muon_options::coefficients},
+                                      field{"steps", &muon_options::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"precision", &muon_options::precision},
+                                      field{"auxiliary_lr", &muon_options::auxiliary_lr, range_of(&scale_lr::by)},
+                                      field{"beta1", &muon_options::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &muon_options::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &muon_options::epsilon, range_of(&scale_by_adam::epsilon)}};
 };
 
 /// KellerJordan/Muon, with its auxiliary Adam. Decay is decoupled in both branches.

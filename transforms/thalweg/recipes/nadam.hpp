@@ -14,10 +14,10 @@ struct nadam_options {
   double epsilon = 1e-8;
   double momentum_decay = 0.004;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &nadam_options::beta1, range_of(&scale_by_nadam::beta1)},
-                 field{"beta2", &nadam_options::beta2, range_of(&scale_by_nadam::beta2)},
-                 field{"epsilon", &nadam_options::epsilon, range_of(&scale_by_nadam::epsilon)},
-                 field{"momentum_decay", &nadam_options::momentum_decay, range_of(&scale_by_nadam::momentum_decay)}};
+      list{field{"beta1", &nadam_options::beta1, range_of(&scale_by_nadam::beta1)},
+           field{"beta2", &nadam_options::beta2, range_of(&scale_by_nadam::beta2)},
+           field{"epsilon", &nadam_options::epsilon, range_of(&scale_by_nadam::epsilon)},
+           field{"momentum_decay", &nadam_options::momentum_decay, range_of(&scale_by_nadam::momentum_decay)}};
 };
 
 /// Dozat, ICLR workshop 2016; torch.optim.NAdam.

@@ -24,16 +24,16 @@ struct normuon_options {
   double beta2 = 0.95;
   double epsilon = 1e-10;
   static constexpr auto fields =
-      std::tuple{field{"momentum", &normuon_options::momentum, range_of(&nesterov_ema::beta)},
-                 field{"neuron_beta2", &normuon_options::neuron_beta2, range_of(&scale_by_row_rms::beta2)},
-                 field{"rms", &normuon_options::rms, range_of(&scale_to_rms::rms)},
-                 field{"coefficients", &normuon_options::coefficients},
-                 field{"steps", &normuon_options::steps, range_of(&orthogonalize_update::steps)},
-                 field{"precision", &normuon_options::precision},
-                 field{"auxiliary_lr", &normuon_options::auxiliary_lr, range_of(&scale_lr::by)},
-                 field{"beta1", &normuon_options::beta1, range_of(&scale_by_adam::beta1)},
-                 field{"beta2", &normuon_options::beta2, range_of(&scale_by_adam::beta2)},
-                 field{"epsilon", &normuon_options::epsilon, range_of(&scale_by_adam::epsilon)}};
+      list{field{"momentum", &normuon_options::momentum, range_of(&nesterov_ema::beta)},
+           field{"neuron_beta2", &normuon_options::neuron_beta2, range_of(&scale_by_row_rms::beta2)},
+           field{"rms", &normuon_options::rms, range_of(&scale_to_rms::rms)},
+           field{"coefficients", &normuon_options::coefficients},
+           field{"steps", &normuon_options::steps, range_of(&orthogonalize_update::steps)},
+           field{"precision", &normuon_options::precision},
+           field{"auxiliary_lr", &normuon_options::auxiliary_lr, range_of(&scale_lr::by)},
+           field{"beta1", &normuon_options::beta1, range_of(&scale_by_adam::beta1)},
+           field{"beta2", &normuon_options::beta2, range_of(&scale_by_adam::beta2)},
+           field{"epsilon", &normuon_options::epsilon, range_of(&scale_by_adam::epsilon)}};
 };
 
 /// Li et al., arXiv 2510.05491. Decay is decoupled in both branches.

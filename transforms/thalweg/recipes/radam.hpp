@@ -12,10 +12,9 @@ struct radam_options {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &radam_options::beta1, range_of(&scale_by_radam::beta1)},
-                 field{"beta2", &radam_options::beta2, range_of(&scale_by_radam::beta2)},
-                 field{"epsilon", &radam_options::epsilon, range_of(&scale_by_radam::epsilon)}};
+  static constexpr auto fields = list{field{"beta1", &radam_options::beta1, range_of(&scale_by_radam::beta1)},
+                                      field{"beta2", &radam_options::beta2, range_of(&scale_by_radam::beta2)},
+                                      field{"epsilon", &radam_options::epsilon, range_of(&scale_by_radam::epsilon)}};
 };
 
 /// Liu et al., arXiv 1908.03265; torch.optim.RAdam.

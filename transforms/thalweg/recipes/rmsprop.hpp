@@ -11,9 +11,8 @@ namespace thalweg::recipes {
 struct rmsprop_options {
   double beta = 0.99;
   double epsilon = 1e-8;
-  static constexpr auto fields =
-      std::tuple{field{"beta", &rmsprop_options::beta, range_of(&scale_by_rms::beta)},
-                 field{"epsilon", &rmsprop_options::epsilon, range_of(&scale_by_rms::epsilon)}};
+  static constexpr auto fields = list{field{"beta", &rmsprop_options::beta, range_of(&scale_by_rms::beta)},
+                                      field{"epsilon", &rmsprop_options::epsilon, range_of(&scale_by_rms::epsilon)}};
 };
 
 /// torch.optim.RMSprop without momentum; the decay is an L2 penalty.

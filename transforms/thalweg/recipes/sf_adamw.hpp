@@ -12,9 +12,9 @@ struct sf_adamw_options {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &sf_adamw_options::beta1, range_of(&update_by_schedule_free::beta)},
-                 field{"beta2", &sf_adamw_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
-                 field{"epsilon", &sf_adamw_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+      list{field{"beta1", &sf_adamw_options::beta1, range_of(&update_by_schedule_free::beta)},
+           field{"beta2", &sf_adamw_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
+           field{"epsilon", &sf_adamw_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
 };
 
 /// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's AdamWScheduleFree. The decay acts at y.

@@ -21,15 +21,15 @@ struct sf_muon_options {
   double beta2 = 0.999;
   double epsilon = 1e-10;
   static constexpr auto fields =
-      std::tuple{field{"momentum", &sf_muon_options::momentum, range_of(&nesterov_ema::beta)},
-                 field{"beta", &sf_muon_options::beta, range_of(&update_by_schedule_free::beta)},
-                 field{"scale", &sf_muon_options::scale},
-                 field{"coefficients", &sf_muon_options::coefficients},
-                 field{"steps", &sf_muon_options::steps, range_of(&orthogonalize_update::steps)},
-                 field{"precision", &sf_muon_options::precision},
-                 field{"auxiliary_lr", &sf_muon_options::auxiliary_lr, range_of(&scale_lr::by)},
-                 field{"beta2", &sf_muon_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
-                 field{"epsilon", &sf_muon_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+      list{field{"momentum", &sf_muon_options::momentum, range_of(&nesterov_ema::beta)},
+           field{"beta", &sf_muon_options::beta, range_of(&update_by_schedule_free::beta)},
+           field{"scale", &sf_muon_options::scale},
+           field{"coefficients", &sf_muon_options::coefficients},
+           field{"steps", &sf_muon_options::steps, range_of(&orthogonalize_update::steps)},
+           field{"precision", &sf_muon_options::precision},
+           field{"auxiliary_lr", &sf_muon_options::auxiliary_lr, range_of(&scale_lr::by)},
+           field{"beta2", &sf_muon_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
+           field{"epsilon", &sf_muon_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
 };
 
 /// The comparison of AMUSE's paper (arXiv 2605.22432): AMUSE with a β that does not move.

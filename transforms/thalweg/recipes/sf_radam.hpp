@@ -13,9 +13,9 @@ struct sf_radam_options {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &sf_radam_options::beta1, range_of(&update_by_schedule_free::beta)},
-                 field{"beta2", &sf_radam_options::beta2, range_of(&rectify_lr::beta2)},
-                 field{"epsilon", &sf_radam_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+      list{field{"beta1", &sf_radam_options::beta1, range_of(&update_by_schedule_free::beta)},
+           field{"beta2", &sf_radam_options::beta2, range_of(&rectify_lr::beta2)},
+           field{"epsilon", &sf_radam_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
 };
 
 /// facebookresearch/schedule_free's RAdamScheduleFree, with its silent first steps. The decay acts at y.

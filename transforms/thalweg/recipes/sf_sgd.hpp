@@ -8,8 +8,7 @@ namespace thalweg::recipes {
 
 struct sf_sgd_options {
   double beta = 0.9;
-  static constexpr auto fields =
-      std::tuple{field{"beta", &sf_sgd_options::beta, range_of(&update_by_schedule_free::beta)}};
+  static constexpr auto fields = list{field{"beta", &sf_sgd_options::beta, range_of(&update_by_schedule_free::beta)}};
 };
 
 /// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's SGDScheduleFree. The decay acts at y.

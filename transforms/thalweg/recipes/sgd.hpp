@@ -10,8 +10,7 @@ namespace thalweg::recipes {
 
 struct sgd_options {
   double momentum = 0.9;
-  static constexpr auto fields =
-      std::tuple{field{"momentum", &sgd_options::momentum, range_of(&heavyball_momentum::beta)}};
+  static constexpr auto fields = list{field{"momentum", &sgd_options::momentum, range_of(&heavyball_momentum::beta)}};
 };
 
 /// torch.optim.SGD: the decay is an L2 penalty, before the momentum.

@@ -10,7 +10,7 @@ namespace thalweg::recipes {
 
 struct signum_options {
   double beta = 0.9;
-  static constexpr auto fields = std::tuple{field{"beta", &signum_options::beta, range_of(&ema::beta)}};
+  static constexpr auto fields = list{field{"beta", &signum_options::beta, range_of(&ema::beta)}};
 };
 
 /// Bernstein et al., arXiv 1802.04434; with β = 0 it is signSGD.

@@ -16,12 +16,12 @@ struct soap_options {
   long period = 10;
   soap_sides sides = soap_sides::both;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &soap_options::beta1, range_of(&scale_by_soap::beta1)},
-                 field{"beta2", &soap_options::beta2, range_of(&scale_by_soap::beta2)},
-                 field{"epsilon", &soap_options::epsilon, range_of(&scale_by_soap::epsilon)},
-                 field{"preconditioner_beta", &soap_options::preconditioner_beta, range_of(&scale_by_soap::preconditioner_beta)},
-                 field{"period", &soap_options::period, range_of(&scale_by_soap::period)},
-                 field{"sides", &soap_options::sides}};
+      list{field{"beta1", &soap_options::beta1, range_of(&scale_by_soap::beta1)},
+           field{"beta2", &soap_options::beta2, range_of(&scale_by_soap::beta2)},
+           field{"epsilon", &soap_options::epsilon, range_of(&scale_by_soap::epsilon)},
+           field{"preconditioner_beta", &soap_options::preconditioner_beta, range_of(&scale_by_soap::preconditioner_beta)},
+           field{"period", &soap_options::period, range_of(&scale_by_soap::period)},
+           field{"sides", &soap_options::sides}};
 };
 
 /// Vyas et al., arXiv 2409.11321: SOAP for hidden matrices, Adam for the rest. Defaults: the authors' code, with lr 3e-3

@@ -19,7 +19,7 @@ namespace thalweg {
 ///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct accumulate {
   long steps = 1;
-  static constexpr auto fields = std::tuple{field{"steps", &accumulate::steps, from(1)}};
+  static constexpr auto fields = list{field{"steps", &accumulate::steps, from(1)}};
 
   using states = state<zeros<"mean">>;
 

@@ -22,9 +22,9 @@ struct add_noise {
   double variance = 0.01;
   double fading = 0.55;
   long seed = 0;
-  static constexpr auto fields = std::tuple{field{"variance", &add_noise::variance, non_negative},
-                                            field{"fading", &add_noise::fading, non_negative},
-                                            field{"seed", &add_noise::seed, from(0)}};
+  static constexpr auto fields = list{field{"variance", &add_noise::variance, non_negative},
+                                      field{"fading", &add_noise::fading, non_negative},
+                                      field{"seed", &add_noise::seed, from(0)}};
 
   template <class T>
   void apply(const context& c, tensor<T> u) const noexcept {

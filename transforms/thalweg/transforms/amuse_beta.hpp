@@ -22,8 +22,8 @@ namespace thalweg {
 struct amuse_beta {
   double beta1 = 0.6;
   double rho = 0.8;
-  static constexpr auto fields = std::tuple{field{"beta1", &amuse_beta::beta1, above(0).to(1)},
-                                            field{"rho", &amuse_beta::rho, non_negative}};
+  static constexpr auto fields = list{field{"beta1", &amuse_beta::beta1, above(0).to(1)},
+                                      field{"rho", &amuse_beta::rho, non_negative}};
 
   using states = state<scalar<"warmup_average_weight">>;
   using feeds = interpolation_beta;

@@ -26,7 +26,7 @@ constexpr std::string_view to_text(caution_rule r) { return r == caution_rule::p
 ///     auto c = scale_by_adam{} | cautious{} | apply_update{};
 struct cautious {
   caution_rule rule = caution_rule::published;
-  static constexpr auto fields = std::tuple{field{"rule", &cautious::rule}};
+  static constexpr auto fields = list{field{"rule", &cautious::rule}};
 
   using over = each_parameter;
 

@@ -18,8 +18,8 @@ namespace thalweg {
 struct clip_adaptively {
   double clipping = 0.01;
   double epsilon = 1e-3;
-  static constexpr auto fields = std::tuple{field{"clipping", &clip_adaptively::clipping, positive},
-                                            field{"epsilon", &clip_adaptively::epsilon, above(0).below(1)}};
+  static constexpr auto fields = list{field{"clipping", &clip_adaptively::clipping, positive},
+                                      field{"epsilon", &clip_adaptively::epsilon, above(0).below(1)}};
 
   template <class T>
   void apply(const context&, whole<T> w) const noexcept {

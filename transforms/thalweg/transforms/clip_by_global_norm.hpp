@@ -17,7 +17,7 @@ namespace thalweg {
 ///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_global_norm {
   double max_norm = 1;
-  static constexpr auto fields = std::tuple{field{"max_norm", &clip_by_global_norm::max_norm, positive}};
+  static constexpr auto fields = list{field{"max_norm", &clip_by_global_norm::max_norm, positive}};
 
   constexpr auto reduce(const context&) const {
     return []<class T>(element<T> e) { return e.update * e.update; };

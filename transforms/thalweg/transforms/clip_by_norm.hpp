@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto c = mars{} | clip_by_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_norm {
   double max_norm = 1;
-  static constexpr auto fields = std::tuple{field{"max_norm", &clip_by_norm::max_norm, positive}};
+  static constexpr auto fields = list{field{"max_norm", &clip_by_norm::max_norm, positive}};
 
   using over = each_parameter;
 

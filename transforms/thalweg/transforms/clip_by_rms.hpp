@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto c = scale_by_factored_rms{} | clip_by_rms{.max_rms = 1.0};
 struct clip_by_rms {
   double max_rms = 1;
-  static constexpr auto fields = std::tuple{field{"max_rms", &clip_by_rms::max_rms, positive}};
+  static constexpr auto fields = list{field{"max_rms", &clip_by_rms::max_rms, positive}};
 
   using over = each_parameter;
 

@@ -14,7 +14,7 @@ namespace thalweg {
 ///     auto c = clip_by_value{.limit = 0.5} | scale_by_adam{};
 struct clip_by_value {
   double limit = 1;
-  static constexpr auto fields = std::tuple{field{"limit", &clip_by_value::limit, positive}};
+  static constexpr auto fields = list{field{"limit", &clip_by_value::limit, positive}};
 
   constexpr auto at(const context&) const {
     return [limit = limit]<class T>(element<T> e) { return next(min(max(e.update, T(-limit)), T(limit))); };

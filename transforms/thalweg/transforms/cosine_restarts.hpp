@@ -19,9 +19,9 @@ struct cosine_restarts {
   long steps = 1;
   double growth = 1;
   double final = 0;
-  static constexpr auto fields = std::tuple{field{"steps", &cosine_restarts::steps, from(1)},
-                                            field{"growth", &cosine_restarts::growth, from(1)},
-                                            field{"final", &cosine_restarts::final, from(0).to(1)}};
+  static constexpr auto fields = list{field{"steps", &cosine_restarts::steps, from(1)},
+                                      field{"growth", &cosine_restarts::growth, from(1)},
+                                      field{"final", &cosine_restarts::final, from(0).to(1)}};
 
   constexpr context at(context c) const {
     double past = static_cast<double>(c.step - 1), length = static_cast<double>(steps);

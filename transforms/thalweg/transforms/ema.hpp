@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto c = ema{.beta = 0.9} | apply_update{};
 struct ema {
   double beta = 0.9;
-  static constexpr auto fields = std::tuple{field{"beta", &ema::beta, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta", &ema::beta, from(0).below(1)}};
 
   using states = state<zeros<"momentum">>;
 

@@ -18,7 +18,7 @@ struct blocked {
   static constexpr std::string_view name = "in_row_blocks";
   static constexpr bool is_combinator = true;
   using leaves_type = std::tuple<Transform>;
-  static constexpr auto fields = std::tuple{field{"blocks", &blocked::blocks, from(1)}};
+  static constexpr auto fields = list{field{"blocks", &blocked::blocks, from(1)}};
 
   [[nodiscard]] std::string text() const { return call_text(name, to_text(blocks), text_of(transform)); }
 

@@ -14,7 +14,7 @@ namespace thalweg {
 ///     auto c = warmup{.steps = 4000} | inverse_sqrt{.steps = 4000} | scale_by_adam{};
 struct inverse_sqrt {
   long steps = 1;
-  static constexpr auto fields = std::tuple{field{"steps", &inverse_sqrt::steps, from(1)}};
+  static constexpr auto fields = list{field{"steps", &inverse_sqrt::steps, from(1)}};
 
   constexpr context at(context c) const {
     c.lr *= min(1.0, sqrt(static_cast<double>(steps) / static_cast<double>(c.step)));

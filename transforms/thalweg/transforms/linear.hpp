@@ -16,8 +16,8 @@ namespace thalweg {
 struct linear {
   long steps = 1;
   double final = 0;
-  static constexpr auto fields = std::tuple{field{"steps", &linear::steps, from(1)},
-                                            field{"final", &linear::final, from(0).to(1)}};
+  static constexpr auto fields = list{field{"steps", &linear::steps, from(1)},
+                                      field{"final", &linear::final, from(0).to(1)}};
 
   constexpr context at(context c) const {
     const double progress = min(1.0, static_cast<double>(c.step - 1) / static_cast<double>(steps));

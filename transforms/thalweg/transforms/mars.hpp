@@ -21,8 +21,8 @@ namespace thalweg {
 struct mars {
   double gamma = 0.025;
   double beta1 = 0.95;
-  static constexpr auto fields = std::tuple{field{"gamma", &mars::gamma, non_negative},
-                                            field{"beta1", &mars::beta1, from(0).below(1)}};
+  static constexpr auto fields = list{field{"gamma", &mars::gamma, non_negative},
+                                      field{"beta1", &mars::beta1, from(0).below(1)}};
 
   using states = state<zeros<"previous">>;
 

@@ -32,8 +32,8 @@ constexpr std::string_view to_text(look_ahead_rule rule) {
 struct nesterov_ema {
   double beta = 0.95;
   look_ahead_rule look_ahead = interpolate;
-  static constexpr auto fields = std::tuple{field{"beta", &nesterov_ema::beta, from(0).below(1)},
-                                            field{"look_ahead", &nesterov_ema::look_ahead}};
+  static constexpr auto fields = list{field{"beta", &nesterov_ema::beta, from(0).below(1)},
+                                      field{"look_ahead", &nesterov_ema::look_ahead}};
 
   using states = state<zeros<"momentum">>;
 

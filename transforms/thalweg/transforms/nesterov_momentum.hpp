@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto sgd = nesterov_momentum{.beta = 0.9} | apply_update{};
 struct nesterov_momentum {
   double beta = 0.9;
-  static constexpr auto fields = std::tuple{field{"beta", &nesterov_momentum::beta, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta", &nesterov_momentum::beta, from(0).below(1)}};
 
   using states = state<zeros<"momentum">>;
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <array>
+#include <string>
+#include <tuple>
 
 #include <thalweg/core/concepts.hpp>
 
@@ -12,7 +14,7 @@ struct change {
   long from = 1;
   double by = 1;
   static constexpr auto fields =
-      std::tuple{field{"from", &change::from, thalweg::from(1)}, field{"by", &change::by, non_negative}};
+      list{field{"from", &change::from, thalweg::from(1)}, field{"by", &change::by, non_negative}};
 };
 
 /// lr ← lr·Π by, over all changes that have begun

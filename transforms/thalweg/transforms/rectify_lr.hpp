@@ -18,7 +18,7 @@ namespace thalweg {
 ///     auto c = rectify_lr{} | scale_by_exp_avg_sq{.epsilon = 1e-8} | update_by_schedule_free{};
 struct rectify_lr {
   double beta2 = 0.999;
-  static constexpr auto fields = std::tuple{field{"beta2", &rectify_lr::beta2, above(0.6).below(1)}};
+  static constexpr auto fields = list{field{"beta2", &rectify_lr::beta2, above(0.6).below(1)}};
 
   constexpr context at(context c) const {
     const double t = static_cast<double>(c.step), decayed = pow(beta2, t);

@@ -23,10 +23,10 @@ struct reduce_on_plateau {
   long patience = 10;
   double tolerance = 1e-4;
   double least = 0;
-  static constexpr auto fields = std::tuple{field{"by", &reduce_on_plateau::by, above(0).below(1)},
-                                            field{"patience", &reduce_on_plateau::patience, from(0)},
-                                            field{"tolerance", &reduce_on_plateau::tolerance, from(0).below(1)},
-                                            field{"least", &reduce_on_plateau::least, from(0).to(1)}};
+  static constexpr auto fields = list{field{"by", &reduce_on_plateau::by, above(0).below(1)},
+                                      field{"patience", &reduce_on_plateau::patience, from(0)},
+                                      field{"tolerance", &reduce_on_plateau::tolerance, from(0).below(1)},
+                                      field{"least", &reduce_on_plateau::least, from(0).to(1)}};
 
   using states = state<scalar<"lowest">, scalar<"waited">, scalar<"factor">>;
   using reads = loss_of_step;

@@ -14,7 +14,7 @@ namespace thalweg {
 ///     auto ascent = scale{.by = -1} | apply_update{};
 struct scale {
   double by = 1;
-  static constexpr auto fields = std::tuple{field{"by", &scale::by, finite_number}};
+  static constexpr auto fields = list{field{"by", &scale::by, finite_number}};
 
   constexpr auto at(const context&) const {
     return [by = by]<class T>(element<T> e) { return next(T(by) * e.update); };

@@ -24,10 +24,10 @@ struct scale_by_adan {
   double beta2 = 0.92;
   double beta3 = 0.99;
   double epsilon = 1e-8;
-  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_adan::beta1, from(0).below(1)},
-                                            field{"beta2", &scale_by_adan::beta2, from(0).below(1)},
-                                            field{"beta3", &scale_by_adan::beta3, from(0).below(1)},
-                                            field{"epsilon", &scale_by_adan::epsilon, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_adan::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_adan::beta2, from(0).below(1)},
+                                      field{"beta3", &scale_by_adan::beta3, from(0).below(1)},
+                                      field{"epsilon", &scale_by_adan::epsilon, from(0).below(1)}};
 
   using states = state<zeros<"first_moment">, zeros<"change">, zeros<"second_moment">, zeros<"previous">>;
 

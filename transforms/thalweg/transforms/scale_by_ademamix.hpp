@@ -1,6 +1,8 @@
 // scale_by_ademamix: Adam with a second, much slower momentum.
 #pragma once
 
+#include <cmath>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -31,13 +33,13 @@ struct scale_by_ademamix {
   double epsilon = 1e-8;
   double floor = 0;
   long rise = 1;
-  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_ademamix::beta1, from(0).below(1)},
-                                            field{"beta2", &scale_by_ademamix::beta2, from(0).below(1)},
-                                            field{"beta3", &scale_by_ademamix::beta3, from(0).below(1)},
-                                            field{"alpha", &scale_by_ademamix::alpha, non_negative},
-                                            field{"epsilon", &scale_by_ademamix::epsilon, from(0).below(1)},
-                                            field{"floor", &scale_by_ademamix::floor, from(0).below(1)},
-                                            field{"rise", &scale_by_ademamix::rise, from(1)}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_ademamix::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_ademamix::beta2, from(0).below(1)},
+                                      field{"beta3", &scale_by_ademamix::beta3, from(0).below(1)},
+                                      field{"alpha", &scale_by_ademamix::alpha, non_negative},
+                                      field{"epsilon", &scale_by_ademamix::epsilon, from(0).below(1)},
+                                      field{"floor", &scale_by_ademamix::floor, from(0).below(1)},
+                                      field{"rise", &scale_by_ademamix::rise, from(1)}};
 
   using states = state<zeros<"first_moment">, zeros<"slow_moment">, zeros<"second_moment">>;
 

@@ -34,10 +34,10 @@ struct scale_by_adopt {
   double beta2 = 0.9999;
   double epsilon = 1e-6;
   adopt_start start = adopt_start::published;
-  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_adopt::beta1, from(0).below(1)},
-                                            field{"beta2", &scale_by_adopt::beta2, from(0).below(1)},
-                                            field{"epsilon", &scale_by_adopt::epsilon, above(0).below(1)},
-                                            field{"start", &scale_by_adopt::start}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_adopt::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_adopt::beta2, from(0).below(1)},
+                                      field{"epsilon", &scale_by_adopt::epsilon, above(0).below(1)},
+                                      field{"start", &scale_by_adopt::start}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 

@@ -18,8 +18,8 @@ namespace thalweg {
 struct scale_by_exp_avg_sq {
   double beta2 = 0.999;
   double epsilon = 1e-10;
-  static constexpr auto fields = std::tuple{field{"beta2", &scale_by_exp_avg_sq::beta2, from(0).below(1)},
-                                            field{"epsilon", &scale_by_exp_avg_sq::epsilon, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta2", &scale_by_exp_avg_sq::beta2, from(0).below(1)},
+                                      field{"epsilon", &scale_by_exp_avg_sq::epsilon, from(0).below(1)}};
 
   using states = state<zeros<"second_moment">>;
 

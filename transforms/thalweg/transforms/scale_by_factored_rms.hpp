@@ -20,8 +20,8 @@ namespace thalweg {
 struct scale_by_factored_rms {
   double decay = 0.8;
   double epsilon = 1e-30;
-  static constexpr auto fields = std::tuple{field{"decay", &scale_by_factored_rms::decay, above(0).to(1)},
-                                            field{"epsilon", &scale_by_factored_rms::epsilon, above(0).below(1)}};
+  static constexpr auto fields = list{field{"decay", &scale_by_factored_rms::decay, above(0).to(1)},
+                                      field{"epsilon", &scale_by_factored_rms::epsilon, above(0).below(1)}};
 
   using states = state<rows<"rows">, columns<"columns">>;
 

@@ -23,10 +23,10 @@ struct scale_by_laprop {
   double beta2 = 0.999;
   double epsilon = 1e-15;
   double floor = 0;
-  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_laprop::beta1, from(0).below(1)},
-                                            field{"beta2", &scale_by_laprop::beta2, from(0).below(1)},
-                                            field{"epsilon", &scale_by_laprop::epsilon, from(0).below(1)},
-                                            field{"floor", &scale_by_laprop::floor, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_laprop::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_laprop::beta2, from(0).below(1)},
+                                      field{"epsilon", &scale_by_laprop::epsilon, from(0).below(1)},
+                                      field{"floor", &scale_by_laprop::floor, from(0).below(1)}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 

@@ -18,8 +18,8 @@ namespace thalweg {
 struct scale_by_lion {
   double beta1 = 0.9;
   double beta2 = 0.99;
-  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_lion::beta1, from(0).below(1)},
-                                            field{"beta2", &scale_by_lion::beta2, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_lion::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_lion::beta2, from(0).below(1)}};
 
   using states = state<zeros<"momentum">>;
 

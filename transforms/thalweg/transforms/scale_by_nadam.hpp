@@ -24,11 +24,10 @@ struct scale_by_nadam {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double momentum_decay = 0.004;
-  static constexpr auto fields =
-      std::tuple{field{"beta1", &scale_by_nadam::beta1, from(0).below(1)},
-                 field{"beta2", &scale_by_nadam::beta2, from(0).below(1)},
-                 field{"epsilon", &scale_by_nadam::epsilon, from(0).below(1)},
-                 field{"momentum_decay", &scale_by_nadam::momentum_decay, non_negative}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_nadam::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_nadam::beta2, from(0).below(1)},
+                                      field{"epsilon", &scale_by_nadam::epsilon, from(0).below(1)},
+                                      field{"momentum_decay", &scale_by_nadam::momentum_decay, non_negative}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">, scalar<"correction">>;
 

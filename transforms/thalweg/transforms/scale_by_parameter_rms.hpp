@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto c = scale_by_factored_rms{} | clip_by_rms{} | scale_by_parameter_rms{};
 struct scale_by_parameter_rms {
   double floor = 1e-3;
-  static constexpr auto fields = std::tuple{field{"floor", &scale_by_parameter_rms::floor, non_negative}};
+  static constexpr auto fields = list{field{"floor", &scale_by_parameter_rms::floor, non_negative}};
 
   using over = each_parameter;
 

@@ -18,8 +18,8 @@ namespace thalweg {
 struct scale_by_polyak {
   double minimum = 0;
   double longest = 1;
-  static constexpr auto fields = std::tuple{field{"minimum", &scale_by_polyak::minimum, finite_number},
-                                            field{"longest", &scale_by_polyak::longest, positive}};
+  static constexpr auto fields = list{field{"minimum", &scale_by_polyak::minimum, finite_number},
+                                      field{"longest", &scale_by_polyak::longest, positive}};
 
   using reads = loss_of_step;
 

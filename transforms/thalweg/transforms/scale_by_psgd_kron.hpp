@@ -1,6 +1,10 @@
 // scale_by_psgd_kron: a preconditioner for each side of a matrix, fitted step by step until the update is white.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>
@@ -56,12 +60,12 @@ struct scale_by_psgd_kron {
   double least = 0.03;
   long longest = 8192;
   long seed = 0;
-  static constexpr auto fields = std::tuple{field{"rate", &scale_by_psgd_kron::rate, above(0).below(1)},
-                                            field{"flat", &scale_by_psgd_kron::flat, from(1)},
-                                            field{"fading", &scale_by_psgd_kron::fading, positive},
-                                            field{"least", &scale_by_psgd_kron::least, above(0).to(1)},
-                                            field{"longest", &scale_by_psgd_kron::longest, from(1)},
-                                            field{"seed", &scale_by_psgd_kron::seed, from(0)}};
+  static constexpr auto fields = list{field{"rate", &scale_by_psgd_kron::rate, above(0).below(1)},
+                                      field{"flat", &scale_by_psgd_kron::flat, from(1)},
+                                      field{"fading", &scale_by_psgd_kron::fading, positive},
+                                      field{"least", &scale_by_psgd_kron::least, above(0).to(1)},
+                                      field{"longest", &scale_by_psgd_kron::longest, from(1)},
+                                      field{"seed", &scale_by_psgd_kron::seed, from(0)}};
 
   [[nodiscard]] std::vector<std::size_t> left(const parameter_info& p) const { return factor(p, p.rows()); }
   [[nodiscard]] std::vector<std::size_t> right(const parameter_info& p) const {

@@ -22,9 +22,9 @@ struct scale_by_radam {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  static constexpr auto fields = std::tuple{field{"beta1", &scale_by_radam::beta1, from(0).below(1)},
-                                            field{"beta2", &scale_by_radam::beta2, from(0).below(1)},
-                                            field{"epsilon", &scale_by_radam::epsilon, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta1", &scale_by_radam::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_radam::beta2, from(0).below(1)},
+                                      field{"epsilon", &scale_by_radam::epsilon, from(0).below(1)}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 

@@ -18,8 +18,8 @@ namespace thalweg {
 struct scale_by_rms {
   double beta = 0.99;
   double epsilon = 1e-8;
-  static constexpr auto fields = std::tuple{field{"beta", &scale_by_rms::beta, from(0).below(1)},
-                                            field{"epsilon", &scale_by_rms::epsilon, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta", &scale_by_rms::beta, from(0).below(1)},
+                                      field{"epsilon", &scale_by_rms::epsilon, from(0).below(1)}};
 
   using states = state<zeros<"second_moment">>;
 

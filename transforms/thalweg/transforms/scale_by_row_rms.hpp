@@ -19,8 +19,8 @@ namespace thalweg {
 struct scale_by_row_rms {
   double beta2 = 0.95;
   double epsilon = 1e-8;
-  static constexpr auto fields = std::tuple{field{"beta2", &scale_by_row_rms::beta2, from(0).below(1)},
-                                            field{"epsilon", &scale_by_row_rms::epsilon, above(0).below(1)}};
+  static constexpr auto fields = list{field{"beta2", &scale_by_row_rms::beta2, from(0).below(1)},
+                                      field{"epsilon", &scale_by_row_rms::epsilon, above(0).below(1)}};
 
   using states = state<rows<"second_moment">>;
 

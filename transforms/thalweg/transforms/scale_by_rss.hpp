@@ -18,9 +18,8 @@ namespace thalweg {
 struct scale_by_rss {
   double initial = 0;
   double epsilon = 1e-10;
-  static constexpr auto fields =
-      std::tuple{field{"initial", &scale_by_rss::initial, non_negative},
-                 field{"epsilon", &scale_by_rss::epsilon, from(0).below(1)}};
+  static constexpr auto fields = list{field{"initial", &scale_by_rss::initial, non_negative},
+                                      field{"epsilon", &scale_by_rss::epsilon, from(0).below(1)}};
 
   using states = state<filled<"sum_of_squares", &scale_by_rss::initial>>;
 

@@ -1,6 +1,8 @@
 // scale_by_shampoo: a preconditioner for each side of a matrix.
 #pragma once
 
+#include <span>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -37,9 +39,9 @@ struct scale_by_shampoo {
   double beta = 1;
   double epsilon = 1e-4;
   long period = 1;
-  static constexpr auto fields = std::tuple{field{"beta", &scale_by_shampoo::beta, above(0).to(1)},
-                                            field{"epsilon", &scale_by_shampoo::epsilon, above(0).below(1)},
-                                            field{"period", &scale_by_shampoo::period, from(1)}};
+  static constexpr auto fields = list{field{"beta", &scale_by_shampoo::beta, above(0).to(1)},
+                                      field{"epsilon", &scale_by_shampoo::epsilon, above(0).below(1)},
+                                      field{"period", &scale_by_shampoo::period, from(1)}};
 
   using states = state<rows_by_rows<"left">, columns_by_columns<"right">, rows_by_rows<"left_root">,
                        columns_by_columns<"right_root">>;

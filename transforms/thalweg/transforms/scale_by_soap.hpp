@@ -1,7 +1,9 @@
 // scale_by_soap: Adam in the eigenbasis of Shampoo's preconditioners.
 #pragma once
 
+#include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>
@@ -64,11 +66,11 @@ struct scale_by_soap {
   long period = 10;
   soap_sides sides = soap_sides::both;
   static constexpr auto fields =
-      std::tuple{field{"beta1", &scale_by_soap::beta1, from(0).below(1)},
-                 field{"beta2", &scale_by_soap::beta2, from(0).below(1)},
-                 field{"epsilon", &scale_by_soap::epsilon, above(0).below(1)},
-                 field{"preconditioner_beta", &scale_by_soap::preconditioner_beta, from(0).below(1)},
-                 field{"period", &scale_by_soap::period, from(1)}, field{"sides", &scale_by_soap::sides}};
+      list{field{"beta1", &scale_by_soap::beta1, from(0).below(1)},
+           field{"beta2", &scale_by_soap::beta2, from(0).below(1)},
+           field{"epsilon", &scale_by_soap::epsilon, above(0).below(1)},
+           field{"preconditioner_beta", &scale_by_soap::preconditioner_beta, from(0).below(1)},
+           field{"period", &scale_by_soap::period, from(1)}, field{"sides", &scale_by_soap::sides}};
 
   [[nodiscard]] std::vector<std::size_t> left(const parameter_info& p) const {
     return square(sides == soap_sides::both || p.rows() <= p.cols() ? p.rows() : 0);

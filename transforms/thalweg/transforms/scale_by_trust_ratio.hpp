@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto lamb = scale_by_adam{.epsilon = 1e-6} | decay_weights{} | scale_by_trust_ratio{} | apply_update{};
 struct scale_by_trust_ratio {
   double trust = 1;
-  static constexpr auto fields = std::tuple{field{"trust", &scale_by_trust_ratio::trust, positive}};
+  static constexpr auto fields = list{field{"trust", &scale_by_trust_ratio::trust, positive}};
 
   using over = each_parameter;
 

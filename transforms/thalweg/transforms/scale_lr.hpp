@@ -14,7 +14,7 @@ namespace thalweg {
 ///     auto c = route(when(hidden_matrix, scale_by_sign{}), otherwise(scale_lr{.by = 0.5} | scale_by_adam{}));
 struct scale_lr {
   double by = 1;
-  static constexpr auto fields = std::tuple{field{"by", &scale_lr::by, non_negative}};
+  static constexpr auto fields = list{field{"by", &scale_lr::by, non_negative}};
 
   constexpr context at(context c) const {
     c.lr *= by;

@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto c = orthogonalize_update{.scale = none{}} | scale_by_row_rms{} | scale_to_rms{.rms = 0.2};
 struct scale_to_rms {
   double rms = 0.2;
-  static constexpr auto fields = std::tuple{field{"rms", &scale_to_rms::rms, positive}};
+  static constexpr auto fields = list{field{"rms", &scale_to_rms::rms, positive}};
 
   using over = each_parameter;
 

@@ -1,6 +1,9 @@
 // schedule_weight_decay: the decay on a schedule of its own.
 #pragma once
 
+#include <string>
+#include <utility>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {

@@ -1,6 +1,11 @@
 // scheduled: any hyper-parameter of a transform on any schedule.
 #pragma once
 
+#include <concepts>
+#include <string>
+#include <type_traits>
+#include <utility>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {

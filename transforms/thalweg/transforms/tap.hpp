@@ -1,6 +1,8 @@
 // tap: a look at the update in mid-chain.
 #pragma once
 
+#include <utility>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {

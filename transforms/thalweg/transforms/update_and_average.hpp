@@ -11,7 +11,7 @@ namespace thalweg {
 struct every_step {};  ///< all steps, weighted as the optimizer's options say: Polyak and Ruppert's
 struct forgetting {    ///< an exponential moving average
   double beta = 0.999;
-  static constexpr auto fields = std::tuple{field{"beta", &forgetting::beta, from(0).below(1)}};
+  static constexpr auto fields = list{field{"beta", &forgetting::beta, from(0).below(1)}};
 };
 using memory_rule = std::variant<every_step, forgetting>;
 
@@ -26,7 +26,7 @@ using memory_rule = std::variant<every_step, forgetting>;
 ///     auto c = scale_by_adam{} | update_and_average{.memory = forgetting{0.9999}};
 struct update_and_average {
   memory_rule memory = every_step{};
-  static constexpr auto fields = std::tuple{field{"memory", &update_and_average::memory}};
+  static constexpr auto fields = list{field{"memory", &update_and_average::memory}};
 
   using states = state<copy_of_param<"average">>;
 

@@ -18,8 +18,8 @@ namespace thalweg {
 struct update_by_lookahead {
   double alpha = 0.5;
   long period = 5;
-  static constexpr auto fields = std::tuple{field{"alpha", &update_by_lookahead::alpha, above(0).to(1)},
-                                            field{"period", &update_by_lookahead::period, from(1)}};
+  static constexpr auto fields = list{field{"alpha", &update_by_lookahead::alpha, above(0).to(1)},
+                                      field{"period", &update_by_lookahead::period, from(1)}};
 
   using states = state<copy_of_param<"slow">>;
 

@@ -20,8 +20,8 @@ namespace thalweg {
 struct update_by_primal_averaging {
   double mu_x = 0.9967;
   double mu_y = 0.9;
-  static constexpr auto fields = std::tuple{field{"mu_x", &update_by_primal_averaging::mu_x, from(0).below(1)},
-                                            field{"mu_y", &update_by_primal_averaging::mu_y, above(0).to(1)}};
+  static constexpr auto fields = list{field{"mu_x", &update_by_primal_averaging::mu_x, from(0).below(1)},
+                                      field{"mu_y", &update_by_primal_averaging::mu_y, above(0).to(1)}};
 
   using states = state<copy_of_param<"z">>;
 

@@ -17,7 +17,7 @@ constexpr std::string_view to_text(decay_point point) { return point == decay_po
 struct plain_weight {};   ///< c, the context's `average_weight`
 struct refined_weight {   ///< min(1, c·(1-β)·window): how far the average reaches no longer depends on β
   double window = 200;
-  static constexpr auto fields = std::tuple{field{"window", &refined_weight::window, positive}};
+  static constexpr auto fields = list{field{"window", &refined_weight::window, positive}};
 };
 using weight_rule = std::variant<plain_weight, refined_weight>;
 
@@ -43,9 +43,9 @@ struct update_by_schedule_free {
   decay_point decay = decay_point::z;
   weight_rule weight = plain_weight{};
   static constexpr range betas = from(0).to(1);
-  static constexpr auto fields = std::tuple{field{"beta", &update_by_schedule_free::beta, betas},
-                                            field{"decay", &update_by_schedule_free::decay},
-                                            field{"weight", &update_by_schedule_free::weight}};
+  static constexpr auto fields = list{field{"beta", &update_by_schedule_free::beta, betas},
+                                      field{"decay", &update_by_schedule_free::decay},
+                                      field{"weight", &update_by_schedule_free::weight}};
 
   using states = state<copy_of_param<"z">, scalar<"beta", &update_by_schedule_free::beta>>;
   using reads = interpolation_beta;

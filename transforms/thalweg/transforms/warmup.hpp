@@ -16,7 +16,7 @@ namespace thalweg {
 ///     auto c = warmup{.steps = 100} | scale_by_adam{};
 struct warmup {
   long steps = 1;
-  static constexpr auto fields = std::tuple{field{"steps", &warmup::steps, from(1)}};
+  static constexpr auto fields = list{field{"steps", &warmup::steps, from(1)}};
 
   constexpr context at(context c) const {
     c.lr *= min(1.0, static_cast<double>(c.step) / static_cast<double>(steps));

@@ -20,11 +20,10 @@ struct warmup_stable_decay {
   long steps = 1;
   long decay_steps = 1;
   double final = 0;
-  static constexpr auto fields =
-      std::tuple{field{"warmup_steps", &warmup_stable_decay::warmup_steps, from(1)},
-                 field{"steps", &warmup_stable_decay::steps, from(1)},
-                 field{"decay_steps", &warmup_stable_decay::decay_steps, from(1)},
-                 field{"final", &warmup_stable_decay::final, from(0).to(1)}};
+  static constexpr auto fields = list{field{"warmup_steps", &warmup_stable_decay::warmup_steps, from(1)},
+                                      field{"steps", &warmup_stable_decay::steps, from(1)},
+                                      field{"decay_steps", &warmup_stable_decay::decay_steps, from(1)},
+                                      field{"final", &warmup_stable_decay::final, from(0).to(1)}};
 
   constexpr context at(context c) const {
     const auto part = [](long of, long whole) {

@@ -10,6 +10,7 @@
 #include <thalweg/cuda/launch.hpp>
 #include <thalweg/cuda/linear_algebra.hpp>
 #include <thalweg/cuda/matrix_passes.hpp>
+#include <thalweg/orthogonalization/grouping.hpp>
 #include <thalweg/transforms/orthogonalize_update.hpp>
 
 namespace thalweg::cuda::detail {

@@ -1,0 +1,170 @@
+// How a transform's members are called, and what they return: what its kind is told by.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <utility>
+
+#include <thalweg/core/context.hpp>
+#include <thalweg/core/element.hpp>
+#include <thalweg/core/number.hpp>
+#include <thalweg/core/state.hpp>
+#include <thalweg/core/tensor.hpp>
+
+namespace thalweg {
+
+namespace detail {
+template <class Transform>
+struct declared_states { using type = state<>; };
+template <class Transform>
+  requires requires { typename Transform::states; }
+struct declared_states<Transform> { using type = typename Transform::states; };
+
+template <class T>
+struct unwrapped { using type = T; };
+template <class Value, class... States>
+struct unwrapped<next_t<Value, States...>> { using type = Value; };
+
+template <class T>
+inline constexpr bool is_write = false;
+template <class Value, class... States>
+inline constexpr bool is_write<write_t<Value, States...>> = true;
+
+// a T for each index of a pack
+template <class T, std::size_t>
+T repeated() noexcept;
+}  // namespace detail
+
+template <class Transform>
+using states_of = typename detail::declared_states<Transform>::type;
+
+namespace detail {
+// `at(context, scalars…)`, called and stripped of the new scalars
+template <class Transform, std::size_t... I>
+auto at_result(const Transform& t, std::index_sequence<I...>)
+    -> decltype(t.at(std::declval<const context&>(), repeated<double, I>()...));
+template <class Transform>
+using at_type =
+    decltype(at_result(std::declval<const Transform&>(), std::make_index_sequence<states_of<Transform>::scalars>()));
+template <class Transform>
+using at_value = typename unwrapped<at_type<Transform>>::type;
+template <class Transform>
+concept has_at = requires { typename at_type<Transform>; };
+
+template <class Kernel, std::size_t... I>
+auto kernel_result(const Kernel& k, std::index_sequence<I...>)
+    -> decltype(k(std::declval<element<number<float>>>(), repeated<number<float>, I>()...));
+template <class Kernel, std::size_t Arrays>
+using kernel_value = decltype(kernel_result(std::declval<const Kernel&>(), std::make_index_sequence<Arrays>()));
+
+template <class Result, std::size_t Arrays>
+inline constexpr bool is_result = false;
+template <class Value, class... States, std::size_t Arrays>
+inline constexpr bool is_result<next_t<Value, States...>, Arrays> = sizeof...(States) == Arrays;
+template <class Value, class... States, std::size_t Arrays>
+inline constexpr bool is_result<write_t<Value, States...>, Arrays> = sizeof...(States) == Arrays;
+
+template <class Kernel, std::size_t Arrays>
+concept kernel_of = requires { typename kernel_value<Kernel, Arrays>; } && is_result<kernel_value<Kernel, Arrays>, Arrays>;
+
+template <class Transform>
+concept has_scratch = requires(const Transform& t, const parameter_info& p) {
+  { t.scratch(p) } -> std::convertible_to<std::size_t>;
+};
+
+// transform.apply(context, given[, scratch], states…), where `given` is the update or all that is known of it
+template <class T, std::size_t... I, class Transform, class Given, class State>
+constexpr auto apply_to(std::index_sequence<I...>, const Transform& t, const context& c, Given given,
+                        [[maybe_unused]] std::span<T> scratch, [[maybe_unused]] State state)
+    noexcept(noexcept(t.apply(c, given, tensor<T>(state(I))...)))
+  requires(!has_scratch<Transform>) && requires { t.apply(c, given, tensor<T>(state(I))...); }
+{
+  t.apply(c, given, tensor<T>(state(I))...);
+}
+template <class T, std::size_t... I, class Transform, class Given, class State>
+constexpr auto apply_to(std::index_sequence<I...>, const Transform& t, const context& c, Given given,
+                        std::span<T> scratch, [[maybe_unused]] State state)
+    noexcept(noexcept(t.apply(c, given, scratch, tensor<T>(state(I))...)))
+  requires has_scratch<Transform> && requires { t.apply(c, given, scratch, tensor<T>(state(I))...); }
+{
+  t.apply(c, given, scratch, tensor<T>(state(I))...);
+}
+
+template <class T, class Indices, class Transform, class State>
+constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch,
+                          State state)
+    noexcept(noexcept(apply_to(i, t, c, w.update, scratch, state)))
+  requires requires { apply_to(i, t, c, w.update, scratch, state); }
+{
+  apply_to(i, t, c, w.update, scratch, state);
+}
+template <class T, class Indices, class Transform, class State>
+constexpr auto call_apply(Indices i, const Transform& t, const context& c, whole<T> w, std::span<T> scratch,
+                          State state)
+    noexcept(noexcept(apply_to(i, t, c, w, scratch, state)))
+  requires(!requires { apply_to(i, t, c, w.update, scratch, state); }) &&
+          requires { apply_to(i, t, c, w, scratch, state); }
+{
+  apply_to(i, t, c, w, scratch, state);
+}
+
+template <class T>
+struct some_state {
+  tensor<T> operator()(std::size_t) const noexcept;
+};
+template <class Transform>
+using array_indices = std::make_index_sequence<states_of<Transform>::arrays>;
+
+/// A register that no kernel knows: one that takes it takes all of them. Its functions are declared, and never called.
+struct any_register {
+  using value_type = double;
+  struct mask {
+    friend mask operator&(mask, mask);
+    friend mask operator|(mask, mask);
+    friend mask operator&&(mask, mask);
+    friend mask operator||(mask, mask);
+    friend mask operator!(mask);
+  };
+  any_register() = default;
+  any_register(double);
+  friend any_register operator+(any_register, any_register);
+  friend any_register operator-(any_register, any_register);
+  friend any_register operator*(any_register, any_register);
+  friend any_register operator/(any_register, any_register);
+  friend any_register operator-(any_register);
+  friend mask operator<(any_register, any_register);
+  friend mask operator>(any_register, any_register);
+  friend mask operator<=(any_register, any_register);
+  friend mask operator>=(any_register, any_register);
+  friend mask operator==(any_register, any_register);
+  friend mask operator!=(any_register, any_register);
+  friend any_register select(mask, any_register, any_register);
+  friend any_register abs(any_register);
+};
+
+// A reduction's kernel returns one T, or several.
+template <class Reduced>
+inline constexpr std::size_t sum_count = std::is_convertible_v<Reduced, number<double>> ? 1 : 0;
+template <std::size_t N>
+inline constexpr std::size_t sum_count<std::array<number<double>, N>> = N;
+
+template <class Transform>
+inline constexpr std::size_t sums_of = sum_count<std::remove_cvref_t<decltype(std::declval<const Transform&>().reduce(
+    std::declval<const context&>())(std::declval<element<number<double>>>()))>>;
+
+template <class Transform, std::size_t... I>
+constexpr auto at_sums(std::index_sequence<I...>, const Transform& t, const context& c,
+                       const std::array<double, sizeof...(I)>& sums) noexcept(noexcept(t.at(c, sums[I]...)))
+    -> decltype(t.at(c, sums[I]...)) {
+  return t.at(c, sums[I]...);
+}
+
+template <class Transform>
+using sums_kernel = decltype(at_sums(std::make_index_sequence<sums_of<Transform>>(), std::declval<const Transform&>(),
+                                     std::declval<const context&>(), {}));
+}  // namespace detail
+
+}  // namespace thalweg

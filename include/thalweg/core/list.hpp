@@ -1,0 +1,32 @@
+// A list of values of different types: std::tuple for those who pay for it as often as a header is compiled.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+namespace thalweg {
+
+namespace detail {
+template <std::size_t, class Value>
+struct listed {
+  Value value;
+};
+
+template <class Indices, class... Values>
+struct all_listed;
+template <std::size_t... I, class... Values>
+struct all_listed<std::index_sequence<I...>, Values...> : listed<I, Values>... {
+  template <class F>
+  constexpr void for_each(F& f) const {
+    (f(listed<I, Values>::value), ...);
+  }
+};
+}  // namespace detail
+
+/// `list{field{…}, field{…}}`
+template <class... Values>
+struct list : detail::all_listed<std::index_sequence_for<Values...>, Values...> {
+  constexpr list(Values... values) : detail::all_listed<std::index_sequence_for<Values...>, Values...>{{values}...} {}
+};
+
+}  // namespace thalweg

@@ -1,0 +1,42 @@
+// An interval in which a number must lie.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include <thalweg/core/error.hpp>
+
+namespace thalweg {
+
+/// An interval of numbers, open where not said otherwise: infinity and NaN lie in none.
+struct range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_included = false;
+  bool high_included = false;
+
+  [[nodiscard]] constexpr range below(double limit) const { return {low, limit, low_included, false}; }
+  [[nodiscard]] constexpr range to(double limit) const { return {low, limit, low_included, true}; }
+  [[nodiscard]] constexpr bool contains(double x) const {
+    return (low_included ? x >= low : x > low) && (high_included ? x <= high : x < high);
+  }
+};
+
+constexpr range from(double limit) { return {.low = limit, .low_included = true}; }
+constexpr range above(double limit) { return {.low = limit}; }
+inline constexpr range finite_number{};
+inline constexpr range non_negative = from(0);
+inline constexpr range positive = above(0);
+
+inline std::string to_text(const range& r) {
+  return in_words(r.low_included ? "[" : "(", r.low, ", ", r.high, r.high_included ? "]" : ")");
+}
+
+/// Throws where a number is out of range; `where` names the owner in the message.
+constexpr void check_in_range(std::string_view where, std::string_view name, double value, const range& allowed) {
+  if (!allowed.contains(value))
+    throw error(where, "Expected ", name, " in ", allowed, ". Received ", value, ".");
+}
+
+}  // namespace thalweg

@@ -1,0 +1,73 @@
+// The names of transforms, and how they are written in a chain.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <thalweg/core/field.hpp>
+
+namespace thalweg {
+
+/// The unqualified name of a type, as it is written in a chain; `...` where it has none (a lambda, a function).
+template <class T>
+constexpr std::string_view type_name() {
+  std::string_view text = __PRETTY_FUNCTION__;
+  text.remove_prefix(text.find("T = ") + 4);
+  text = text.substr(0, text.find_first_of(";]"));
+  const auto arguments = text.find('<');
+  text = text.substr(0, arguments);
+  if (const auto scope = text.rfind("::"); scope != text.npos) text.remove_prefix(scope + 2);
+  return text.empty() || text.find_first_of("()") != text.npos ? "..." : text;
+}
+
+/// A transform is called by its own `name`, where it has one, or by that of its type.
+template <class Transform>
+constexpr std::string_view name_of(const Transform& transform) {
+  if constexpr (requires { std::string_view(transform.name); }) return transform.name;
+  else return type_name<Transform>();
+}
+
+template <has_fields Transform>
+std::string to_text(const Transform& transform);
+
+/// As it is written in a chain: by its own `text()`, with its fields, or by its name alone.
+template <class Transform>
+std::string text_of(const Transform& transform) {
+  if constexpr (requires { transform.text(); }) return transform.text();
+  else if constexpr (has_fields<Transform>) return to_text(transform);
+  else return std::string(name_of(transform));
+}
+
+template <class... Choices>
+std::string to_text(const std::variant<Choices...>& choice) {
+  return std::visit([](const auto& c) { return text_of(c); }, choice);
+}
+
+/// `name(one, another)`, or the name alone.
+template <class... Arguments>
+std::string call_text(std::string_view name, const Arguments&... arguments) {
+  std::string text;
+  ((text += in_words(text.empty() ? "(" : ", ", arguments)), ...);
+  return in_words(name, text, text.empty() ? "" : ")");
+}
+
+/// `nesterov_ema(beta=0.95, look_ahead=interpolate)`
+template <has_fields Transform>
+std::string to_text(const Transform& transform) {
+  std::string text;
+  for_each_field<Transform>([&](const auto& f) {
+    text += in_words(text.empty() ? "(" : ", ", f.name, "=", transform.*f.place);
+  });
+  return in_words(name_of(transform), text, text.empty() ? "" : ")");
+}
+
+/// The name of the field at `place`.
+template <class Transform, class Value, class Owner>
+std::string_view name_of_field(const Transform&, Value Owner::*place) {
+  std::string_view name = "unnamed";
+  if constexpr (has_fields<Transform>) on_field<Transform>(place, [&](const auto& field) { name = field.name; });
+  return name;
+}
+
+}  // namespace thalweg

@@ -1,0 +1,94 @@
+// Published coefficients of the Newton–Schulz iteration, by the names of their sources.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include <thalweg/core/field.hpp>
+
+namespace thalweg {
+
+/// One step of a quintic Newton–Schulz iteration: X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ.
+struct quintic {
+  double a, b, c;
+};
+
+/// A published choice of steps. With more steps than it has, the last one repeats.
+struct coefficient_set {
+  std::string_view name;
+  std::array<quintic, 5> steps;
+  std::size_t count;
+  bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
+  /// With factors of 16 bits all steps but the last take x / margin: a set that is steep at the end of its intervals would
+  /// blow up what rounding lifts beyond it.
+  double margin = 1;
+  static constexpr auto fields = list{field{"count", &coefficient_set::count, from(1).to(5)}};
+
+  [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
+
+  /// All steps but the last of x / s.
+  [[nodiscard]] constexpr coefficient_set with_margin(double s) const {
+    coefficient_set set = *this;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      set.steps[i].a /= s;
+      set.steps[i].b /= s * s * s;
+      set.steps[i].c /= s * s * s * s * s;
+    }
+    return set;
+  }
+};
+
+/// Keller Jordan's, of Muon: fast, singular values end between about 0.7 and 1.2.
+inline constexpr coefficient_set jordan{"jordan", {{{3.4445, -4.7750, 2.0315}}}, 1};
+
+/// Polar Express (Amsel et al., arXiv 2505.16932), with the authors' safety factor 1.01 in all but the last.
+inline constexpr coefficient_set polar_express =
+    coefficient_set{"polar_express",
+                    {{{8.28721201814563, -23.595886519098837, 17.300387312530933},
+                      {4.107059111542203, -2.9478499167379106, 0.5448431082926601},
+                      {3.9486908534822946, -2.908902115962949, 0.5518191394370137},
+                      {3.3184196573706015, -2.488488024314874, 0.51004894012372},
+                      {2.300652019954817, -1.6689039845747493, 0.4188073119525673}}},
+                    5}
+        .with_margin(1.01);
+
+/// HeavyBall's five.
+inline constexpr coefficient_set heavyball{"heavyball",
+                                           {{{4.0848, -6.8946, 2.9270},
+                                             {3.9505, -6.3029, 2.6377},
+                                             {3.7418, -5.5913, 2.3037},
+                                             {2.8769, -3.1427, 1.2046},
+                                             {2.8366, -3.0525, 1.2012}}},
+                                           5};
+
+/// CANS (Grishina et al., arXiv 2506.10935): Chebyshev-optimal steps. The margin is Polar Express' authors'.
+inline constexpr coefficient_set cans{"cans",
+                                      {{{8.4703, -25.1081, 18.6293},
+                                        {4.1828, -3.1087, 0.5806},
+                                        {3.9619, -2.9541, 0.5630},
+                                        {3.2866, -2.4647, 0.5074},
+                                        {2.2737, -1.6447, 0.4162}}},
+                                      5,
+                                      false,
+                                      1.01};
+
+/// Turbo-Muon (Boissin et al., 2025): four steps behind a rescaling of the columns.
+inline constexpr coefficient_set turbo_muon{"turbo_muon",
+                                            {{{4.0098, -7.0585, 2.4635},
+                                              {3.4585, -5.5479, 2.5959},
+                                              {2.7573, -3.2939, 1.4254},
+                                              {2.7215, -3.0494, 1.3169}}},
+                                            4,
+                                            true};
+
+/// Those with a name.
+constexpr std::array<coefficient_set, 5> named_values(std::type_identity<coefficient_set>) {
+  return {jordan, polar_express, heavyball, cans, turbo_muon};
+}
+
+inline std::string to_text(const coefficient_set& set) { return std::string(set.name); }
+
+}  // namespace thalweg

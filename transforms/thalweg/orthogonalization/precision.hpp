@@ -1,0 +1,22 @@
+// What matrices are multiplied in.
+#pragma once
+
+#include <string_view>
+
+namespace thalweg {
+
+/// What the products of the iteration are computed in, for float parameters; sums are float32 always.
+enum class precision {
+  float32,   ///< factors of 16 bits or more: within about 1e-3 of the exact iteration (see docs/performance.md)
+  bfloat16,  ///< factors may be rounded to bfloat16, where it is multiplied: within a few per cent
+  float16    ///< factors may be rounded to float16, where it is multiplied: within about one per cent
+};
+inline constexpr auto float32 = precision::float32;
+inline constexpr auto bfloat16 = precision::bfloat16;
+inline constexpr auto float16 = precision::float16;
+
+constexpr std::string_view to_text(precision p) {
+  return p == float32 ? "float32" : p == bfloat16 ? "bfloat16" : "float16";
+}
+
+}  // namespace thalweg
