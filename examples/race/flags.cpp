@@ -9,7 +9,7 @@
 #include <cxxopts.hpp>
 #include <fmt/format.h>
 
-#include <thalweg/runtime.hpp>
+#include <thalweg/text.hpp>
 
 #include "text.hpp"
 #include "train.hpp"
@@ -45,7 +45,7 @@ void enter(request& r, const std::string& text, std::span<const std::string> kno
     if (who.empty())
       throw error(fmt::format("--optimizers of {}, or chains between ';'", joined(known, ", ")), fmt::format("'{}'", text));
     if (std::ranges::find(known, who) == known.end()) {
-      static_cast<void>(thalweg::runtime::parse(who));
+      static_cast<void>(thalweg::parse(who));
       const std::string key = fmt::format("chain{}", r.chains.size() + 1);
       r.chains.push_back({key, std::exchange(who, key)});
     }

@@ -32,7 +32,7 @@ struct request {
 };
 
 // `known`: the contenders' keys; whatever else is to race is a chain as text. Nothing, where all that was asked for is
-// help. Throws `error`, and what runtime::parse throws.
+// help. Throws `error`, and what parse throws.
 std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known);
 
 }  // namespace race

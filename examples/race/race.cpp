@@ -8,15 +8,13 @@
 #include <exception>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 
-#include <thalweg/runtime.hpp>
-#include <thalweg/runtime/vocabulary.hpp>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/text.hpp>
+#include <thalweg/text/vocabulary.hpp>
 
 #include "flags.hpp"
 #include "plot.hpp"
@@ -41,40 +39,37 @@ struct sign_momentum {
   }
 };
 
-template <class Chain>
 struct contender {
   std::string key;
   std::string name;
-  Chain chain;
+  thalweg::parsed_chain chain;
   thalweg::options options;
 };
-template <class Chain>
-contender(std::string, std::string, Chain, thalweg::options) -> contender<Chain>;
 
-// Learning rates are those that `race --tune` finds. What is not said here is the recipe's own default.
-auto contenders(long steps, bool digits) {
-  using namespace thalweg;
-  const scale_rule scale = match_rms{0.2};  // so that one learning rate serves the matrices and the rest
-  const auto tuned = [&](double for_clothes, double for_digits) {
-    return options{.lr = digits ? for_digits : for_clothes, .weight_decay = 0.05, .warmup_steps = steps / 20};
+// Learning rates are those that `race --tune` finds. What is not said here is the recipe's own default. From text: the
+// library holds all passes, and nothing of a chain is compiled here.
+std::vector<contender> contenders(long steps, bool digits) {
+  const auto tuned = [&](std::string key, std::string name, const std::string& chain, double for_clothes,
+                         double for_digits) {
+    return contender{std::move(key), std::move(name), thalweg::parse(chain),
+                     {.lr = digits ? for_digits : for_clothes, .weight_decay = 0.05, .warmup_steps = steps / 20}};
   };
-  return std::tuple{
-      contender{"adamw", "AdamW + cosine", cosine{.steps = steps} | recipes::adamw(), tuned(0.008, 0.016)},
-      contender{"sf_adamw", "Schedule-Free AdamW", recipes::sf_adamw(), tuned(0.008, 0.032)},
-      contender{"muon", "Muon + cosine",
-                cosine{.steps = steps} | recipes::muon({.scale = scale, .auxiliary_lr = 1}),
-                tuned(0.004, 0.008)},
-      contender{"sf_muon", "SFMuon", recipes::sf_muon({.scale = scale}), tuned(0.016, 0.016)},
+  const std::string cosine = fmt::format("cosine(steps={}) | ", steps);
+  return {
+      tuned("adamw", "AdamW + cosine", cosine + "adamw", 0.008, 0.016),
+      tuned("sf_adamw", "Schedule-Free AdamW", "sf_adamw", 0.008, 0.032),
+      // match_rms: so that one learning rate serves the matrices and the rest
+      tuned("muon", "Muon + cosine", cosine + "muon(scale=match_rms(rms=0.2), auxiliary_lr=1)", 0.004, 0.008),
+      tuned("sf_muon", "SFMuon", "sf_muon(scale=match_rms(rms=0.2))", 0.016, 0.016),
       // β₁ and ρ of the published experiment that is nearest to this one, CIFAR-10.
-      contender{"amuse", "AMUSE", recipes::amuse({.beta1 = 0.8, .rho = 0.3, .scale = scale}),
-                tuned(0.016, 0.032)},
+      tuned("amuse", "AMUSE", "amuse(beta1=0.8, rho=0.3)", 0.016, 0.032),
   };
 }
 
 // Nobody has tuned the learning rate of a chain on the command line: `--tune` or `--lr` does.
-auto contender_of(const std::string& key, const std::string& chain, long steps) {
-  return contender{key, key, thalweg::runtime::parse(chain),
-                   thalweg::options{.lr = 0.004, .weight_decay = 0.05, .warmup_steps = steps / 20}};
+contender contender_of(const std::string& key, const std::string& chain, long steps) {
+  return {key, key, thalweg::parse(chain),
+          {.lr = 0.004, .weight_decay = 0.05, .warmup_steps = steps / 20}};
 }
 
 // What `--tune` tries, the same for everybody.
@@ -105,8 +100,7 @@ private:
 };
 
 // All the seeds of one contender at one learning rate.
-template <class Chain>
-result race_one(const contender<Chain>& who, double lr, const course& course, const request& request) {
+result race_one(const contender& who, double lr, const course& course, const request& request) {
   thalweg::options options = who.options;
   options.lr = lr;
   result r{who.key, who.name, lr, {}, {}};
@@ -118,8 +112,7 @@ result race_one(const contender<Chain>& who, double lr, const course& course, co
   return r;
 }
 
-template <class Chain>
-void enter(const contender<Chain>& who, const course& course, const request& request,
+void enter(const contender& who, const course& course, const request& request,
            std::vector<result>& results) {
   if (std::ranges::find(request.optimizers, who.key) == request.optimizers.end()) return;
   if (request.tune) {
@@ -147,8 +140,7 @@ void race_all(const request& request) {
   std::fflush(stdout);
 
   std::vector<result> results;
-  std::apply([&](const auto&... who) { (enter(who, course, request, results), ...); },
-             contenders(request.steps, request.digits));
+  for (const contender& who : contenders(request.steps, request.digits)) enter(who, course, request, results);
   for (const auto& [key, chain] : request.chains)
     enter(contender_of(key, chain, request.steps), course, request, results);
 
@@ -171,9 +163,9 @@ void race_all(const request& request) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  thalweg::runtime::add<sign_momentum>();
-  const auto keys = std::apply([](const auto&... who) { return std::vector<std::string>{who.key...}; },
-                               contenders(100, false));
+  thalweg::add_word<sign_momentum>();
+  std::vector<std::string> keys;
+  for (const contender& who : contenders(100, false)) keys.push_back(who.key);
   if (const auto request = parse(argc, argv, keys)) race_all(*request);
   return 0;
 } catch (const race::error& failure) {

@@ -5,11 +5,9 @@
 #include <array>
 #include <chrono>
 #include <numeric>
-#include <type_traits>
 #include <vector>
 
-#include <thalweg/runtime.hpp>
-#include <thalweg/thalweg.hpp>
+#include <thalweg/text.hpp>
 
 #include "data.hpp"
 #include "network.hpp"
@@ -58,16 +56,9 @@ inline score evaluate(network<float>& net, const data_set& data, const images& s
   return sum;
 }
 
-template <class Chain>
-auto bound(const Chain& chain, const std::vector<thalweg::parameter<float>>& parameters, const thalweg::options& options) {
-  if constexpr (std::is_same_v<Chain, thalweg::runtime::chain>)
-    return thalweg::runtime::optimizer(chain, parameters, options);
-  else return thalweg::optimizer(chain, parameters, options);
-}
-
 // Trains a fresh network with the chain; `passing(point)` is called at every point of the curve.
-template <class Chain, class Passing>
-run train(const Chain& chain, const thalweg::options& options, const course& course, unsigned seed,
+template <class Passing>
+run train(const thalweg::parsed_chain& chain, const thalweg::options& options, const course& course, unsigned seed,
           Passing passing) {
   using clock = std::chrono::steady_clock;
   const auto seconds = [](clock::duration d) { return std::chrono::duration<double>(d).count(); };
@@ -78,7 +69,7 @@ run train(const Chain& chain, const thalweg::options& options, const course& cou
 
   network<float> net(widths, seed);
   batches data(course.data, course.batch, seed);
-  auto opt = bound(chain, net.parameters(), options);
+  thalweg::optimizer<float> opt(chain, net.parameters(), options);
   const auto gradients = net.gradients();
 
   run result;

@@ -112,7 +112,7 @@ static inline thalweg_options thalweg_options_default(void) {
 typedef struct thalweg_optimizer thalweg_optimizer;
 
 /// Makes an optimizer of `count` parameters, all of type `dtype`. `chain` names transforms and recipes, as `parse` of
-/// <thalweg/runtime.hpp> reads them: "amuse", "cosine(steps=6000) | adamw(beta2=0.95)". `options` may be null: all are
+/// <thalweg/text.hpp> reads them: "amuse", "cosine(steps=6000) | adamw(beta2=0.95)". `options` may be null: all are
 /// the defaults.
 THALWEG_FUNCTION thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype,
                                                const thalweg_parameter* parameters, size_t count,

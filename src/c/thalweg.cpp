@@ -10,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -17,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include <thalweg/runtime.hpp>
+#include <thalweg/text.hpp>
 
 #include "status.hpp"
 #include "version.hpp"
@@ -26,8 +27,8 @@ namespace thalweg::c {
 
 template <class T>
 struct trainer {
-  runtime::optimizer<T> optimizer;
-  std::vector<std::span<const T>> gradients;  ///< of the latest step; as long as the parameters
+  thalweg::optimizer<T> optimizer;
+  std::vector<std::size_t> sizes;  ///< of the parameters
   std::optional<evaluation_guard<T>> at_x{};
 };
 
@@ -120,23 +121,24 @@ template <class T>
 std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given, const options& o) {
   std::vector<parameter<T>> parameters;
   std::vector<std::string> names;
-  std::vector<std::span<const T>> gradients;
+  std::vector<std::size_t> sizes;
   for (const auto& p : given) {
     parameters.push_back(to_parameter<T>(p));
     names.push_back(parameters.back().name);
-    gradients.emplace_back(parameters.back().data, element_count(parameters.back().shape));
+    sizes.push_back(element_count(parameters.back().shape));
   }
-  trainer<T> made{runtime::optimizer<T>(runtime::parse(chain), parameters, o), std::move(gradients)};
+  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), o), std::move(sizes)};
   return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});
 }
 
 template <class T>
 step_report step(trainer<T>& by, const void* const* gradients, std::size_t count, const step_inputs& inputs) {
   check_at_y("step", by);
-  if (count != by.gradients.size())
-    throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
-  for (auto& g : by.gradients) g = array_of<T>("step", *gradients++, g.size());
-  return by.optimizer.step(by.gradients, inputs);
+  if (count != by.sizes.size())
+    throw error("step", "Expected ", by.sizes.size(), " gradients, one a parameter. Received ", count, ".");
+  return by.optimizer.step(by.sizes | std::views::transform([&](std::size_t size) {
+    return array_of<T>("step", *gradients++, size);
+  }), inputs);
 }
 
 /// For thalweg_free.
@@ -264,7 +266,7 @@ thalweg_status thalweg_to_text(const char* chain, char** text) {
   return status_of([&] {
     const char* const read = &given("to_text", "a chain's text", chain);
     auto& to = given("to_text", "a place for the text", text);
-    to = copy_of(to_text(runtime::parse(read)));
+    to = copy_of(to_text(parse(read)));
   });
 }
 

@@ -25,7 +25,7 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
-#include <thalweg/runtime.hpp>
+#include <thalweg/text.hpp>
 
 #include "../checkpoint/file.hpp"
 #include "../checkpoint/safetensors.hpp"
@@ -155,7 +155,7 @@ std::vector<bound_array> bind_arrays(const py::object& params, const std::map<st
 }
 
 template <class T>
-runtime::optimizer<T> make(const runtime::chain& chain, const std::vector<bound_array>& arrays, const options& o) {
+optimizer<T> make(const parsed_chain& chain, const std::vector<bound_array>& arrays, const options& o) {
   std::vector<parameter<T>> parameters;
   for (const auto& [info, values, data, pins] : arrays) {
     if (!py::isinstance<py::array_t<T>>(values))
@@ -167,9 +167,9 @@ runtime::optimizer<T> make(const runtime::chain& chain, const std::vector<bound_
   return {chain, parameters, o};
 }
 
-using either = std::variant<runtime::optimizer<float>, runtime::optimizer<double>>;
+using either = std::variant<optimizer<float>, optimizer<double>>;
 
-either make_either(const runtime::chain& chain, const std::vector<bound_array>& arrays, const options& o) {
+either make_either(const parsed_chain& chain, const std::vector<bound_array>& arrays, const options& o) {
   if (arrays.empty()) throw error("optimizer", "Expected at least one parameter. Received none.");
   const py::array& first = arrays[0].values;
   if (py::isinstance<py::array_t<float>>(first)) return make<float>(chain, arrays, o);
@@ -254,13 +254,13 @@ struct report {
 };
 
 class numpy_optimizer {
-  runtime::chain chain_;
+  parsed_chain chain_;
   std::vector<bound_array> arrays_;
   either engine_;
   mutable std::mutex mutex_;
 
 public:
-  numpy_optimizer(runtime::chain chain, const py::object& params, const options& o,
+  numpy_optimizer(parsed_chain chain, const py::object& params, const options& o,
                   const std::map<std::string, std::string>& roles)
       : chain_(std::move(chain)), arrays_(bind_arrays(params, roles)), engine_(make_either(chain_, arrays_, o)) {}
 
@@ -278,7 +278,7 @@ public:
   report step(const py::object& gradients, std::optional<double> loss) {
     check_bound("step");
     const std::vector<py::array> given = in_order(gradients);
-    return alone([&]<class T>(runtime::optimizer<T>& engine) {
+    return alone([&]<class T>(optimizer<T>& engine) {
       std::vector<std::span<const T>> spans;
       for (std::size_t i = 0; i < given.size(); ++i)
         spans.emplace_back(static_cast<const T*>(given[i].data()), arrays_[i].info.size());
@@ -293,11 +293,11 @@ public:
     if (found == arrays_.end())
       throw error("averaged", "Expected one of ", names_of(arrays_), ". Received '", name, "'.");
     const auto& info = found->info;
-    py::array x = std::visit([&]<class T>(const runtime::optimizer<T>&) -> py::array {
+    py::array x = std::visit([&]<class T>(const optimizer<T>&) -> py::array {
       if (info.order == storage_order::row_major) return py::array_t<T, py::array::c_style>(info.shape);
       return py::array_t<T, py::array::f_style>(info.shape);
     }, engine_);
-    alone([&, out = x.mutable_data()]<class T>(const runtime::optimizer<T>& engine) {
+    alone([&, out = x.mutable_data()]<class T>(const optimizer<T>& engine) {
       engine.averaged(static_cast<std::size_t>(found - arrays_.begin()), {static_cast<T*>(out), info.size()});
     });
     return x;
@@ -333,7 +333,7 @@ public:
   void set_lr(double lr) {
     alone([lr](auto& engine) { engine.lr(lr); });
   }
-  [[nodiscard]] const runtime::chain& chain() const { return chain_; }
+  [[nodiscard]] const parsed_chain& chain() const { return chain_; }
   std::string repr() {
     return in_words("<thalweg.Optimizer '", to_text(chain_), "', ", arrays_.size(), " parameters, lr=", lr(),
                     ", steps=", steps(), ">");
@@ -376,7 +376,7 @@ private:
       const auto& info = arrays_[i].info;
       if (!found[i]) throw error("step", "Expected a gradient for '", info.name, "'. Received none.");
       const py::array g = as_array("step", in_words("as the gradient of '", info.name, "'"), found[i]);
-      std::visit([&]<class T>(const runtime::optimizer<T>&) {
+      std::visit([&]<class T>(const optimizer<T>&) {
         if (!py::isinstance<py::array_t<T>>(g))
           throw error("step", "Expected a gradient of ", dtype<T>, " for '", info.name, "', as the parameter is. "
                       "Received ", dtype_of(g), "; give its astype(numpy.", dtype<T>, ").");
@@ -405,7 +405,7 @@ public:
 
   void enter() {
     optimizer_->check_bound("evaluation_point");
-    optimizer_->alone([this]<class T>(runtime::optimizer<T>& engine) {
+    optimizer_->alone([this]<class T>(optimizer<T>& engine) {
       guard_.emplace<evaluation_guard<T>>(engine.evaluation_point());
     });
   }
@@ -414,9 +414,9 @@ public:
   }
 };
 
-runtime::chain chain_from(const py::object& given) {
-  if (py::isinstance<runtime::chain>(given)) return given.cast<runtime::chain>();
-  if (py::isinstance<py::str>(given)) return runtime::parse(given.cast<std::string>());
+parsed_chain chain_from(const py::object& given) {
+  if (py::isinstance<parsed_chain>(given)) return given.cast<parsed_chain>();
+  if (py::isinstance<py::str>(given)) return parse(given.cast<std::string>());
   throw error("optimizer", "Expected a chain as text or as thalweg.parse(...). Received ", name_of_type(given), ".");
 }
 
@@ -437,15 +437,15 @@ PYBIND11_MODULE(thalweg, m) {
   py::register_exception<error>(m, "Error", PyExc_ValueError).doc() =
       "Bad input: what was expected, what was received, and the mend. Nothing has been changed.";
 
-  py::class_<runtime::chain>(m, "Chain", "A chain of transforms, made by parse(text).")
-      .def("__str__", [](const runtime::chain& c) { return to_text(c); })
-      .def("__repr__", [](const runtime::chain& c) { return in_words("thalweg.parse('", to_text(c), "')"); })
-      .def("__eq__", [](const runtime::chain& a, const runtime::chain& b) { return to_text(a) == to_text(b); },
+  py::class_<parsed_chain>(m, "Chain", "A chain of transforms, made by parse(text).")
+      .def("__str__", [](const parsed_chain& c) { return to_text(c); })
+      .def("__repr__", [](const parsed_chain& c) { return in_words("thalweg.parse('", to_text(c), "')"); })
+      .def("__eq__", [](const parsed_chain& a, const parsed_chain& b) { return to_text(a) == to_text(b); },
            py::is_operator())
-      .def("__hash__", [](const runtime::chain& c) { return py::hash(py::str(to_text(c))); })
-      .def(py::pickle([](const runtime::chain& c) { return to_text(c); },
-                      [](const std::string& text) { return runtime::parse(text); }));
-  m.def("parse", &runtime::parse, py::arg("text"),
+      .def("__hash__", [](const parsed_chain& c) { return py::hash(py::str(to_text(c))); })
+      .def(py::pickle([](const parsed_chain& c) { return to_text(c); },
+                      [](const std::string& text) { return parse(text); }));
+  m.def("parse", &parse, py::arg("text"),
         "The chain that a text describes; str(chain) is its text with every field.\n\n"
         ">>> chain = thalweg.parse('nesterov_ema(beta=0.95) | orthogonalize_update | update_by_schedule_free')");
 

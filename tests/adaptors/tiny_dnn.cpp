@@ -1,5 +1,5 @@
 #include <thalweg/adaptors/tiny_dnn.hpp>
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include <optional>
@@ -273,7 +273,7 @@ TEST_CASE("a network is fitted, from the weights that `fit` initialises") {
   layers::set_random_seed(2);
   network net;
   net << layers::fully_connected_layer<identity>(2, 1);
-  const auto bind = [](auto views) { return compiled::optimizer(recipes::sf_adamw(), std::move(views), {.lr = 0.05}); };
+  const auto bind = [](auto views) { return optimizer(recipes::sf_adamw(), std::move(views), {.lr = 0.05}); };
   td::optimizer opt(bind, net);  // before there are weights
   std::vector<layers::vec_t> x, y;
   for (int i = 0; i < 64; ++i) {

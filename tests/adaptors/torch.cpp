@@ -2,7 +2,7 @@
 #undef CHECK  // its logging has one, too
 
 #include <thalweg/adaptors/torch.hpp>
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include <filesystem>
@@ -236,7 +236,7 @@ TEST_CASE("AdamW as libtorch's own") {
 
 TEST_CASE("any optimizer of spans may be bound, one of the library's compiled recipes") {
   const auto model = read(), twin = read();
-  const auto bind = [](auto p) { return compiled::optimizer(recipes::adamw(), std::move(p), {.lr = 0.01}); };
+  const auto bind = [](auto p) { return optimizer(recipes::adamw(), std::move(p), {.lr = 0.01}); };
   auto opt = tt::optimizer(bind, *model);
   auto own = tt::optimizer(recipes::adamw(), *twin, {.lr = 0.01});
   for (int step = 0; step < 3; ++step) {

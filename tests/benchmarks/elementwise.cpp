@@ -14,8 +14,8 @@
 
 #include <benchmark/benchmark.h>
 
-#include <thalweg/compiled.hpp>
-#include <thalweg/runtime.hpp>
+#include <thalweg/thalweg.hpp>
+#include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include "peers/torch.hpp"
@@ -210,8 +210,8 @@ void compiled_adamw(benchmark::State& state) {
   const std::size_t repeats = std::max<std::size_t>(1, (std::size_t{1} << 19) / n);
   arrays a(2, n, 192), b(2, n, 192);
   const options o{.lr = 1e-3, .weight_decay = 0.01, .parallel = sequential()};
-  auto opt = compiled::optimizer(recipes::adamw(), std::vector{as_parameter("w", std::span(a.at[1], n))}, o);
-  auto here = optimizer(recipes::adamw(), std::vector{as_parameter("w", std::span(b.at[1], n))}, o);
+  auto opt = optimizer(recipes::adamw(), std::vector{as_parameter("w", std::span(a.at[1], n))}, o);
+  auto here = optimizer(chain(recipes::adamw()), std::vector{as_parameter("w", std::span(b.at[1], n))}, o);
   std::vector<double> times, ours;
   for (auto _ : state) {
     times.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) opt.step({{a.at[0], n}}); }));
@@ -225,8 +225,9 @@ void compiled_adamw(benchmark::State& state) {
   state.counters["ns"] = median(times) * 1e9 / static_cast<double>(n * repeats);
 }
 
-/// A recipe's text, tile by tile, beside the recipe compiled in the library, turn by turn; matrices of up to 1 M elements.
-void from_text(benchmark::State& state, const compiled::recipe& recipe, bool matrices) {
+/// A recipe behind a transform that changes nothing, from text, beside the recipe itself, turn by turn; matrices of up to 1 M elements.
+template <class Recipe>
+void from_text(benchmark::State& state, const Recipe& recipe, bool matrices) {
   const auto n = static_cast<std::size_t>(state.range(0));
   const std::size_t repeats = matrices ? 1 : std::max<std::size_t>(1, (std::size_t{1} << 19) / n);
   const std::size_t size = matrices ? std::min<std::size_t>(n, 1 << 20) : n, rows = matrices ? (n < 1 << 20 ? 256 : 1024) : size;
@@ -240,9 +241,8 @@ void from_text(benchmark::State& state, const compiled::recipe& recipe, bool mat
     return all;
   };
   for (std::size_t i = 0; i < n; i += size) gradients.emplace_back(a.at[0] + i, size);
-  const std::string text = std::visit([](const auto& chain) { return to_text(chain); }, recipe);
-  auto opt = runtime::optimizer(runtime::parse(text), parameters(a.at[1]), o);
-  auto fused = compiled::optimizer(recipe, parameters(b.at[1]), o);
+  auto opt = optimizer(parse(in_words("scale_lr(by=1) | scale(by=1) | ", to_text(recipe))), parameters(a.at[1]), o);
+  auto fused = optimizer(recipe, parameters(b.at[1]), o);
   std::vector<double> times, theirs;
   for (auto _ : state) {
     times.push_back(seconds([&] { for (std::size_t i = 0; i < repeats; ++i) opt.step(gradients); }));
@@ -289,9 +289,9 @@ void add(const std::string& name, const Chain& chain) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  add<3>("adamw", recipes::adamw());
-  add<2>("lion", recipes::lion());
-  add<3>("sf_adamw", recipes::sf_adamw());
+  add<3>("adamw", chain(recipes::adamw()));
+  add<2>("lion", chain(recipes::lion()));
+  add<3>("sf_adamw", chain(recipes::sf_adamw()));
   add<3>("amuse, the rest", scale_by_exp_avg_sq{} | amuse_beta{} | update_by_schedule_free{});
   add<3>("amuse, matrices without their barrier", nesterov_ema{} | amuse_beta{} | update_by_schedule_free{});
   add<2>("user-written", sign_momentum{} | apply_update{});
@@ -313,7 +313,7 @@ int main(int count, char** arguments) {
   peer("plain loop", adamw_plain_loop);
   benchmark::RegisterBenchmark("adamw, compiled/one thread", compiled_adamw)
       ->Arg(1 << 10)->Arg(1 << 16)->Arg(1 << 20)->Arg(1 << 25)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
-  const auto by_text = [](const char* name, const compiled::recipe& recipe, bool matrices = false) {
+  const auto by_text = [](const char* name, const auto& recipe, bool matrices = false) {
     benchmark::RegisterBenchmark((std::string("from text: ") + name + "/one thread").c_str(), [=](benchmark::State& state) {
       from_text(state, recipe, matrices);
     })->Arg(1 << 16)->Arg(1 << 20)->Arg(1 << 25)->UseManualTime()->Unit(benchmark::kMicrosecond)->MinTime(0.3);
@@ -332,7 +332,7 @@ int main(int count, char** arguments) {
   else benchmark::AddCustomContext("libtorch", "not installed (Debian: libtorch-dev)");
   benchmark::AddCustomContext("linear algebra", linear_algebra::backend());
   benchmark::AddCustomContext("header-only chains compiled for", xsimd::default_arch::name());
-  benchmark::AddCustomContext("compiled recipes run on", std::string(compiled::instruction_sets().front()));
+  benchmark::AddCustomContext("compiled recipes run on", std::string(instruction_sets().front()));
   benchmark::Initialize(&count, arguments);
   benchmark::RunSpecifiedBenchmarks();
 }

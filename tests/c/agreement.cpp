@@ -1,5 +1,5 @@
-// What the C interface trains is what runtime::optimizer trains, bit for bit.
-#include <thalweg/runtime.hpp>
+// What the C interface trains is what optimizer trains, bit for bit.
+#include <thalweg/text.hpp>
 #include <thalweg/thalweg.h>
 
 #include <cstddef>
@@ -59,7 +59,7 @@ void check_agreement(const char* chain) {
   model<T> here, there;
   const options o{.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 3, .weight_lr_power = 1.5, .r = 0.5,
                   .parallel = sequential()};
-  auto opt = runtime::optimizer(runtime::parse(chain), here.parameters, o);
+  auto opt = optimizer(parse(chain), here.parameters, o);
 
   thalweg_options in_c = thalweg_options_default();
   in_c.lr = o.lr;
@@ -107,7 +107,7 @@ void check_agreement(const char* chain) {
   thalweg_destroy(handle);
 }
 
-TEST_CASE("the C interface steps as runtime::optimizer does, bit for bit") {
+TEST_CASE("the C interface steps as optimizer does, bit for bit") {
   for (const char* chain :
        {"amuse(rho=0.5)", "cosine(steps=20) | adamw(beta2=0.95)", "muon", "scale_by_polyak | apply_update",
         "route(when(hidden_matrix, nesterov_ema | orthogonalize_update), otherwise(scale_by_adam)) | "
@@ -134,7 +134,7 @@ TEST_CASE("the text of a chain is that of C++") {
        {"amuse", "cosine(steps=20) | adamw(beta2=0.95)", "parallel(grafting, scale_by_adam, ema)"}) {
     char* text = nullptr;
     REQUIRE(thalweg_to_text(chain, &text) == THALWEG_OK);
-    CHECK(std::string(text) == to_text(runtime::parse(chain)));
+    CHECK(std::string(text) == to_text(parse(chain)));
     thalweg_free(text);
   }
 }

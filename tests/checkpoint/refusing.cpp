@@ -1,5 +1,5 @@
 // What `load` and `save` refuse, in which words, and that nothing has changed after.
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include <algorithm>

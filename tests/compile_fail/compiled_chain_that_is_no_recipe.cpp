@@ -1,5 +1,5 @@
 // expect: thalweg: only recipes are compiled in the library
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 using namespace thalweg;
 
 #ifdef FIXED
@@ -10,5 +10,5 @@ constexpr auto chosen = scale_by_adam{} | scale_lr{.by = 2};
 std::vector<float> w(6);
 
 void use() {
-  compiled::optimizer(chosen, std::vector<parameter<float>>{{.name = "w", .shape = {2, 3}, .data = w.data()}}, {});
+  optimizer(chosen, std::vector<parameter<float>>{{.name = "w", .shape = {2, 3}, .data = w.data()}}, {});
 }

@@ -1,5 +1,5 @@
-// Every compiled recipe beside the same chain header-only, for each instruction set that this machine has.
-#include <thalweg/compiled.hpp>
+// Every recipe, whose passes the library holds, beside the same chain compiled here: for each instruction set that this
+// machine has.
 #include <thalweg/thalweg.hpp>
 
 #include <string>
@@ -43,13 +43,13 @@ auto trained(model<T>& m, Optimizer opt) {
 template <class T, class Recipe>
 void check(const Recipe& recipe) {
   model<T> alone(layers());
-  const auto expected = trained(alone, optimizer(recipe, alone.parameters(), settings));
-  const auto sets = compiled::instruction_sets();
+  const auto expected = trained(alone, optimizer(chain(recipe), alone.parameters(), settings));
+  const auto sets = instruction_sets();
   REQUIRE(!sets.empty());
   for (std::size_t set = 0; set < sets.size(); ++set) {
     CAPTURE(sets[set]);
     model<T> m(layers());
-    const auto seen = trained(m, compiled::optimizer(recipe, m.parameters(), settings, set));
+    const auto seen = trained(m, optimizer(on_instruction_set{set, recipe}, m.parameters(), settings));
     for (std::size_t i = 0; i < seen.size(); ++i) {
       CHECK(test::distance(seen[i], expected[i]) < (std::is_same_v<T, float> ? 2e-6 : 2e-14));
       if (sets[set] == xsimd::default_arch::name()) CHECK(test::same_bits(seen[i], expected[i]));
@@ -80,11 +80,11 @@ template <class F>
 void check_refused(F f) {
   model<float> a(test::small_layers()), b(test::small_layers());
   const std::string said = refusal([&] {
-    f([](const auto& recipe, auto parameters, const options& o) { return optimizer(recipe, parameters, o); }, a);
+    f([](const auto& recipe, auto parameters, const options& o) { return optimizer(chain(recipe), parameters, o); }, a);
   });
   CHECK(said.starts_with("["));
   CHECK(said == refusal([&] {
-    f([](const auto& recipe, auto parameters, const options& o) { return compiled::optimizer(recipe, parameters, o); }, b);
+    f([](const auto& recipe, auto parameters, const options& o) { return optimizer(recipe, parameters, o); }, b);
   }));
   CHECK(test::same_bits(a.values, b.values));
 }
@@ -134,25 +134,24 @@ TEST_CASE("compiled recipes that average equal the header-only chains") {
 
 TEST_CASE("a compiled recipe describes itself like the chain, and says for what it is compiled") {
   model<float> m(test::small_layers());
-  const auto sets = compiled::instruction_sets();
+  const auto sets = instruction_sets();
   for (std::size_t set = 0; set < sets.size(); ++set) {
-    const auto opt = compiled::optimizer(recipes::amuse(), m.parameters(), settings, set);
+    const auto opt = optimizer(on_instruction_set{set, recipes::amuse()}, m.parameters(), settings);
     const std::string table = opt.describe();
     const auto end = table.find('\n');
     CHECK(table.substr(0, end).ends_with(in_words(", compiled for ", sets[set])));
-    const std::string plain = optimizer(recipes::amuse(), m.parameters(), settings).describe();
+    const std::string plain = optimizer(chain(recipes::amuse()), m.parameters(), settings).describe();
     CHECK(table.substr(end) == plain.substr(plain.find('\n')));
   }
-  const auto best = compiled::optimizer(recipes::amuse(), m.parameters(), settings).describe();
+  const auto best = optimizer(recipes::amuse(), m.parameters(), settings).describe();
   CHECK(best.find(in_words("compiled for ", sets[0], "\n")) != std::string::npos);
 }
 
 TEST_CASE("a recipe chosen at run time") {
-  compiled::recipe chosen = recipes::adamw();
-  chosen = recipes::lion({.beta1 = 0.5});
   model<double> a(test::small_layers()), b(test::small_layers());
-  auto by_name = compiled::optimizer(chosen, a.parameters(), settings);
-  auto itself = compiled::optimizer(recipes::lion({.beta1 = 0.5}), b.parameters(), settings);
+  optimizer<double> by_name = optimizer(recipes::adamw(), a.parameters(), settings);
+  by_name = optimizer("lion(beta1=0.5)", a.parameters(), settings);
+  auto itself = optimizer(recipes::lion({.beta1 = 0.5}), b.parameters(), settings);
   static_assert(std::is_same_v<decltype(by_name), decltype(itself)>);
   a.train(by_name, 1, 3);
   b.train(itself, 1, 3);
@@ -164,8 +163,8 @@ TEST_CASE("compiled recipes are the same for any number of threads, and may be m
   options alone = settings, three = settings;
   alone.parallel = sequential();
   three.parallel = threads(3);
-  const auto expected = trained(a, compiled::optimizer(recipes::amuse(), a.parameters(), alone));
-  auto first = compiled::optimizer(recipes::amuse(), b.parameters(), three);
+  const auto expected = trained(a, optimizer(recipes::amuse(), a.parameters(), alone));
+  auto first = optimizer(recipes::amuse(), b.parameters(), three);
   auto opt = std::move(first);
   const auto seen = trained(b, std::move(opt));
   for (std::size_t i = 0; i < seen.size(); ++i) CHECK(test::same_bits(seen[i], expected[i]));
@@ -219,7 +218,7 @@ TEST_CASE("compiled recipes refuse what the header-only chains refuse, in the sa
   check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), settings).lr(-1); });
 
   model<float> m(test::small_layers());
-  CHECK(refusal([&] { compiled::optimizer(recipes::sgd(), m.parameters(), settings, 99); }) ==
-        in_words("[optimizer] Expected an instruction set below ", compiled::instruction_sets().size(),
+  CHECK(refusal([&] { optimizer(on_instruction_set{99, recipes::sgd()}, m.parameters(), settings); }) ==
+        in_words("[optimizer] Expected an instruction set below ", instruction_sets().size(),
                  ". Received 99."));
 }

@@ -3,8 +3,8 @@
 
 #ifndef ADDRESS_SANITIZER
 
-#include <thalweg/compiled.hpp>
-#include <thalweg/runtime.hpp>
+#include <thalweg/thalweg.hpp>
+#include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include <atomic>
@@ -77,13 +77,13 @@ TEST_CASE("a step allocates nothing") {
   CHECK(in_steps<float>(unfused(long_chain), sizes).calls == 0);
 
   model<float> m(sizes);
-  auto opt = compiled::optimizer(recipes::amuse(), m.parameters(), {.lr = 0.01, .warmup_steps = 2, .parallel = sequential()});
+  auto opt = optimizer(recipes::amuse(), m.parameters(), {.lr = 0.01, .warmup_steps = 2, .parallel = sequential()});
   CHECK(during([&] { opt.step(m.gradients); }).calls == 0);
 
-  const auto from_text = runtime::parse(
+  const auto from_text = parse(
       "join(for_steps(2, warmup), linear) | clip_by_global_norm | scheduled(beta, linear, ema) | parallel(grafting, ema, "
       "clip_by_norm) | piecewise(change(from=2, by=0.5)) | update_by_schedule_free");
-  auto tile_by_tile = runtime::optimizer(from_text, m.parameters(), {.lr = 0.01, .parallel = sequential()});
+  auto tile_by_tile = optimizer(from_text, m.parameters(), {.lr = 0.01, .parallel = sequential()});
   CHECK(during([&] { tile_by_tile.step(m.gradients); }).calls == 0);
 }
 

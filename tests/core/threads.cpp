@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include <thalweg/runtime.hpp>
+#include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>
 
 namespace {
@@ -56,8 +56,8 @@ auto bound(const auto& chain, const std::vector<parameter<T>>& parameters, const
   return optimizer(chain, parameters, o);
 }
 template <class T>
-auto bound(const runtime::chain& chain, const std::vector<parameter<T>>& parameters, const options& o) {
-  return runtime::optimizer<T>(chain, parameters, o);
+auto bound(const parsed_chain& chain, const std::vector<parameter<T>>& parameters, const options& o) {
+  return optimizer<T>(chain, parameters, o);
 }
 
 template <class T, class Chain>
@@ -85,7 +85,7 @@ TEST_CASE("the result is bit-identical for any number of threads") {
 }
 
 TEST_CASE("so it is tile by tile") {
-  const auto chain = runtime::parse(
+  const auto chain = parse(
       "accumulate(steps=2) | clip_by_global_norm(max_norm=0.5) | route(when(hidden_matrix, nesterov_ema | "
       "centralize_gradient | clip_by_norm(max_norm=0.1) | amuse_beta), otherwise(parallel(grafting, ema, scale_by_sign)))"
       " | clip_by_global_norm(max_norm=0.1) | update_by_schedule_free");

@@ -2,7 +2,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 #include <thalweg/cuda.hpp>
 
 #include "model_on_device.hpp"
@@ -14,7 +14,7 @@ TEST_CASE("cuda: a compiled recipe, chosen at run time, steps as the host's") {
   const auto check = [&](const auto& recipe, double allowed) {
     test::model<float> host(test::small_layers());
     test::model_on_device<float> m(test::small_layers());
-    compiled::optimizer<float> expected(recipe, host.parameters(), settings);
+    optimizer<float> expected(recipe, host.parameters(), settings);
     cuda::bound_recipe opt(cuda::recipe(recipe), m.parameters(), settings);
     host.train(expected, 1, 4);
     m.train(opt, 1, 4);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string_view>
 
-#include <thalweg/runtime.hpp>
+#include <thalweg/text.hpp>
 
 #include "../../examples/race/train.hpp"
 
@@ -28,7 +28,7 @@ TEST_CASE("contenders that read the loss train") {
   const race::course course{data, data.validation, {4}, 100, 8};
   for (const std::string_view chain : {"reduce_on_plateau | adam", "scale_by_polyak", "when_finite | adam"}) {
     CAPTURE(chain);
-    const auto run = race::train(thalweg::runtime::parse(chain), {.lr = 0.05}, course, 1, [](const race::point&) {});
+    const auto run = race::train(thalweg::parse(chain), {.lr = 0.05}, course, 1, [](const race::point&) {});
     CHECK(run.curve.size() == race::stops.size());
     CHECK(run.curve.back().training.loss < 0.5 * run.curve.front().training.loss);
   }

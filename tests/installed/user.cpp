@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <vector>
 
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 #include <thalweg/thalweg.hpp>
 
 using namespace thalweg;
@@ -26,6 +26,6 @@ bool fits(Optimizer opt, const std::vector<float>& line) {  // y = line[0] + lin
 int main() {
   std::vector<float> a{0, 0}, b{0, 0};
   const bool here = fits(optimizer(recipes::adamw(), std::vector{as_parameter("line", a)}, {.lr = 0.05}), a);
-  const bool there = fits(compiled::optimizer(recipes::adamw(), std::vector{as_parameter("line", b)}, {.lr = 0.05}), b);
+  const bool there = fits(optimizer(recipes::adamw(), std::vector{as_parameter("line", b)}, {.lr = 0.05}), b);
   return here && there ? 0 : 1;
 }

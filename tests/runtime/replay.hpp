@@ -7,9 +7,9 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <thalweg/compiled.hpp>
+#include <thalweg/thalweg.hpp>
 #include <thalweg/core/optimizer.hpp>
-#include <thalweg/runtime.hpp>
+#include <thalweg/text.hpp>
 
 #include "../core/model.hpp"
 
@@ -28,7 +28,7 @@ inline const thalweg::options replay_settings{
 
 /// The instruction set for which this file is compiled, as the library counts them.
 inline std::size_t set_of_here() {
-  const auto sets = thalweg::compiled::instruction_sets();
+  const auto sets = thalweg::instruction_sets();
   return static_cast<std::size_t>(std::ranges::find(sets, std::string_view(xsimd::default_arch::name())) - sets.begin());
 }
 
@@ -52,11 +52,11 @@ void replays(const Chain& given, const std::vector<layer>& layers = all_lengths(
   const auto links = chain(given);
   const std::string text = to_text(links);
   CAPTURE(text);
-  const auto parsed = runtime::parse(text);
-  CHECK(runtime::to_text(parsed) == text);
+  const auto parsed = parse(text);
+  CHECK(to_text(parsed) == text);
   model<T> a(layers), b(layers);
   const auto expected = course(a, optimizer(links, a.parameters(), replay_settings));
-  const auto seen = course(b, runtime::optimizer(parsed, b.parameters(), replay_settings, set_of_here()));
+  const auto seen = course(b, optimizer(on_instruction_set{set_of_here(), parsed}, b.parameters(), replay_settings));
   REQUIRE(seen.size() == expected.size());
   for (std::size_t i = 0; i < seen.size(); ++i) {
     CAPTURE(i);

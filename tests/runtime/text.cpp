@@ -1,6 +1,6 @@
 // From text to chain and back, and what is said where that does not go.
-#include <thalweg/compiled.hpp>
-#include <thalweg/runtime.hpp>
+#include <thalweg/thalweg.hpp>
+#include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>
 
 #include <random>
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <thalweg/runtime/vocabulary.hpp>
+#include <thalweg/text/vocabulary.hpp>
 
-#include "../../src/runtime/vocabulary.hpp"
+#include "../../src/text/vocabulary.hpp"
 #include "replay.hpp"
 
 using namespace thalweg;
@@ -20,19 +20,19 @@ namespace {
 
 std::string refusal(std::string_view text) {
   try {
-    return "understood as " + runtime::to_text(runtime::parse(text));
+    return "understood as " + to_text(parse(text));
   } catch (const error& e) {
     return e.what();
   }
 }
 
-std::string read(std::string_view text) { return runtime::to_text(runtime::parse(text)); }
+std::string read(std::string_view text) { return to_text(parse(text)); }
 
 /// What an optimizer of a text says at binding.
 std::string unbindable(std::string_view text) {
   test::model<float> m(test::small_layers());
   try {
-    runtime::optimizer(runtime::parse(text), m.parameters(), {.lr = 0.1, .warmup_steps = 2});
+    optimizer(parse(text), m.parameters(), {.lr = 0.1, .warmup_steps = 2});
   } catch (const error& e) {
     return e.what();
   }
@@ -228,7 +228,7 @@ TEST_CASE("text that is none") {
 }
 
 TEST_CASE("every option of every recipe is refused where its transforms would refuse it") {
-  for (const std::string& name : runtime::detail::names_of_recipes()) {
+  for (const std::string& name : text::names_of_recipes()) {
     const std::string wrong = refusal(name + "(?)");
     CHECK(wrong.starts_with("[parse]"));
     const std::string known = refusal(name + "(nothing=1)");
@@ -272,41 +272,41 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
   CHECK(unbindable(routes) == "[optimizer] Expected at most 1024 ways through the routes. Received more.");
   CHECK(unbindable("reduce_on_plateau | adam") == "nothing");
   test::model<float> m(test::small_layers());
-  auto opt = runtime::optimizer(runtime::parse("reduce_on_plateau | adam"), m.parameters(), {.lr = 0.1});
+  auto opt = optimizer(parse("reduce_on_plateau | adam"), m.parameters(), {.lr = 0.1});
   CHECK_THROWS_WITH_AS(opt.step(m.gradients), "[reduce_on_plateau] Expected the step's loss: step(gradients, {.loss = ...}). Received none.", error);
 }
 
 TEST_CASE("a user's transform and predicate") {
   CHECK(refusal("sign_momentum").starts_with("[parse] Expected a transform or recipe."));
-  runtime::add<sign_momentum>();
-  runtime::add<sign_momentum>();  // the same again
-  runtime::add_predicate("is_bias", [](const parameter_info& p) { return p.shape.size() == 1; });
+  add_word<sign_momentum>();
+  add_word<sign_momentum>();  // the same again
+  add_predicate("is_bias", [](const parameter_info& p) { return p.shape.size() == 1; });
   CHECK(read("sign_momentum | freeze") == "sign_momentum(beta=0.9) | freeze");
   CHECK(refusal("sign_momentum(beta=2)") ==
         "[parse] Expected for sign_momentum: beta in [0, 1). Received 'beta=2' at column 15.");
   test::model<float> a(test::small_layers()), b(test::small_layers());
   const auto is_bias = [](const parameter_info& p) { return p.shape.size() == 1; };
   auto here = optimizer(route(when(is_bias, scale_lr{.by = 2}), otherwise()) | sign_momentum{.beta = 0.5}, a.parameters(), {.lr = 0.1});
-  auto there = runtime::optimizer(
-      runtime::parse("route(when(is_bias, scale_lr(by=2)), otherwise()) | sign_momentum(beta=0.5)"), b.parameters(),
+  auto there = optimizer(
+      parse("route(when(is_bias, scale_lr(by=2)), otherwise()) | sign_momentum(beta=0.5)"), b.parameters(),
       {.lr = 0.1}, test::set_of_here());
   a.train(here, 1, 5);
   b.train(there, 1, 5);
   CHECK(test::same_bits(a.values, b.values));
 
-  CHECK_THROWS_WITH_AS(runtime::add<other::ema>(), "[runtime] Expected a transform with a name of its own. Received another 'ema'.", error);
-  CHECK_THROWS_AS(runtime::add_predicate("hidden_matrix", is_bias), error);
-  CHECK_THROWS_AS(runtime::add_predicate("no name", is_bias), error);
-  CHECK_THROWS_AS(runtime::add_predicate("empty", nullptr), error);
+  CHECK_THROWS_WITH_AS(add_word<other::ema>(), "[parse] Expected a transform with a name of its own. Received another 'ema'.", error);
+  CHECK_THROWS_AS(add_predicate("hidden_matrix", is_bias), error);
+  CHECK_THROWS_AS(add_predicate("no name", is_bias), error);
+  CHECK_THROWS_AS(add_predicate("empty", nullptr), error);
 
-  runtime::add<of_float_alone>();
+  add_word<of_float_alone>();
   test::model<double> m(test::small_layers());
-  CHECK_THROWS_WITH_AS(runtime::optimizer(runtime::parse("of_float_alone"), m.parameters(), {}),
+  CHECK_THROWS_WITH_AS(optimizer(parse("of_float_alone"), m.parameters(), {}),
                        "[of_float_alone] Expected parameters of a type that it takes. Received double.", error);
 }
 
 TEST_CASE("texts with random errors are refused, or understood as what they then say") {
-  std::vector<std::string> texts = runtime::detail::names_of_recipes();
+  std::vector<std::string> texts = text::names_of_recipes();
   for (std::string& t : texts) t = read(t);
   texts.insert(texts.end(), {"join(for_steps(5, warmup(steps=5)), linear(steps=10, final=0.5)) | adam(beta1=0.5)",
                              "piecewise(change(from=3, by=0.5), change(from=7, by=0.25)) | parallel(grafting, ema, adam)",
@@ -329,11 +329,11 @@ TEST_CASE("texts with random errors are refused, or understood as what they then
       }
     }
     try {
-      const auto chain = runtime::parse(text);
-      const std::string canonical = runtime::to_text(chain);
+      const auto chain = parse(text);
+      const std::string canonical = to_text(chain);
       CHECK(read(canonical) == canonical);
       if (++understood % 16 == 0) {
-        auto opt = runtime::optimizer(chain, m.parameters(), {.lr = 1e-3, .warmup_steps = 2});
+        auto opt = optimizer(chain, m.parameters(), {.lr = 1e-3, .warmup_steps = 2});
         opt.step(m.gradients, {.loss = 1});
       }
     } catch (const error& e) {

@@ -89,7 +89,7 @@ std::vector<parameter> parameters_of(::tiny_dnn::network<Net>& net) {
 /// they were given, and lr as it was last set.
 ///
 /// Engine: whatever steps spans. A function that makes one of `std::vector<thalweg::parameter<tiny_dnn::float_t>>` may
-/// be given in the place of a chain: `optimizer([](auto p) { return compiled::optimizer(chosen, p, {}); }, net)`.
+/// be given in the place of a chain: `optimizer([](auto p) { return optimizer(chosen, p, {}); }, net)`.
 template <class Engine>
 class optimizer final : public ::tiny_dnn::optimizer {
   using T = ::tiny_dnn::float_t;

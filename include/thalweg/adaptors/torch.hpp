@@ -156,7 +156,7 @@ std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tens
 /// * A parameter whose memory was replaced after binding (`model->to(…)`, `torch::load`) or that requires gradients no
 ///   longer is refused by every call; bind anew. Until then the old memory is kept alive, never written stale.
 /// * Engine: whatever steps spans of T. A function that makes one of `std::vector<thalweg::parameter<T>>` may be given
-///   in the place of a chain: `optimizer([](auto p) { return compiled::optimizer(recipes::lion(), p, {}); }, *model)`.
+///   in the place of a chain: `optimizer([](auto p) { return optimizer(recipes::lion(), p, {}); }, *model)`.
 template <class T, class Engine>
 class optimizer {
   using memory = std::vector<::torch::Storage>;

@@ -1,16 +1,16 @@
-// Chains from the command line: ./runtime "nesterov_ema(beta=0.95) | update_by_schedule_free"
+// Chains from the command line: ./text "nesterov_ema(beta=0.95) | update_by_schedule_free"
 #include <cstdio>
 #include <string>
 #include <vector>
 
-// snippet: runtime
-#include <thalweg/runtime.hpp>
+// snippet: text
+#include <thalweg/text.hpp>
 using namespace thalweg;
 
-runtime::optimizer<float> from_text(const std::string& text, const std::vector<parameter<float>>& parameters) {
-  const auto chain = runtime::parse(text);  // "cosine(steps=6000) | adamw(beta2=0.95)"
-  std::puts(to_text(chain).c_str());        // the same, with every field
-  return runtime::optimizer(chain, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
+optimizer<float> from_text(const std::string& text, const std::vector<parameter<float>>& parameters) {
+  const auto chain = parse(text);  // "cosine(steps=6000) | adamw(beta2=0.95)"
+  std::puts(to_text(chain).c_str());  // the same, with every field
+  return optimizer(chain, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
 }
 // end
 
