@@ -87,36 +87,27 @@ std::vector<parameter> parameters_of(::tiny_dnn::network<Net>& net) {
 /// `fit` calls `reset()` when it begins, which forgets all state, as tiny-dnn's own optimizers do: many epochs are one
 /// call of `fit`, not many. It begins at y, where the one before left the weights. Options are no state: they stay as
 /// they were given, and lr as it was last set.
-///
-/// Engine: whatever steps spans. A function that makes one of `std::vector<thalweg::parameter<tiny_dnn::float_t>>` may
-/// be given in the place of a chain: `optimizer([](auto p) { return optimizer(chosen, p, {}); }, net)`.
-template <class Engine>
 class optimizer final : public ::tiny_dnn::optimizer {
   using T = ::tiny_dnn::float_t;
-  using binding = std::function<Engine(std::vector<thalweg::parameter<T>>)>;
 
-  binding bind_;
+  thalweg::detail::program<T> chain_;
+  options options_;
   std::vector<parameter> parameters_;
   std::vector<std::span<const T>> bound_;
-  Engine engine_;
+  thalweg::optimizer<T> engine_;
   std::vector<std::vector<T>> gradients_;
   std::size_t arrived_ = 0;  ///< of this batch's gradients
   std::weak_ptr<const bool> at_x_;
 
 public:
-  template <std::invocable<std::vector<thalweg::parameter<T>>> Bind>
-  optimizer(Bind bind, std::vector<parameter> parameters)
-      : bind_(std::move(bind)), parameters_(std::move(parameters)), bound_(memory()), engine_(bind_(views())),
-        gradients_(parameters_.size()) {}
-  template <std::invocable<std::vector<thalweg::parameter<T>>> Bind, class Net>
-  optimizer(Bind bind, ::tiny_dnn::network<Net>& net) : optimizer(std::move(bind), parameters_of(net)) {}
-
+  /// `chain`: whatever `thalweg::optimizer` takes.
   template <class Given>
-  optimizer(Given chain, std::vector<parameter> parameters, const options& o)
-      : optimizer([=](auto views) { return Engine(chain, std::move(views), o); }, std::move(parameters)) {}
+  optimizer(const Given& chain, std::vector<parameter> parameters, const options& o)
+      : chain_(thalweg::detail::program_of<T>(chain)), options_(o), parameters_(std::move(parameters)), bound_(memory()),
+        engine_(chain_, views(), options_), gradients_(parameters_.size()) {}
   template <class Given, class Net>
-  optimizer(Given chain, ::tiny_dnn::network<Net>& net, const options& o)
-      : optimizer(std::move(chain), parameters_of(net), o) {}
+  optimizer(const Given& chain, ::tiny_dnn::network<Net>& net, const options& o)
+      : optimizer(chain, parameters_of(net), o) {}
 
   /// Called by tiny-dnn for each weight vector of a batch. Throws, with nothing written, where they are not those that
   /// were bound, in their order.
@@ -140,8 +131,8 @@ public:
   void reset() override {
     if (!at_x_.expired())
       throw error("reset", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-    Engine anew = bind_(views());
-    if constexpr (requires { anew.lr(engine_.lr()); }) anew.lr(engine_.lr());
+    thalweg::optimizer<T> anew(chain_, views(), options_);
+    anew.lr(engine_.lr());
     engine_ = std::move(anew);
     bound_ = memory();
     arrived_ = 0;
@@ -152,7 +143,7 @@ public:
     check_bound("evaluation_point");
     struct at_x {
       std::shared_ptr<const bool> alive;
-      decltype(engine_.evaluation_point()) guard;
+      evaluation_guard<T> guard;
     };
     at_x held{std::make_shared<const bool>(), engine_.evaluation_point()};
     at_x_ = held.alive;
@@ -173,7 +164,7 @@ public:
   void lr(double lr) { engine_.lr(lr); }
   [[nodiscard]] std::string describe() const { return engine_.describe(); }
   /// The optimizer of these vectors' memory, for whatever else it can do; until the next `reset()`.
-  [[nodiscard]] Engine& engine() {
+  [[nodiscard]] thalweg::optimizer<T>& engine() {
     check_bound("engine");
     return engine_;
   }
@@ -202,20 +193,5 @@ private:
     return all;
   }
 };
-
-namespace detail {
-using views = std::vector<thalweg::parameter<::tiny_dnn::float_t>>;
-template <class Given>
-using engine_of = decltype(thalweg::optimizer(std::declval<Given>(), views(), options()));
-}  // namespace detail
-
-template <class Given>
-optimizer(Given, std::vector<parameter>, options) -> optimizer<detail::engine_of<Given>>;
-template <class Given, class Net>
-optimizer(Given, ::tiny_dnn::network<Net>&, options) -> optimizer<detail::engine_of<Given>>;
-template <class Bind>
-optimizer(Bind, std::vector<parameter>) -> optimizer<std::invoke_result_t<Bind, detail::views>>;
-template <class Bind, class Net>
-optimizer(Bind, ::tiny_dnn::network<Net>&) -> optimizer<std::invoke_result_t<Bind, detail::views>>;
 
 }  // namespace thalweg::tiny_dnn

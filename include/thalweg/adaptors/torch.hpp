@@ -155,36 +155,29 @@ std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tens
 ///   has filled gradients with zeros. `step()` refuses a model of which no gradient is defined.
 /// * A parameter whose memory was replaced after binding (`model->to(…)`, `torch::load`) or that requires gradients no
 ///   longer is refused by every call; bind anew. Until then the old memory is kept alive, never written stale.
-/// * Engine: whatever steps spans of T. A function that makes one of `std::vector<thalweg::parameter<T>>` may be given
-///   in the place of a chain: `optimizer([](auto p) { return optimizer(recipes::lion(), p, {}); }, *model)`.
-template <class T, class Engine>
+template <class T>
 class optimizer {
   using memory = std::vector<::torch::Storage>;
 
   std::vector<parameter<T>> parameters_;
   std::shared_ptr<const memory> memory_;
   std::vector<const T*> bound_;
-  Engine engine_;
+  thalweg::optimizer<T> engine_;
   std::vector<std::span<const T>> gradients_;
   ::torch::Tensor zeros_;
 
 public:
-  template <std::invocable<std::vector<thalweg::parameter<T>>> Bind>
-  optimizer(const Bind& bind, std::vector<parameter<T>> parameters)
+  /// `chain`: whatever `thalweg::optimizer` takes.
+  template <class Given>
+  optimizer(const Given& chain, std::vector<parameter<T>> parameters, const options& o)
       : parameters_(trainable(std::move(parameters))), memory_(storages()), bound_(pointers()),
-        engine_(bind(views())) {}
-  template <std::invocable<std::vector<thalweg::parameter<T>>> Bind>
-  optimizer(const Bind& bind, const ::torch::nn::Module& model) : optimizer(bind, parameters_of<T>(model)) {}
-
+        engine_(chain, views(), o) {}
   template <class Given>
-  optimizer(Given chain, std::vector<parameter<T>> parameters, const options& o)
-      : optimizer([&](auto views) { return Engine(std::move(chain), std::move(views), o); }, std::move(parameters)) {}
+  optimizer(const Given& chain, const ::torch::nn::Module& model, const options& o)
+      : optimizer(chain, parameters_of<T>(model), o) {}
   template <class Given>
-  optimizer(Given chain, const ::torch::nn::Module& model, const options& o)
-      : optimizer(std::move(chain), parameters_of<T>(model), o) {}
-  template <class Given>
-  optimizer(Given chain, const std::vector<::torch::Tensor>& tensors, const options& o)
-      : optimizer(std::move(chain), parameters_of<T>(tensors), o) {}
+  optimizer(const Given& chain, const std::vector<::torch::Tensor>& tensors, const options& o)
+      : optimizer(chain, parameters_of<T>(tensors), o) {}
 
   /// One step, as `thalweg::optimizer::step`, with the gradients that the parameters have.
   step_report step(const step_inputs& inputs = {}) {
@@ -215,7 +208,7 @@ public:
     check_bound("evaluation_point");
     struct at_x {  // the memory must outlive what is put back into it
       std::shared_ptr<const memory> kept;
-      decltype(engine_.evaluation_point()) guard;
+      evaluation_guard<T> guard;
     };
     return at_x{memory_, engine_.evaluation_point()};
   }
@@ -247,7 +240,7 @@ public:
   void lr(double lr) { engine_.lr(lr); }
   [[nodiscard]] std::string describe() const { return engine_.describe(); }
   /// The optimizer of these tensors' memory, for whatever else it can do.
-  [[nodiscard]] Engine& engine() { return engine_; }
+  [[nodiscard]] thalweg::optimizer<T>& engine() { return engine_; }
 
 private:
   static std::span<const T> values(const ::torch::Tensor& t) {
@@ -310,22 +303,11 @@ private:
   }
 };
 
-namespace detail {
 template <class Given, class T>
-using engine_of = decltype(thalweg::optimizer(std::declval<Given>(), std::vector<thalweg::parameter<T>>(), options()));
-template <class Bind, class T>
-using made_by = std::invoke_result_t<Bind, std::vector<thalweg::parameter<T>>>;
-}  // namespace detail
-
-template <class Given, class T>
-optimizer(Given, std::vector<parameter<T>>, options) -> optimizer<T, detail::engine_of<Given, T>>;
+optimizer(Given, std::vector<parameter<T>>, options) -> optimizer<T>;
 template <class Given>
-optimizer(Given, const ::torch::nn::Module&, options) -> optimizer<float, detail::engine_of<Given, float>>;
+optimizer(Given, const ::torch::nn::Module&, options) -> optimizer<float>;
 template <class Given>
-optimizer(Given, std::vector<::torch::Tensor>, options) -> optimizer<float, detail::engine_of<Given, float>>;
-template <class Bind, class T>
-optimizer(Bind, std::vector<parameter<T>>) -> optimizer<T, detail::made_by<Bind, T>>;
-template <class Bind>
-optimizer(Bind, const ::torch::nn::Module&) -> optimizer<float, detail::made_by<Bind, float>>;
+optimizer(Given, std::vector<::torch::Tensor>, options) -> optimizer<float>;
 
 }  // namespace thalweg::torch
