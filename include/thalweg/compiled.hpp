@@ -13,34 +13,7 @@
 #include <thalweg/core/any_optimizer.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/tensor.hpp>
-#include <thalweg/recipes/adafactor.hpp>
-#include <thalweg/recipes/adagrad.hpp>
-#include <thalweg/recipes/adam.hpp>
-#include <thalweg/recipes/adamuon.hpp>
-#include <thalweg/recipes/adamw.hpp>
-#include <thalweg/recipes/adan.hpp>
-#include <thalweg/recipes/ademamix.hpp>
-#include <thalweg/recipes/adopt.hpp>
-#include <thalweg/recipes/amsgrad.hpp>
-#include <thalweg/recipes/amuse.hpp>
-#include <thalweg/recipes/cautious_adamw.hpp>
-#include <thalweg/recipes/lamb.hpp>
-#include <thalweg/recipes/laprop.hpp>
-#include <thalweg/recipes/lars.hpp>
-#include <thalweg/recipes/lion.hpp>
-#include <thalweg/recipes/mars_adamw.hpp>
-#include <thalweg/recipes/muon.hpp>
-#include <thalweg/recipes/nadam.hpp>
-#include <thalweg/recipes/normuon.hpp>
-#include <thalweg/recipes/radam.hpp>
-#include <thalweg/recipes/rmsprop.hpp>
-#include <thalweg/recipes/sf_adamw.hpp>
-#include <thalweg/recipes/sf_muon.hpp>
-#include <thalweg/recipes/sf_radam.hpp>
-#include <thalweg/recipes/sf_sgd.hpp>
-#include <thalweg/recipes/sgd.hpp>
-#include <thalweg/recipes/signum.hpp>
-#include <thalweg/recipes/soap.hpp>
+#include <thalweg/recipes.hpp>
 
 namespace thalweg::compiled {
 
@@ -48,15 +21,9 @@ namespace thalweg::compiled {
 ///
 ///     compiled::recipe chosen = recipes::adamw();
 ///     if (name == "amuse") chosen = recipes::amuse({.rho = 0.5});
-using recipe = std::variant<
-    decltype(recipes::adafactor()), decltype(recipes::adagrad()), decltype(recipes::adam()),
-    decltype(recipes::adamuon()), decltype(recipes::adamw()), decltype(recipes::adan()), decltype(recipes::ademamix()),
-    decltype(recipes::adopt()), decltype(recipes::amsgrad()), decltype(recipes::amuse()),
-    decltype(recipes::cautious_adamw()), decltype(recipes::lamb()), decltype(recipes::laprop()),
-    decltype(recipes::lars()), decltype(recipes::lion()), decltype(recipes::mars_adamw()), decltype(recipes::muon()),
-    decltype(recipes::nadam()), decltype(recipes::normuon()), decltype(recipes::radam()), decltype(recipes::rmsprop()),
-    decltype(recipes::sf_adamw()), decltype(recipes::sf_muon()), decltype(recipes::sf_radam()),
-    decltype(recipes::sf_sgd()), decltype(recipes::sgd()), decltype(recipes::signum()), decltype(recipes::soap())>;
+using recipe = decltype([]<class... Recipes>(type_list<Recipes...>) {
+  return std::variant<Recipes...>();
+}(recipes::all()));
 
 /// The instruction sets for which the library holds the recipes and which this machine has, the best first.
 std::span<const std::string_view> instruction_sets();

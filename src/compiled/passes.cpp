@@ -70,9 +70,9 @@ constexpr auto passes_of_chain() {
   }(std::make_index_sequence<plan::path_count>());
 }
 
-template <class Arch, class T, class... Chains>
-constexpr auto passes_of(std::type_identity<std::variant<Chains...>>) {
-  return std::tuple_cat(passes_of_chain<Arch, T, Chains>()...);
+template <class Arch, class T, class... Recipes>
+constexpr auto passes_of(std::type_identity<std::variant<Recipes...>>) {
+  return std::tuple_cat(passes_of_chain<Arch, T, decltype(chain(Recipes()))>()...);
 }
 
 // What has its address taken is compiled.

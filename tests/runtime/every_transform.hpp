@@ -3,7 +3,6 @@
 
 #include <thalweg/transforms.hpp>
 
-#include "../../src/runtime/transforms.hpp"
 #include "replay.hpp"
 
 namespace test {
@@ -18,9 +17,9 @@ auto in_a_chain(const Transform& t) {
 
 template <class T>
 void replay_every_transform() {
-  [&]<class... Transforms>(thalweg::runtime::detail::type_list<Transforms...>) {
+  [&]<class... Transforms>(thalweg::type_list<Transforms...>) {
     (replays<T>(in_a_chain(Transforms())), ...);
-  }(thalweg::runtime::detail::all_transforms());
+  }(thalweg::all_transforms());
 }
 
 }  // namespace test
