@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every transform and recipe can be named in a run-time chain, or there is a reason why not."""
+"""Every transform and recipe stands in its umbrella and its list, and can be named in a run-time chain, or there is a
+reason why not."""
 import pathlib
 import re
 import sys
@@ -15,17 +16,27 @@ def headers(folder):
     return {path.stem for path in (root / "transforms/thalweg" / folder).glob("*.hpp")}
 
 
-def text(file):
-    return (root / "src/runtime" / file).read_text()
+def umbrella(folder):
+    return (root / "include/thalweg" / f"{folder}.hpp").read_text()
 
 
-listed = re.search(r"all_transforms = type_list<(.*?)>;", text("transforms.hpp"), re.S)[1]
-transforms = re.findall(r"\w+", listed) + re.findall(r'combinator\{"(\w+)"', text("combinators.cpp"))
-recipes = re.findall(r'named_recipe\{"(\w+)"', text("recipes.cpp"))
+def included(folder):
+    return set(re.findall(rf"#include <thalweg/{folder}/(\w+)\.hpp>", umbrella(folder)))
 
-wrong = [f"{name}: listed twice" for name in sorted({n for n in transforms + recipes if (transforms + recipes).count(n) > 1})]
+
+def listed(folder):
+    return re.findall(r"\w+", re.search(r"\w+ = type_list<(.*?)>;", umbrella(folder), re.S)[1])
+
+
+combinators = re.findall(r'combinator\{"(\w+)"', (root / "src/runtime/combinators.cpp").read_text())
+transforms = listed("transforms") + combinators
+recipes = listed("recipes")
+
+wrong = [f"{name}: <thalweg/{folder}.hpp> does not include it" for folder in ("transforms", "recipes")
+         for name in sorted(headers(folder) - included(folder))]
+wrong += [f"{name}: listed twice" for name in sorted({n for n in transforms + recipes if (transforms + recipes).count(n) > 1})]
 wrong += [f"{name}: no run-time chain can name it" for name in sorted(headers("transforms") - set(transforms) - NOT_BY_NAME.keys())]
 wrong += [f"{name}: can be named, for all that is said here" for name in sorted(set(transforms) & NOT_BY_NAME.keys())]
-wrong += [f"recipe {name}: no run-time chain can name it" for name in sorted(headers("recipes") - set(recipes))]
+wrong += [f"recipe {name}: <thalweg/recipes.hpp> does not list it" for name in sorted(headers("recipes") ^ set(recipes))]
 print("\n".join(wrong) or f"{len(transforms)} transforms and {len(recipes)} recipes by name")
 sys.exit(bool(wrong))

@@ -19,8 +19,7 @@
 namespace thalweg::cuda {
 
 /// One of those that are compiled; which one may be chosen at run time.
-using recipe = std::variant<decltype(recipes::adamw()), decltype(recipes::amuse()), decltype(recipes::lion()),
-                            decltype(recipes::muon()), decltype(recipes::sf_adamw()), decltype(recipes::sgd())>;
+using recipe = std::variant<recipes::adamw, recipes::amuse, recipes::lion, recipes::muon, recipes::sf_adamw, recipes::sgd>;
 
 namespace detail {
 std::unique_ptr<thalweg::detail::engine<float>> bind(const recipe& chosen, std::vector<parameter<float>> parameters,

@@ -1,33 +1,8 @@
 // thalweg: optimizers as values. The one header to include; Eigen, xtensor and trainers have adaptors of their own.
 #pragma once
 
+#include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/unfused.hpp>
+#include <thalweg/recipes.hpp>
 #include <thalweg/transforms.hpp>
-
-#include <thalweg/recipes/adafactor.hpp>
-#include <thalweg/recipes/adagrad.hpp>
-#include <thalweg/recipes/adam.hpp>
-#include <thalweg/recipes/adamuon.hpp>
-#include <thalweg/recipes/adamw.hpp>
-#include <thalweg/recipes/adan.hpp>
-#include <thalweg/recipes/ademamix.hpp>
-#include <thalweg/recipes/adopt.hpp>
-#include <thalweg/recipes/amsgrad.hpp>
-#include <thalweg/recipes/amuse.hpp>
-#include <thalweg/recipes/cautious_adamw.hpp>
-#include <thalweg/recipes/lamb.hpp>
-#include <thalweg/recipes/laprop.hpp>
-#include <thalweg/recipes/lars.hpp>
-#include <thalweg/recipes/lion.hpp>
-#include <thalweg/recipes/mars_adamw.hpp>
-#include <thalweg/recipes/muon.hpp>
-#include <thalweg/recipes/nadam.hpp>
-#include <thalweg/recipes/normuon.hpp>
-#include <thalweg/recipes/radam.hpp>
-#include <thalweg/recipes/rmsprop.hpp>
-#include <thalweg/recipes/sf_adamw.hpp>
-#include <thalweg/recipes/sf_muon.hpp>
-#include <thalweg/recipes/sf_radam.hpp>
-#include <thalweg/recipes/sf_sgd.hpp>
-#include <thalweg/recipes/sgd.hpp>
-#include <thalweg/recipes/signum.hpp>
-#include <thalweg/recipes/soap.hpp>

@@ -1,10 +1,9 @@
-// Chains and all words that they are made of. <thalweg/thalweg.hpp> has the recipes as well, and takes twice as long to
-// compile.
+// Every transform, and what chains and routes are made with.
 #pragma once
 
-#include <thalweg/core/linear_algebra.hpp>
-#include <thalweg/core/optimizer.hpp>
-#include <thalweg/core/unfused.hpp>
+#include <thalweg/core/apply_update.hpp>
+#include <thalweg/core/route.hpp>
+#include <thalweg/core/type_list.hpp>
 
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/add_noise.hpp>
@@ -72,3 +71,19 @@
 #include <thalweg/transforms/warmup.hpp>
 #include <thalweg/transforms/warmup_stable_decay.hpp>
 #include <thalweg/transforms/when_finite.hpp>
+
+namespace thalweg {
+
+/// Each once, by name; not those that are made of others or of a function of the user's (parallel, scheduled, tap, …).
+using all_transforms = type_list<
+    accumulate, add_noise, amuse_beta, apply_update, cautious, cautious_decay, centralize_gradient, clip_adaptively,
+    clip_by_global_norm, clip_by_norm, clip_by_rms, clip_by_value, cosine, cosine_restarts, decay_weights, ema,
+    equalize_rows, freeze, heavyball_momentum, inverse_sqrt, linear, mars, nesterov_ema, nesterov_momentum,
+    orthogonalize_update, rectify_lr, reduce_on_plateau, scale, scale_by_adam, scale_by_adan, scale_by_ademamix,
+    scale_by_adopt, scale_by_amsgrad, scale_by_exp_avg_sq, scale_by_factored_rms, scale_by_laprop, scale_by_lion,
+    scale_by_nadam, scale_by_parameter_rms, scale_by_polyak, scale_by_psgd_kron, scale_by_radam, scale_by_rms,
+    scale_by_row_rms, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_soap, scale_by_trust_ratio, scale_lr,
+    scale_to_rms, update_and_average, update_by_lookahead, update_by_primal_averaging, update_by_schedule_free,
+    update_on_sphere, warmup, warmup_stable_decay, when_finite>;
+
+}  // namespace thalweg

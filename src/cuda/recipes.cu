@@ -8,9 +8,9 @@ namespace thalweg::cuda {
 std::unique_ptr<thalweg::detail::engine<float>> detail::bind(const recipe& chosen,
                                                              std::vector<parameter<float>> parameters, const options& o,
                                                              void* stream) {
-  const auto make = [&]<class Chain>(const Chain& chain) -> std::unique_ptr<thalweg::detail::engine<float>> {
-    return std::make_unique<thalweg::detail::engine_of<float, optimizer<Chain>>>(chain, std::move(parameters), o,
-                                                                                 static_cast<cudaStream_t>(stream));
+  const auto make = [&](const auto& r) -> std::unique_ptr<thalweg::detail::engine<float>> {
+    return std::make_unique<thalweg::detail::engine_of<float, optimizer<decltype(chain(r))>>>(
+        chain(r), std::move(parameters), o, static_cast<cudaStream_t>(stream));
   };
   return std::visit(make, chosen);
 }

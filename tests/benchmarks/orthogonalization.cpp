@@ -22,6 +22,7 @@
 #include <benchmark/benchmark.h>
 
 #include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 using namespace thalweg;

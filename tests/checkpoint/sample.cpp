@@ -1,5 +1,6 @@
 // Saves what read.py reads and knows by heart: one step from zero with gradients of small whole numbers and halves.
 //   checkpoint-sample FOLDER
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include <string>

@@ -1,4 +1,5 @@
 // Files are replaced whole or not at all, whatever comes between.
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include <csignal>

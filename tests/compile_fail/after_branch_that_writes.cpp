@@ -1,4 +1,5 @@
 // expect: thalweg: something stands after a transform that has written the parameters
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -1,5 +1,6 @@
 // expect: thalweg: something stands after a transform that has written the parameters
 // expect: must be the last of its chain
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -1,4 +1,5 @@
 // expect: thalweg: at(context, scalars...) must return next(..., scalars...), a double for each scalar
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -1,6 +1,7 @@
 // expect: thalweg: step(gradients) reads the gradients in place; this range makes them as it goes
 #include <iterator>
 
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -1,4 +1,5 @@
 // expect: thalweg: parameters are float or double
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -44,7 +44,7 @@ with tempfile.TemporaryDirectory() as folder:
     compiler = sys.argv[1:]
     if not any("clang" in word for word in compiler):
         header = pathlib.Path(folder) / "transforms.hpp"
-        header.write_text("#include <thalweg/transforms.hpp>\n")
+        header.write_text("#include <thalweg/core/optimizer.hpp>\n#include <thalweg/transforms.hpp>\n")
         subprocess.run(compiler + ["-x", "c++-header", str(header), "-o", f"{header}.gch"], check=True)
         compiler += ["-include", str(header)]
     sys.exit(report(sorted(path.name for path in here.glob("*.cpp")), lambda name: check(name, compiler)))

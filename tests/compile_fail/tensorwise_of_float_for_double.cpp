@@ -1,4 +1,5 @@
 // expect: thalweg: a tensor-wise transform of this chain does not take tensors of the parameters' type
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -1,4 +1,5 @@
 // The fused engine against the unfused one, and against itself: at every length, at every alignment.
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include <cstddef>

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 using namespace thalweg;

@@ -1,6 +1,7 @@
 // Transforms of the user's own: in the global namespace, in one of theirs, of every kind, with every sort of
 // state.
 #include <thalweg/adaptors/eigen.hpp>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include <array>

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <build.hpp>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "case.hpp"

@@ -1,5 +1,6 @@
 // Adam's relatives, each beside its paper.
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"

@@ -1,5 +1,6 @@
 // Terminals that keep an average, beside their papers.
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"

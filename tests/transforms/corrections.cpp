@@ -1,5 +1,6 @@
 // What is done to an update that another transform made.
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"

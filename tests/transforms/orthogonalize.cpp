@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <Eigen/SVD>
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "../linear_algebra/bands.hpp"

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "../linear_algebra/spectra.hpp"

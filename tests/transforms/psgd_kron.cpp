@@ -2,6 +2,7 @@
 #include <random>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 #include "agreement.hpp"

@@ -3,6 +3,7 @@
 #include <string>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 
 using namespace thalweg;

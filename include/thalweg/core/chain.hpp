@@ -11,6 +11,7 @@
 #include <utility>
 
 #include <thalweg/core/checked_transform.hpp>
+#include <thalweg/core/recipe.hpp>
 
 namespace thalweg {
 
@@ -33,12 +34,14 @@ template <class... Branches>
 inline constexpr bool is_routed<routed<Branches...>> = true;
 
 template <class T>
-concept link = is_chained<T> || is_routed<T> || transform<T>;
+concept link = is_chained<T> || is_routed<T> || recipe<T> || transform<T>;
 
 template <class T>
 constexpr auto links_of(T t) {
   if constexpr (is_chained<T>) {
     return std::move(t.links);
+  } else if constexpr (recipe<T>) {
+    return links_of(t.links());
   } else {
     if constexpr (!is_routed<T>) static_assert(checked_transform<T>::value);
     return std::tuple<T>(std::move(t));
@@ -53,7 +56,7 @@ std::string text_of_links(const chained<Links...>& c) {
 }
 }  // namespace detail
 
-/// Composes transforms, routes and chains. `chain()` passes the gradient on as it is.
+/// Composes transforms, routes, recipes and chains. `chain()` passes the gradient on as it is.
 template <class... Ts>
 constexpr auto chain(Ts... ts) {
   auto links = std::tuple_cat(detail::links_of(std::move(ts))...);
@@ -69,10 +72,20 @@ std::string to_text(const chained<Links...>& c) {
   return text.empty() ? "chain()" : text;
 }
 
+/// A recipe is written as the chain that it stands for.
+template <recipe Recipe>
+std::string to_text(const Recipe& r) {
+  return to_text(chain(r));
+}
+
 template <class Left, class Right>
   requires(detail::link<Left> || detail::link<Right>)
 constexpr auto operator|(Left left, Right right) {
   return chain(std::move(left), std::move(right));
+}
+
+namespace recipes {
+using thalweg::operator|;  // is looked for where the operands are: `mine{} | recipes::adamw()`
 }
 
 }  // namespace thalweg

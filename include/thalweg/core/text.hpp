@@ -6,6 +6,7 @@
 #include <variant>
 
 #include <thalweg/core/field.hpp>
+#include <thalweg/core/recipe.hpp>
 
 namespace thalweg {
 
@@ -29,6 +30,7 @@ constexpr std::string_view name_of(const Transform& transform) {
 }
 
 template <has_fields Transform>
+  requires(!recipe<Transform>)
 std::string to_text(const Transform& transform);
 
 /// As it is written in a chain: by its own `text()`, with its fields, or by its name alone.
@@ -54,6 +56,7 @@ std::string call_text(std::string_view name, const Arguments&... arguments) {
 
 /// `nesterov_ema(beta=0.95, look_ahead=interpolate)`
 template <has_fields Transform>
+  requires(!recipe<Transform>)
 std::string to_text(const Transform& transform) {
   std::string text;
   for_each_field<Transform>([&](const auto& f) {

@@ -9,24 +9,25 @@
 
 namespace thalweg::recipes {
 
-struct adafactor_options {
-  double decay = 0.8;
-  double epsilon = 1e-30;
-  double max_rms = 1;
-  double floor = 1e-3;
-  static constexpr auto fields =
-      list{field{"decay", &adafactor_options::decay, range_of(&scale_by_factored_rms::decay)},
-           field{"epsilon", &adafactor_options::epsilon, range_of(&scale_by_factored_rms::epsilon)},
-           field{"max_rms", &adafactor_options::max_rms, range_of(&clip_by_rms::max_rms)},
-           field{"floor", &adafactor_options::floor, range_of(&scale_by_parameter_rms::floor)}};
-};
-
 /// Shazeer & Stern, arXiv 1804.04235, whose learning rate is min(0.01, 1/√t): {.lr = 0.01} behind `inverse_sqrt`.
 ///
 ///     auto opt = optimizer(inverse_sqrt{.steps = 10000} | recipes::adafactor(), parameters, {.lr = 0.01});
-constexpr auto adafactor(adafactor_options o = {}) {
-  return scale_by_factored_rms{.decay = o.decay, .epsilon = o.epsilon} | clip_by_rms{.max_rms = o.max_rms} |
-         scale_by_parameter_rms{.floor = o.floor} | apply_update{};
-}
+struct adafactor {
+  double decay = scale_by_factored_rms{}.decay;
+  double epsilon = scale_by_factored_rms{}.epsilon;
+  double max_rms = clip_by_rms{}.max_rms;
+  double floor = scale_by_parameter_rms{}.floor;
+  static constexpr auto fields = list{field{"decay", &adafactor::decay, range_of(&scale_by_factored_rms::decay)},
+                                      field{"epsilon", &adafactor::epsilon, range_of(&scale_by_factored_rms::epsilon)},
+                                      field{"max_rms", &adafactor::max_rms, range_of(&clip_by_rms::max_rms)},
+                                      field{"floor", &adafactor::floor, range_of(&scale_by_parameter_rms::floor)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return scale_by_factored_rms{.decay = decay, .epsilon = epsilon} | clip_by_rms{.max_rms = max_rms} |
+           scale_by_parameter_rms{.floor = floor} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -7,20 +7,22 @@
 
 namespace thalweg::recipes {
 
-struct adamw_options {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  static constexpr auto fields = list{field{"beta1", &adamw_options::beta1, range_of(&scale_by_adam::beta1)},
-                                      field{"beta2", &adamw_options::beta2, range_of(&scale_by_adam::beta2)},
-                                      field{"epsilon", &adamw_options::epsilon, range_of(&scale_by_adam::epsilon)}};
-};
-
 /// Loshchilov & Hutter, arXiv 1711.05101; torch.optim.AdamW.
 ///
 ///     auto opt = optimizer(recipes::adamw(), parameters, {.lr = 1e-3, .weight_decay = 0.01});
-constexpr auto adamw(adamw_options o = {}) {
-  return scale_by_adam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon} | apply_update{};
-}
+struct adamw {
+  double beta1 = scale_by_adam{}.beta1;
+  double beta2 = scale_by_adam{}.beta2;
+  double epsilon = scale_by_adam{}.epsilon;
+  static constexpr auto fields = list{field{"beta1", &adamw::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &adamw::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &adamw::epsilon, range_of(&scale_by_adam::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return scale_by_adam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -7,21 +7,22 @@
 
 namespace thalweg::recipes {
 
-struct amsgrad_options {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  static constexpr auto fields =
-      list{field{"beta1", &amsgrad_options::beta1, range_of(&scale_by_amsgrad::beta1)},
-           field{"beta2", &amsgrad_options::beta2, range_of(&scale_by_amsgrad::beta2)},
-           field{"epsilon", &amsgrad_options::epsilon, range_of(&scale_by_amsgrad::epsilon)}};
-};
-
 /// Reddi et al., arXiv 1904.09237; torch.optim.AdamW(amsgrad=True).
 ///
 ///     auto opt = optimizer(recipes::amsgrad(), parameters, {.lr = 1e-3, .weight_decay = 0.01});
-constexpr auto amsgrad(amsgrad_options o = {}) {
-  return scale_by_amsgrad{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon} | apply_update{};
-}
+struct amsgrad {
+  double beta1 = scale_by_amsgrad{}.beta1;
+  double beta2 = scale_by_amsgrad{}.beta2;
+  double epsilon = scale_by_amsgrad{}.epsilon;
+  static constexpr auto fields = list{field{"beta1", &amsgrad::beta1, range_of(&scale_by_amsgrad::beta1)},
+                                      field{"beta2", &amsgrad::beta2, range_of(&scale_by_amsgrad::beta2)},
+                                      field{"epsilon", &amsgrad::epsilon, range_of(&scale_by_amsgrad::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return scale_by_amsgrad{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

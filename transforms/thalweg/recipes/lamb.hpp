@@ -9,21 +9,23 @@
 
 namespace thalweg::recipes {
 
-struct lamb_options {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-6;
-  static constexpr auto fields = list{field{"beta1", &lamb_options::beta1, range_of(&scale_by_adam::beta1)},
-                                      field{"beta2", &lamb_options::beta2, range_of(&scale_by_adam::beta2)},
-                                      field{"epsilon", &lamb_options::epsilon, range_of(&scale_by_adam::epsilon)}};
-};
-
 /// You et al., arXiv 1904.00962.
 ///
 ///     auto opt = optimizer(recipes::lamb(), parameters, {.lr = 1e-3, .weight_decay = 0.01});
-constexpr auto lamb(lamb_options o = {}) {
-  return scale_by_adam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon} | decay_weights{} |
-         scale_by_trust_ratio{} | apply_update{};
-}
+struct lamb {
+  double beta1 = scale_by_adam{}.beta1;
+  double beta2 = scale_by_adam{}.beta2;
+  double epsilon = 1e-6;  ///< the authors' code
+  static constexpr auto fields = list{field{"beta1", &lamb::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &lamb::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &lamb::epsilon, range_of(&scale_by_adam::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return scale_by_adam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon} | decay_weights{} |
+           scale_by_trust_ratio{} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

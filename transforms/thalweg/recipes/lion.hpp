@@ -7,18 +7,20 @@
 
 namespace thalweg::recipes {
 
-struct lion_options {
-  double beta1 = 0.9;
-  double beta2 = 0.99;
-  static constexpr auto fields = list{field{"beta1", &lion_options::beta1, range_of(&scale_by_lion::beta1)},
-                                      field{"beta2", &lion_options::beta2, range_of(&scale_by_lion::beta2)}};
-};
-
 /// Chen et al., arXiv 2302.06675.
 ///
 ///     auto opt = optimizer(recipes::lion(), parameters, {.lr = 1e-4, .weight_decay = 0.1});
-constexpr auto lion(lion_options o = {}) {
-  return scale_by_lion{.beta1 = o.beta1, .beta2 = o.beta2} | apply_update{};
-}
+struct lion {
+  double beta1 = scale_by_lion{}.beta1;
+  double beta2 = scale_by_lion{}.beta2;
+  static constexpr auto fields = list{field{"beta1", &lion::beta1, range_of(&scale_by_lion::beta1)},
+                                      field{"beta2", &lion::beta2, range_of(&scale_by_lion::beta2)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return scale_by_lion{.beta1 = beta1, .beta2 = beta2} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -10,37 +10,39 @@
 
 namespace thalweg::recipes {
 
-struct muon_options {
-  double momentum = 0.95;
-  scale_rule scale = spectral{};
-  coefficient_set coefficients = jordan;
-  long steps = 5;
-  thalweg::precision precision = float32;
-  double auxiliary_lr = 0.015;  ///< of the rest, as a multiple of lr (Jordan: 3e-4 to 0.02)
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double epsilon = 1e-10;
-  static constexpr auto fields = list{field{"momentum", &muon_options::momentum, range_of(&nesterov_ema::beta)},
-                                      field{"scale", &muon_options::scale},
-                                      field{"coefficients", &muon_options::coefficients},
-                                      field{"steps", &muon_options::steps, range_of(&orthogonalize_update::steps)},
-                                      field{"precision", &muon_options::precision},
-                                      field{"auxiliary_lr", &muon_options::auxiliary_lr, range_of(&scale_lr::by)},
-                                      field{"beta1", &muon_options::beta1, range_of(&scale_by_adam::beta1)},
-                                      field{"beta2", &muon_options::beta2, range_of(&scale_by_adam::beta2)},
-                                      field{"epsilon", &muon_options::epsilon, range_of(&scale_by_adam::epsilon)}};
-};
-
 /// KellerJordan/Muon, with its auxiliary Adam. Decay is decoupled in both branches.
 ///
 ///     auto opt = optimizer(recipes::muon(), parameters, {.lr = 0.02, .weight_decay = 0.01});
-constexpr auto muon(muon_options o = {}) {
-  return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients,
-                                                            .steps = o.steps, .precision = o.precision}),
-               otherwise(scale_lr{.by = o.auxiliary_lr} |
-                         scale_by_adam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon})) |
-         apply_update{};
-}
+struct muon {
+  double momentum = nesterov_ema{}.beta;
+  scale_rule scale = orthogonalize_update{}.scale;
+  coefficient_set coefficients = orthogonalize_update{}.coefficients;
+  long steps = orthogonalize_update{}.steps;
+  thalweg::precision precision = orthogonalize_update{}.precision;
+  double auxiliary_lr = 0.015;  ///< of the rest, as a multiple of lr (Jordan: 3e-4 to 0.02)
+  double beta1 = scale_by_adam{}.beta1;
+  double beta2 = 0.95;  ///< KellerJordan/Muon
+  double epsilon = 1e-10;  ///< the same
+  static constexpr auto fields = list{field{"momentum", &muon::momentum, range_of(&nesterov_ema::beta)},
+                                      field{"scale", &muon::scale},
+                                      field{"coefficients", &muon::coefficients},
+                                      field{"steps", &muon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"precision", &muon::precision},
+                                      field{"auxiliary_lr", &muon::auxiliary_lr, range_of(&scale_lr::by)},
+                                      field{"beta1", &muon::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &muon::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &muon::epsilon, range_of(&scale_by_adam::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
+                                         orthogonalize_update{.scale = scale, .coefficients = coefficients,
+                                                              .steps = steps, .precision = precision}),
+                 otherwise(scale_lr{.by = auxiliary_lr} |
+                           scale_by_adam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon})) |
+           apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

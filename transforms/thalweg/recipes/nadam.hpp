@@ -8,26 +8,27 @@
 
 namespace thalweg::recipes {
 
-struct nadam_options {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double momentum_decay = 0.004;
-  static constexpr auto fields =
-      list{field{"beta1", &nadam_options::beta1, range_of(&scale_by_nadam::beta1)},
-           field{"beta2", &nadam_options::beta2, range_of(&scale_by_nadam::beta2)},
-           field{"epsilon", &nadam_options::epsilon, range_of(&scale_by_nadam::epsilon)},
-           field{"momentum_decay", &nadam_options::momentum_decay, range_of(&scale_by_nadam::momentum_decay)}};
-};
-
 /// Dozat, ICLR workshop 2016; torch.optim.NAdam.
 ///
 ///     auto opt = optimizer(recipes::nadam(), parameters, {.lr = 2e-3});
-constexpr auto nadam(nadam_options o = {}) {
-  return decay_weights{} |
-         scale_by_nadam{
-             .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .momentum_decay = o.momentum_decay} |
-         apply_update{};
-}
+struct nadam {
+  double beta1 = scale_by_nadam{}.beta1;
+  double beta2 = scale_by_nadam{}.beta2;
+  double epsilon = scale_by_nadam{}.epsilon;
+  double momentum_decay = scale_by_nadam{}.momentum_decay;
+  static constexpr auto fields =
+      list{field{"beta1", &nadam::beta1, range_of(&scale_by_nadam::beta1)},
+           field{"beta2", &nadam::beta2, range_of(&scale_by_nadam::beta2)},
+           field{"epsilon", &nadam::epsilon, range_of(&scale_by_nadam::epsilon)},
+           field{"momentum_decay", &nadam::momentum_decay, range_of(&scale_by_nadam::momentum_decay)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return decay_weights{} |
+           scale_by_nadam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon, .momentum_decay = momentum_decay} |
+           apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -12,41 +12,42 @@
 
 namespace thalweg::recipes {
 
-struct normuon_options {
-  double momentum = 0.95;
-  double neuron_beta2 = 0.95;
-  double rms = 0.2;
-  coefficient_set coefficients = jordan;
-  long steps = 5;
-  thalweg::precision precision = float32;
-  double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
-  double beta1 = 0.9;
-  double beta2 = 0.95;
-  double epsilon = 1e-10;
-  static constexpr auto fields =
-      list{field{"momentum", &normuon_options::momentum, range_of(&nesterov_ema::beta)},
-           field{"neuron_beta2", &normuon_options::neuron_beta2, range_of(&scale_by_row_rms::beta2)},
-           field{"rms", &normuon_options::rms, range_of(&scale_to_rms::rms)},
-           field{"coefficients", &normuon_options::coefficients},
-           field{"steps", &normuon_options::steps, range_of(&orthogonalize_update::steps)},
-           field{"precision", &normuon_options::precision},
-           field{"auxiliary_lr", &normuon_options::auxiliary_lr, range_of(&scale_lr::by)},
-           field{"beta1", &normuon_options::beta1, range_of(&scale_by_adam::beta1)},
-           field{"beta2", &normuon_options::beta2, range_of(&scale_by_adam::beta2)},
-           field{"epsilon", &normuon_options::epsilon, range_of(&scale_by_adam::epsilon)}};
-};
-
 /// Li et al., arXiv 2510.05491. Decay is decoupled in both branches.
 ///
 ///     auto opt = optimizer(recipes::normuon(), parameters, {.lr = 1e-3, .weight_decay = 0.1});
-constexpr auto normuon(normuon_options o = {}) {
-  return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = none{}, .coefficients = o.coefficients,
-                                                            .steps = o.steps, .precision = o.precision} |
-                                       scale_by_row_rms{.beta2 = o.neuron_beta2} | scale_to_rms{.rms = o.rms}),
-               otherwise(scale_lr{.by = o.auxiliary_lr} |
-                         scale_by_adam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon})) |
-         apply_update{};
-}
+struct normuon {
+  double momentum = nesterov_ema{}.beta;
+  double neuron_beta2 = scale_by_row_rms{}.beta2;
+  double rms = scale_to_rms{}.rms;
+  coefficient_set coefficients = orthogonalize_update{}.coefficients;
+  long steps = orthogonalize_update{}.steps;
+  thalweg::precision precision = orthogonalize_update{}.precision;
+  double auxiliary_lr = scale_lr{}.by;  ///< of the rest, as a multiple of lr
+  double beta1 = scale_by_adam{}.beta1;
+  double beta2 = 0.95;  ///< KellerJordan/Muon
+  double epsilon = 1e-10;  ///< the same
+  static constexpr auto fields = list{field{"momentum", &normuon::momentum, range_of(&nesterov_ema::beta)},
+                                      field{"neuron_beta2", &normuon::neuron_beta2, range_of(&scale_by_row_rms::beta2)},
+                                      field{"rms", &normuon::rms, range_of(&scale_to_rms::rms)},
+                                      field{"coefficients", &normuon::coefficients},
+                                      field{"steps", &normuon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"precision", &normuon::precision},
+                                      field{"auxiliary_lr", &normuon::auxiliary_lr, range_of(&scale_lr::by)},
+                                      field{"beta1", &normuon::beta1, range_of(&scale_by_adam::beta1)},
+                                      field{"beta2", &normuon::beta2, range_of(&scale_by_adam::beta2)},
+                                      field{"epsilon", &normuon::epsilon, range_of(&scale_by_adam::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
+                                         orthogonalize_update{.scale = none{}, .coefficients = coefficients,
+                                                              .steps = steps, .precision = precision} |
+                                         scale_by_row_rms{.beta2 = neuron_beta2} | scale_to_rms{.rms = rms}),
+                 otherwise(scale_lr{.by = auxiliary_lr} |
+                           scale_by_adam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon})) |
+           apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -8,20 +8,22 @@
 
 namespace thalweg::recipes {
 
-struct radam_options {
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  static constexpr auto fields = list{field{"beta1", &radam_options::beta1, range_of(&scale_by_radam::beta1)},
-                                      field{"beta2", &radam_options::beta2, range_of(&scale_by_radam::beta2)},
-                                      field{"epsilon", &radam_options::epsilon, range_of(&scale_by_radam::epsilon)}};
-};
-
 /// Liu et al., arXiv 1908.03265; torch.optim.RAdam.
 ///
 ///     auto opt = optimizer(recipes::radam(), parameters, {.lr = 1e-3});
-constexpr auto radam(radam_options o = {}) {
-  return decay_weights{} | scale_by_radam{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon} | apply_update{};
-}
+struct radam {
+  double beta1 = scale_by_radam{}.beta1;
+  double beta2 = scale_by_radam{}.beta2;
+  double epsilon = scale_by_radam{}.epsilon;
+  static constexpr auto fields = list{field{"beta1", &radam::beta1, range_of(&scale_by_radam::beta1)},
+                                      field{"beta2", &radam::beta2, range_of(&scale_by_radam::beta2)},
+                                      field{"epsilon", &radam::epsilon, range_of(&scale_by_radam::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return decay_weights{} | scale_by_radam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

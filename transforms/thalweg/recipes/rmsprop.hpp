@@ -8,18 +8,20 @@
 
 namespace thalweg::recipes {
 
-struct rmsprop_options {
-  double beta = 0.99;
-  double epsilon = 1e-8;
-  static constexpr auto fields = list{field{"beta", &rmsprop_options::beta, range_of(&scale_by_rms::beta)},
-                                      field{"epsilon", &rmsprop_options::epsilon, range_of(&scale_by_rms::epsilon)}};
-};
-
 /// torch.optim.RMSprop without momentum; the decay is an L2 penalty.
 ///
 ///     auto opt = optimizer(recipes::rmsprop(), parameters, {.lr = 0.01});
-constexpr auto rmsprop(rmsprop_options o = {}) {
-  return decay_weights{} | scale_by_rms{.beta = o.beta, .epsilon = o.epsilon} | apply_update{};
-}
+struct rmsprop {
+  double beta = scale_by_rms{}.beta;
+  double epsilon = scale_by_rms{}.epsilon;
+  static constexpr auto fields = list{field{"beta", &rmsprop::beta, range_of(&scale_by_rms::beta)},
+                                      field{"epsilon", &rmsprop::epsilon, range_of(&scale_by_rms::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return decay_weights{} | scale_by_rms{.beta = beta, .epsilon = epsilon} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -10,37 +10,38 @@
 
 namespace thalweg::recipes {
 
-struct sf_muon_options {
-  double momentum = 0.95;
-  double beta = 0.9;
-  scale_rule scale = spectral{};
-  coefficient_set coefficients = jordan;
-  long steps = 5;
-  thalweg::precision precision = float32;
-  double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
-  double beta2 = 0.999;
-  double epsilon = 1e-10;
-  static constexpr auto fields =
-      list{field{"momentum", &sf_muon_options::momentum, range_of(&nesterov_ema::beta)},
-           field{"beta", &sf_muon_options::beta, range_of(&update_by_schedule_free::beta)},
-           field{"scale", &sf_muon_options::scale},
-           field{"coefficients", &sf_muon_options::coefficients},
-           field{"steps", &sf_muon_options::steps, range_of(&orthogonalize_update::steps)},
-           field{"precision", &sf_muon_options::precision},
-           field{"auxiliary_lr", &sf_muon_options::auxiliary_lr, range_of(&scale_lr::by)},
-           field{"beta2", &sf_muon_options::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
-           field{"epsilon", &sf_muon_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
-};
-
 /// The comparison of AMUSE's paper (arXiv 2605.22432): AMUSE with a β that does not move.
 ///
 ///     auto opt = optimizer(recipes::sf_muon(), parameters, {.lr = 0.02, .warmup_steps = 100});
-constexpr auto sf_muon(sf_muon_options o = {}) {
-  return route(when(hidden_matrix, nesterov_ema{.beta = o.momentum} |
-                                       orthogonalize_update{.scale = o.scale, .coefficients = o.coefficients,
-                                                            .steps = o.steps, .precision = o.precision}),
-               otherwise(scale_lr{.by = o.auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = o.beta2, .epsilon = o.epsilon})) |
-         update_by_schedule_free{.beta = o.beta, .decay = decay_point::z};
-}
+struct sf_muon {
+  double momentum = nesterov_ema{}.beta;
+  double beta = update_by_schedule_free{}.beta;
+  scale_rule scale = orthogonalize_update{}.scale;
+  coefficient_set coefficients = orthogonalize_update{}.coefficients;
+  long steps = orthogonalize_update{}.steps;
+  thalweg::precision precision = orthogonalize_update{}.precision;
+  double auxiliary_lr = scale_lr{}.by;  ///< of what is not a hidden matrix, as a multiple of lr
+  double beta2 = scale_by_exp_avg_sq{}.beta2;
+  double epsilon = scale_by_exp_avg_sq{}.epsilon;
+  static constexpr auto fields = list{field{"momentum", &sf_muon::momentum, range_of(&nesterov_ema::beta)},
+                                      field{"beta", &sf_muon::beta, range_of(&update_by_schedule_free::beta)},
+                                      field{"scale", &sf_muon::scale},
+                                      field{"coefficients", &sf_muon::coefficients},
+                                      field{"steps", &sf_muon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"precision", &sf_muon::precision},
+                                      field{"auxiliary_lr", &sf_muon::auxiliary_lr, range_of(&scale_lr::by)},
+                                      field{"beta2", &sf_muon::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
+                                      field{"epsilon", &sf_muon::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
+                                         orthogonalize_update{.scale = scale, .coefficients = coefficients,
+                                                              .steps = steps, .precision = precision}),
+                 otherwise(scale_lr{.by = auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = beta2, .epsilon = epsilon})) |
+           update_by_schedule_free{.beta = beta, .decay = decay_point::z};
+  }
+};
 
 }  // namespace thalweg::recipes

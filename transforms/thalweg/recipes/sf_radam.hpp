@@ -8,22 +8,23 @@
 
 namespace thalweg::recipes {
 
-struct sf_radam_options {
-  double beta1 = 0.9;  ///< the interpolation, in the place of Adam's first moment
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  static constexpr auto fields =
-      list{field{"beta1", &sf_radam_options::beta1, range_of(&update_by_schedule_free::beta)},
-           field{"beta2", &sf_radam_options::beta2, range_of(&rectify_lr::beta2)},
-           field{"epsilon", &sf_radam_options::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
-};
-
 /// facebookresearch/schedule_free's RAdamScheduleFree, with its silent first steps. The decay acts at y.
 ///
 ///     auto opt = optimizer(recipes::sf_radam(), parameters, {.lr = 2.5e-3});
-constexpr auto sf_radam(sf_radam_options o = {}) {
-  return rectify_lr{.beta2 = o.beta2} | scale_by_exp_avg_sq{.beta2 = o.beta2, .epsilon = o.epsilon} |
-         update_by_schedule_free{.beta = o.beta1, .decay = decay_point::y};
-}
+struct sf_radam {
+  double beta1 = update_by_schedule_free{}.beta;  ///< the interpolation, in the place of Adam's first moment
+  double beta2 = rectify_lr{}.beta2;
+  double epsilon = 1e-8;  ///< RAdamScheduleFree
+  static constexpr auto fields = list{field{"beta1", &sf_radam::beta1, range_of(&update_by_schedule_free::beta)},
+                                      field{"beta2", &sf_radam::beta2, range_of(&rectify_lr::beta2)},
+                                      field{"epsilon", &sf_radam::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return rectify_lr{.beta2 = beta2} | scale_by_exp_avg_sq{.beta2 = beta2, .epsilon = epsilon} |
+           update_by_schedule_free{.beta = beta1, .decay = decay_point::y};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -6,16 +6,18 @@
 
 namespace thalweg::recipes {
 
-struct sf_sgd_options {
-  double beta = 0.9;
-  static constexpr auto fields = list{field{"beta", &sf_sgd_options::beta, range_of(&update_by_schedule_free::beta)}};
-};
-
 /// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's SGDScheduleFree. The decay acts at y.
 ///
 ///     auto opt = optimizer(recipes::sf_sgd(), parameters, {.lr = 1.0, .warmup_steps = 100});
-constexpr auto sf_sgd(sf_sgd_options o = {}) {
-  return chain(update_by_schedule_free{.beta = o.beta, .decay = decay_point::y});
-}
+struct sf_sgd {
+  double beta = update_by_schedule_free{}.beta;
+  static constexpr auto fields = list{field{"beta", &sf_sgd::beta, range_of(&update_by_schedule_free::beta)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return chain(update_by_schedule_free{.beta = beta, .decay = decay_point::y});
+  }
+};
 
 }  // namespace thalweg::recipes

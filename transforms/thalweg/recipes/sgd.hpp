@@ -8,16 +8,18 @@
 
 namespace thalweg::recipes {
 
-struct sgd_options {
-  double momentum = 0.9;
-  static constexpr auto fields = list{field{"momentum", &sgd_options::momentum, range_of(&heavyball_momentum::beta)}};
-};
-
 /// torch.optim.SGD: the decay is an L2 penalty, before the momentum.
 ///
 ///     auto opt = optimizer(recipes::sgd({.momentum = 0.9}), parameters, {.lr = 0.1, .weight_decay = 1e-4});
-constexpr auto sgd(sgd_options o = {}) {
-  return decay_weights{} | heavyball_momentum{.beta = o.momentum} | apply_update{};
-}
+struct sgd {
+  double momentum = heavyball_momentum{}.beta;
+  static constexpr auto fields = list{field{"momentum", &sgd::momentum, range_of(&heavyball_momentum::beta)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return decay_weights{} | heavyball_momentum{.beta = momentum} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -8,14 +8,18 @@
 
 namespace thalweg::recipes {
 
-struct signum_options {
-  double beta = 0.9;
-  static constexpr auto fields = list{field{"beta", &signum_options::beta, range_of(&ema::beta)}};
-};
-
 /// Bernstein et al., arXiv 1802.04434; with β = 0 it is signSGD.
 ///
 ///     auto opt = optimizer(recipes::signum(), parameters, {.lr = 1e-4, .weight_decay = 0.1});
-constexpr auto signum(signum_options o = {}) { return ema{.beta = o.beta} | scale_by_sign{} | apply_update{}; }
+struct signum {
+  double beta = ema{}.beta;
+  static constexpr auto fields = list{field{"beta", &signum::beta, range_of(&ema::beta)}};
+
+  /// The chain it stands for.
+  template <class = void>
+  constexpr auto links() const {
+    return ema{.beta = beta} | scale_by_sign{} | apply_update{};
+  }
+};
 
 }  // namespace thalweg::recipes

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/recipe.hpp>
 
 namespace thalweg {
 
@@ -95,6 +96,7 @@ constexpr auto scheduled(Value Owner::*place, Schedule schedule, Transform trans
   static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
                 "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
                 "state");
+  static_assert(!recipe<Transform>, "thalweg: scheduled(&transform::field, schedule) moves no recipe's field");
   static_assert(!gate<Transform>, "thalweg: the fields of what swallows steps (accumulate) may not move");
   static_assert(!averaging<Transform> || states_of<Transform>::scalars > 0,
                 "thalweg: this transform recovers x by its fields, which therefore may not move");

@@ -1,0 +1,43 @@
+// Every recipe.
+#pragma once
+
+#include <thalweg/core/type_list.hpp>
+
+#include <thalweg/recipes/adafactor.hpp>
+#include <thalweg/recipes/adagrad.hpp>
+#include <thalweg/recipes/adam.hpp>
+#include <thalweg/recipes/adamuon.hpp>
+#include <thalweg/recipes/adamw.hpp>
+#include <thalweg/recipes/adan.hpp>
+#include <thalweg/recipes/ademamix.hpp>
+#include <thalweg/recipes/adopt.hpp>
+#include <thalweg/recipes/amsgrad.hpp>
+#include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/cautious_adamw.hpp>
+#include <thalweg/recipes/lamb.hpp>
+#include <thalweg/recipes/laprop.hpp>
+#include <thalweg/recipes/lars.hpp>
+#include <thalweg/recipes/lion.hpp>
+#include <thalweg/recipes/mars_adamw.hpp>
+#include <thalweg/recipes/muon.hpp>
+#include <thalweg/recipes/nadam.hpp>
+#include <thalweg/recipes/normuon.hpp>
+#include <thalweg/recipes/radam.hpp>
+#include <thalweg/recipes/rmsprop.hpp>
+#include <thalweg/recipes/sf_adamw.hpp>
+#include <thalweg/recipes/sf_muon.hpp>
+#include <thalweg/recipes/sf_radam.hpp>
+#include <thalweg/recipes/sf_sgd.hpp>
+#include <thalweg/recipes/sgd.hpp>
+#include <thalweg/recipes/signum.hpp>
+#include <thalweg/recipes/soap.hpp>
+
+namespace thalweg::recipes {
+
+/// Each once, by name.
+using all = type_list<
+    adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, cautious_adamw, lamb, laprop,
+    lars, lion, mars_adamw, muon, nadam, normuon, radam, rmsprop, sf_adamw, sf_muon, sf_radam, sf_sgd, sgd, signum,
+    soap>;
+
+}  // namespace thalweg::recipes
