@@ -4,7 +4,7 @@
 #include <tuple>
 #include <utility>
 
-#include <thalweg/core/lower.hpp>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/recipes.hpp>
 
 #include "dispatched.hpp"

@@ -269,7 +269,7 @@ shared_leaf make_in_row_blocks(const word& w, parse_links parse) {
   };
   return std::make_shared<made_leaf<decltype(make)>>(w.text, detail::traits{.what = detail::kind::tensorwise},
                                                      std::vector<moving_field>(),
-                                                     call_text(w.text, to_text(*blocks), inner->text()), make);
+                                                     call_text(w.text, in_words(*blocks), inner->text()), make);
 }
 
 struct named_combinator {
@@ -282,7 +282,7 @@ constexpr std::array combinators{named_combinator{"in_row_blocks", &make_in_row_
                                  named_combinator{"scheduled", &make_scheduled}};
 
 const named_combinator* find(std::string_view name) {
-  const auto at = std::ranges::find(combinators, name, &combinator::name);
+  const auto at = std::ranges::find(combinators, name, &named_combinator::name);
   return at == combinators.end() ? nullptr : at;
 }
 
