@@ -273,8 +273,7 @@ TEST_CASE("a network is fitted, from the weights that `fit` initialises") {
   layers::set_random_seed(2);
   network net;
   net << layers::fully_connected_layer<identity>(2, 1);
-  const auto bind = [](auto views) { return optimizer(recipes::sf_adamw(), std::move(views), {.lr = 0.05}); };
-  td::optimizer opt(bind, net);  // before there are weights
+  td::optimizer opt(recipes::sf_adamw(), net, {.lr = 0.05});  // before there are weights
   std::vector<layers::vec_t> x, y;
   for (int i = 0; i < 64; ++i) {
     x.push_back({static_cast<float>(i % 8) / 4 - 1, static_cast<float>(i / 8) / 4 - 1});

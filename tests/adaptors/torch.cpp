@@ -234,10 +234,9 @@ TEST_CASE("AdamW as libtorch's own") {
     CHECK(::torch::allclose(model->parameters()[i], twin->parameters()[i], 1e-4, 1e-6));
 }
 
-TEST_CASE("any optimizer of spans may be bound, one of the library's compiled recipes") {
+TEST_CASE("a chain may be bound from text, with the library's passes") {
   const auto model = read(), twin = read();
-  const auto bind = [](auto p) { return optimizer(recipes::adamw(), std::move(p), {.lr = 0.01}); };
-  auto opt = tt::optimizer(bind, *model);
+  auto opt = tt::optimizer("adamw", *model, {.lr = 0.01});
   auto own = tt::optimizer(recipes::adamw(), *twin, {.lr = 0.01});
   for (int step = 0; step < 3; ++step) {
     model->differentiate(step), twin->differentiate(step);

@@ -25,7 +25,7 @@ namespace {
 
 struct subject {
   model<float> m;
-  optimizer<decltype(chain(ema{})), float> opt;
+  optimizer<float> opt;
   explicit subject(std::size_t size = 1000, long steps = 1)
       : m({{"w", {size}}}), opt(ema{}, m.parameters(), {.lr = 0.1, .parallel = sequential()}) {
     m.train(opt, 1, steps);

@@ -288,8 +288,9 @@ TEST_CASE("a user's transform and predicate") {
   const auto is_bias = [](const parameter_info& p) { return p.shape.size() == 1; };
   auto here = optimizer(route(when(is_bias, scale_lr{.by = 2}), otherwise()) | sign_momentum{.beta = 0.5}, a.parameters(), {.lr = 0.1});
   auto there = optimizer(
-      parse("route(when(is_bias, scale_lr(by=2)), otherwise()) | sign_momentum(beta=0.5)"), b.parameters(),
-      {.lr = 0.1}, test::set_of_here());
+      on_instruction_set{test::set_of_here(),
+                         "route(when(is_bias, scale_lr(by=2)), otherwise()) | sign_momentum(beta=0.5)"},
+      b.parameters(), {.lr = 0.1});
   a.train(here, 1, 5);
   b.train(there, 1, 5);
   CHECK(test::same_bits(a.values, b.values));

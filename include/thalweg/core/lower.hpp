@@ -172,6 +172,25 @@ constexpr bool may_throw() {
                                    std::declval<whole<T>>(), std::span<T>(), some_state<T>()));
 }
 
+/// A field as it is now, if it is among `now`.
+template <class Transform, class Value, class Owner>
+void set_field(Transform& t, Value Owner::*place, std::size_t number, std::span<const field_value_now> now) {
+  if constexpr (std::is_arithmetic_v<Value>)
+    for (const auto& change : now)
+      if (change.field == number) t.*place = field_value<Value>(change.value);
+}
+
+/// The transform with its fields as they are now.
+template <class Transform>
+Transform changed(Transform t, [[maybe_unused]] std::span<const field_value_now> now) {
+  if constexpr (has_fields<Transform>) {
+    std::size_t number = 0;
+    for_each_field<Transform>([&](const auto& field) { set_field(t, field.place, number++, now); });
+    check_fields(name_of(t), t);
+  }
+  return t;
+}
+
 template <class Transform, class T, class Passes>
 class code_of final : public transform_code<T> {
   using prepared = prepared_of<Transform>;
@@ -181,22 +200,6 @@ class code_of final : public transform_code<T> {
 
   static const auto& at_step(const void* memory) { return **static_cast<const prepared*>(memory); }
 
-  /// The transform with its fields as they are now.
-  static Transform changed(Transform t, std::span<const field_value_now> now) {
-    if constexpr (has_fields<Transform>) {
-      std::size_t number = 0;
-      const auto set = [&](const auto& field) {
-        using kept = std::remove_cvref_t<decltype(t.*field.place)>;
-        if constexpr (std::is_arithmetic_v<kept>)
-          for (const auto& change : now)
-            if (change.field == number) t.*field.place = field_value<kept>(change.value);
-        ++number;
-      };
-      for_each_field<Transform>(set);
-      thalweg::check_fields(name_of(t), t);
-    }
-    return t;
-  }
   context keep(const Transform& t, const context& seen, [[maybe_unused]] double* scalars, prepared& to) const {
     context c = seen;
     if constexpr (contextual<Transform>) {
