@@ -78,8 +78,10 @@ std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
 
 template <class T>
 void refuse(finding found, const std::vector<any_transform<T>>& all) {
+  const auto name = [&](std::size_t transform) -> const std::string& { return all[transform].info->name; };
   const auto say = [&](std::string_view what) {
-    throw error("optimizer", what, " Received ", all[found.transform].info->name, ".");
+    const bool behind = found.what == mistake::behind_the_end;
+    throw error("optimizer", what, " Received ", name(found.transform), behind ? " behind " + name(found.end) : "", ".");
   };
   switch (found.what) {
     case mistake::none: return;

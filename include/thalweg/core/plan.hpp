@@ -81,10 +81,11 @@ constexpr traits traits_of() {
 
 enum class mistake { none, behind_the_end, stop_not_first, gate_not_first, second_gate, feeds_nobody };
 
-/// What is wrong with a chain, and the transform that is.
+/// What is wrong with a chain, and the transform that is; of one that stands behind the end, the end as well.
 struct finding {
   mistake what = mistake::none;
   std::size_t transform = 0;
+  std::size_t end = 0;
 };
 
 /// A way through a chain: its transforms by their numbers, from the gradient to the parameters.
@@ -118,7 +119,7 @@ constexpr finding find_mistake(std::span<const traits> chain, const Ways& ways) 
   };
   for (const way w : ways) {
     for (std::size_t i = 0; i + 1 < w.size(); ++i)
-      if (chain[w[i]].ends) return {mistake::behind_the_end, w[i + 1]};
+      if (chain[w[i]].ends) return {mistake::behind_the_end, w[i + 1], w[i]};
     if (stop < chain.size() && !is_first(w, stop, stop)) return {mistake::stop_not_first, stop};
     if (gate < chain.size() && !is_first(w, gate, stop)) return {mistake::gate_not_first, gate};
   }
