@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/prepare.hpp>
+#include <thalweg/core/lower.hpp>
 
 namespace thalweg::cuda::detail {
 
