@@ -55,24 +55,24 @@ static_assert(elementwise<end> && terminal<end> && !averaging<end>);
 static_assert(terminal<apply_update>);
 static_assert(!transform<int> && !transform<context> && !transform<std::tuple<>>);
 
-template <class Stages>
-constexpr bool equal(const Stages& stages,
-                     std::initializer_list<std::pair<std::size_t, std::size_t>> expected) {
-  if (stages.count != expected.size()) return false;
+template <bool Fused, class... Leaves>
+constexpr bool cut_into(std::initializer_list<std::pair<std::size_t, std::size_t>> expected) {
+  using way = detail::cut_way<Fused, std::tuple<Leaves...>, std::index_sequence_for<Leaves...>>;
+  if (way::stages.count != expected.size()) return false;
   std::size_t i = 0;
   for (const auto& [begin, last] : expected) {
-    if (stages.list[i].begin != begin || stages.list[i].end != last) return false;
+    if (way::stages.list[i].begin != begin || way::stages.list[i].end != last) return false;
     ++i;
   }
   return true;
 }
 template <class... Leaves>
 constexpr bool fused(std::initializer_list<std::pair<std::size_t, std::size_t>> expected) {
-  return equal(detail::cut<true, Leaves...>(), expected);
+  return cut_into<true, Leaves...>(expected);
 }
 template <class... Leaves>
 constexpr bool unfused_cut(std::initializer_list<std::pair<std::size_t, std::size_t>> expected) {
-  return equal(detail::cut<false, Leaves...>(), expected);
+  return cut_into<false, Leaves...>(expected);
 }
 
 // Element-wise neighbours are one stage, whatever contextual transforms stand between them.
@@ -102,7 +102,7 @@ static_assert(unfused_cut<e0, t0, e0, e0>({{0, 1}, {2, 3}, {3, 4}}));
 // ---- paths ----------------------------------------------------------------------------------------
 
 template <class Chain>
-using plan_of = detail::plan<Chain, true>;
+using laid_out = detail::laid_out<std::remove_const_t<Chain>>;
 template <std::size_t... Leaf>
 using expected_path = std::index_sequence<Leaf...>;
 
@@ -142,32 +142,53 @@ static_assert(has_paths<std::remove_const_t<decltype(nested)>, expected_path<0, 
 
 // A path that does not write gets `apply_update`, the leaf behind the last; one that does, does not.
 constexpr auto half = route(when(p0{}, e0{} | end{}), otherwise(e1{}));
-using half_plan = plan_of<std::remove_const_t<decltype(half)>>;
-static_assert(half_plan::leaf_count == 3 && half_plan::path_count == 2);
-static_assert(half_plan::path_at<0>::positions == 2);
-static_assert(half_plan::path_at<1>::positions == 2);
-static_assert(std::is_same_v<half_plan::path_at<0>::transform_at<1>, end>);
-static_assert(std::is_same_v<half_plan::path_at<1>::transform_at<1>, apply_update>);
-static_assert(half_plan::path_at<0>::array_count == 2 && half_plan::path_at<0>::scalar_count == 0);
-static_assert(half_plan::path_at<1>::array_count == 2 && half_plan::path_at<1>::scalar_count == 1);
+static_assert(laid_out<decltype(half)>::written::leaves == 3);
+static_assert(std::is_same_v<laid_out<decltype(half)>::paths,
+                             detail::path_list<expected_path<0, 1>, expected_path<2, 3>>>);
+static_assert(std::is_same_v<laid_out<decltype(half)>::leaf_type<3>, apply_update>);
+static_assert(std::is_same_v<laid_out<decltype(chain())>::paths, detail::path_list<expected_path<0>>>);
 
-using empty_plan = plan_of<decltype(chain())>;
-static_assert(empty_plan::path_count == 1 && empty_plan::leaf_count == 0);
-static_assert(std::is_same_v<empty_plan::path_at<0>::transform_at<0>, apply_update>);
+template <class Chain>
+detail::program<float> program_of(const Chain& c) { return detail::program_of<float>(c); }
+using transforms = std::vector<std::size_t>;
 
 }  // namespace
 
-TEST_CASE("select numbers the paths as the layout does") {
+TEST_CASE("a program has the paths of the layout, and tells a parameter its own") {
   const auto path_of = [](const auto& links, const char* name) {
-    return detail::select(links, parameter_info{.name = name, .shape = {1}});
+    const auto p = program_of(links);
+    return p.paths[p.select(parameter_info{.name = name, .shape = {1}})].transforms;
   };
-  CHECK(path_of(forked, "0") == 0);
-  CHECK(path_of(forked, "1") == 1);
-  CHECK(path_of(forked, "2") == 2);
-  CHECK(path_of(twice, "0") == 1);
-  CHECK(path_of(twice, "1") == 2);
-  CHECK(path_of(twice, "2") == 3);
-  CHECK(path_of(nested, "0") == 1);
-  CHECK(path_of(nested, "2") == 2);
-  CHECK(path_of(flat, "0") == 0);
+  CHECK(path_of(forked, "0") == transforms{0, 1, 3, 4});
+  CHECK(path_of(forked, "1") == transforms{3, 4});
+  CHECK(path_of(forked, "2") == transforms{2, 3, 4});
+  CHECK(path_of(twice, "0") == transforms{0, 2, 4});
+  CHECK(path_of(twice, "1") == transforms{1, 2, 3, 4});
+  CHECK(path_of(twice, "2") == transforms{1, 2, 4});
+  CHECK(path_of(nested, "0") == transforms{0, 2, 3, 5});
+  CHECK(path_of(nested, "2") == transforms{4, 5});
+  CHECK(path_of(flat, "0") == transforms{0, 1, 2});
+}
+
+TEST_CASE("a path knows its slots of state, and has one pass for each stage with kernels") {
+  const auto p = program_of(half);
+  REQUIRE(p.paths.size() == 2);
+  CHECK(p.paths[0].first_array.back() == 2);
+  CHECK(p.paths[0].first_scalar.back() == 0);
+  CHECK(p.paths[1].first_array.back() == 2);
+  CHECK(p.paths[1].first_scalar.back() == 1);
+  for (const auto& path : p.paths) {
+    REQUIRE(path.passes.size() == 1);
+    CHECK(path.passes[0].size() == 1);
+    CHECK(path.passes[0][0].count == 2);
+  }
+  const auto q = program_of(flat);
+  REQUIRE(q.paths[0].passes.size() == 2);
+  CHECK(q.paths[0].passes[0].size() == 1);
+  CHECK(q.paths[0].passes[1].size() == 1);
+}
+
+TEST_CASE("phases: each model-wise barrier, and the end") {
+  CHECK(program_of(chain(m0{}, m0{}, end{})).phases == transforms{0, 1, 3});
+  CHECK(program_of(e0{} | t0{}).phases == transforms{2});
 }

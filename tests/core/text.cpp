@@ -1,4 +1,5 @@
 // A chain as text: as one would write it, with every hyper-parameter.
+#include <thalweg/recipes.hpp>
 #include <thalweg/transforms.hpp>
 
 #include <string>
@@ -16,7 +17,22 @@ struct sign_momentum {
   }
 };
 
+struct half_signs {  // a recipe: of links, and no template
+  double beta = 0.5;
+  constexpr auto links() const { return ema{.beta = beta} | scale_by_sign{} | scale{.by = 0.5}; }
+};
+
 }  // namespace
+
+// A namespace of a user's, who opens none of thalweg's.
+namespace elsewhere {
+struct passed_on {
+  constexpr auto at(const thalweg::context&) const {
+    return []<class T>(thalweg::element<T> e) { return thalweg::next(e.update); };
+  }
+};
+constexpr auto piped = passed_on{} | thalweg::recipes::sf_sgd{.beta = 0.5};
+}  // namespace elsewhere
 
 TEST_CASE("a chain reads as it is written") {
   CHECK(to_text(chain()) == "chain()");
@@ -25,6 +41,20 @@ TEST_CASE("a chain reads as it is written") {
   CHECK(to_text(chain(sign_momentum{})) == "sign_momentum");
   CHECK(to_text(chain(orthogonalize_update{.scale = none{}, .steps = 3})) ==
         "orthogonalize_update(scale=none, coefficients=jordan, steps=3, epsilon=1e-07, precision=float32)");
+}
+
+TEST_CASE("a recipe stands wherever its chain may, and reads as that") {
+  constexpr recipes::lion usual, made = recipes::lion({.beta1 = 0.5}), same{.beta1 = 0.5};
+  static_assert(usual.beta1 == scale_by_lion{}.beta1 && made.beta1 == 0.5 && same.beta1 == 0.5);
+  const std::string written = "scale_by_lion(beta1=0.5, beta2=0.99) | apply_update";
+  CHECK(to_text(made) == written);
+  CHECK(to_text(chain(made)) == written);
+  CHECK(to_text(scale{.by = 2} | made) == "scale(by=2) | " + written);
+  CHECK(to_text(chain(route(when(hidden_matrix, made), otherwise(freeze{}, same)))) ==
+        "route(when(hidden_matrix, " + written + "), otherwise(freeze | " + written + "))");
+  CHECK(to_text(half_signs() | scale{.by = 2}) == "ema(beta=0.5) | scale_by_sign | scale(by=0.5) | scale(by=2)");
+  CHECK(to_text(elsewhere::piped) ==
+        "passed_on | update_by_schedule_free(beta=0.5, decay=y, weight=plain_weight)");
 }
 
 TEST_CASE("routes show their predicates, where these have names") {

@@ -45,17 +45,12 @@ template <class... Branches>
 void follow(const thalweg::routed<Branches...>&, const thalweg::parameter_info&, way&);
 template <class Leaf>
 void follow(const Leaf& leaf, const thalweg::parameter_info& p, way& w) {
-  [[maybe_unused]] const auto numbers = [&]<class Slot>(Slot) -> std::size_t {
-    if constexpr (Slot::kind == thalweg::slot_kind::array) return thalweg::element_count(Slot::shape(leaf, p));
-    else return 0;
-  };
-  w.state += [&]<class... Slots>(thalweg::state<Slots...>) {
-    return (std::size_t{0} + ... + numbers(Slots()));
-  }(thalweg::states_of<Leaf>());
-  w.averaged = w.averaged || thalweg::averaging<Leaf>;
-  w.modelwise = w.modelwise || thalweg::modelwise<Leaf>;
-  w.tensorwise = w.tensorwise ||
-                 !(thalweg::contextual<Leaf> || thalweg::elementwise<Leaf> || thalweg::modelwise<Leaf>);
+  const auto info = thalweg::detail::erased<double, thalweg::detail::fused_passes, false>(leaf, 0).info;
+  for (std::size_t array = 0; array < info->is.arrays; ++array) w.state += thalweg::element_count(info->shape(array, p));
+  using thalweg::detail::kind;
+  w.averaged = w.averaged || info->is.averages;
+  w.modelwise = w.modelwise || info->is.what == kind::modelwise;
+  w.tensorwise = w.tensorwise || info->is.what == kind::tensorwise || info->is.what == kind::parameterwise;
 }
 template <class... Links>
 void follow(const thalweg::chained<Links...>& c, const thalweg::parameter_info& p, way& w) {
