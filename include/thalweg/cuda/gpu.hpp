@@ -418,7 +418,7 @@ private:
             .arrays = here.arrays.data(),
             .row = members<T>::first_state + way.first_array.back(),
             .from_gradient = !way.changed_before(position),
-            .gathered = way.gate < position ? column(way.gate) : 0,
+            .gathered = position > way.gate ? column(way.gate) : 0,
             .states = column(position),
             .sums = of_each ? here.sums.data() : sums_.data() + bound.what.first_sum[l],
             .stride = of_each ? bound.what.info(l).is.sums : 0};
