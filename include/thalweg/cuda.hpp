@@ -21,9 +21,9 @@ concept known_to_library = std::convertible_to<const Given&, std::string_view> |
 thalweg::detail::device_maker<float> library_on_gpu(void* stream);
 }  // namespace detail
 
-/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current GPU. The spans of `step` and `averaged` are
-/// such memory too. All is done in the order of `stream`, a cudaStream_t; null is CUDA's default stream. Throws `[cuda] …`,
-/// also where thalweg was built without CUDA.
+/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current GPU. The spans of `step` and `averaged`
+/// are such memory too. All is done in the order of `stream`, a cudaStream_t; null is CUDA's default stream. Throws
+/// `[cuda] …`, also where thalweg was built without CUDA.
 ///
 /// `given`: a recipe of thalweg's, a text (`"amuse(rho=0.5)"`) or what `parse` made of one.
 ///

@@ -48,9 +48,9 @@ class gpu final : public device<T> {
     device_array<const T*> gradients;
     std::vector<const T*> known;  ///< the addresses in `gradients`; none where a captured step may change them
     device_array<chunk> chunks, reduced_chunks;
-    device_array<std::uint32_t> first_reduced;  ///< chunk of each member, and their number
-    device_array<double> partials, sums;        ///< of chunks and of members: what a parameter-wise transform has summed
-    std::vector<std::vector<pass_of_stage>> passes;    ///< by stage
+    device_array<std::uint32_t> first_reduced;  ///< the chunk of each member, and how many there are
+    device_array<double> partials, sums;        ///< of chunks; of members, for a parameter-wise transform
+    std::vector<std::vector<pass_of_stage>> passes;   ///< by stage
     std::vector<std::unique_ptr<any_form<T>>> forms;  ///< by position
   };
 
@@ -89,8 +89,8 @@ public:
 
   void check_usable() const override {
     if (const int current = current_device(); current != number_)
-      throw error("cuda", "Expected device ", number_, " to be current, as when the optimizer was made. Received device ",
-                  current, ".");
+      throw error("cuda", "Expected device ", number_,
+                  " to be current, as when the optimizer was made. Received device ", current, ".");
   }
 
   // ---- stepping -----------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ public:
       sum_chunks(p, here, share.reduction, partials);
       partials += here.reduced_chunks.size() * sums;
     });
-    if (sums)
+    if (sums && transforms_[l])  // else no parameter takes it
       transforms_[l]->add_up(stream_, partials_.data(), all_chunks_.data() + 2 * phase, 1,
                              sums_.data() + bound.what.first_sum[l]);
   }
@@ -377,8 +377,8 @@ private:
 
   // ---- stepping -----------------------------------------------------------------------------------
 
-  /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What is
-  /// captured may run at any time, often or never: it always says where, and from then on nothing is known.
+  /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What
+  /// is captured may run at any time, often or never: it always says where, and from then on nothing is known.
   void point_to(std::span<const T* const> gradients, bool captured) {
     const auto for_each_path_that_moved = [&](auto f) {
       for_each_path([&](std::size_t p, on_path& here) {

@@ -1,5 +1,5 @@
-// What is launched for a program: functions that start kernels, found by the types of its transforms. Whoever calls them
-// knows no type of a chain's.
+// What is launched for a program: functions that start kernels, found by the types of its transforms. Whoever calls
+// them knows no type of a chain's.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +51,9 @@ struct members {
   const double* sums;    ///< at a transform that reduces; those of member m at sums + m · stride
   std::size_t stride;
 
-  [[nodiscard]] constexpr T* array(std::size_t member, std::size_t column) const { return arrays[member * row + column]; }
+  [[nodiscard]] constexpr T* array(std::size_t member, std::size_t column) const {
+    return arrays[member * row + column];
+  }
   [[nodiscard]] constexpr const T* gradient(std::size_t member) const {
     return gathered ? array(member, gathered) : gradients[member];
   }

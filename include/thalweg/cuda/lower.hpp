@@ -62,7 +62,8 @@ public:
       const at_barrier<Transform>& made = **static_cast<const prepared_of<Transform>*>(prepared);
       using tag = chunk_sums_tag<T, Transform>;
       launch_sums_as<tag>(stream, all.chunk_count,
-                          {all, reinterpret_cast<typename tag::body::sums*>(partials), {made.transform->reduce(made.seen)}});
+                          {all, reinterpret_cast<typename tag::body::sums*>(partials),
+                           {made.transform->reduce(made.seen)}});
     }
   }
   void add_up([[maybe_unused]] cudaStream_t stream, [[maybe_unused]] const double* partials,
@@ -109,7 +110,8 @@ void add_transform(launches<T>& to) {
 
 template <class T, class... Transforms>
 void add_pass(launches<T>& to, kernels<Transforms...>) {
-  if constexpr (sizeof...(Transforms) > 0) to.passes.push_back({{id_of<Transforms>()...}, &launch_pass<T, Transforms...>});
+  if constexpr (sizeof...(Transforms) > 0)
+    to.passes.push_back({{id_of<Transforms>()...}, &launch_pass<T, Transforms...>});
 }
 
 /// The passes of every stage of a chain.

@@ -17,13 +17,13 @@
 
 namespace thalweg::cuda {
 
-/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current device. The spans of `step` and `averaged`
-/// are such memory too. That device is to be current whenever something is asked of the optimizer.
+/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current device. The spans of `step` and
+/// `averaged` are such memory too. That device is to be current whenever something is asked of the optimizer.
 ///
-/// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A step
-/// copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph. Only a chain
-/// that begins with `when_finite` waits, since the host must know. Binding, `save`, `load` and the end of an evaluation
-/// point wait as well. `options.parallel` means nothing here.
+/// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A
+/// step copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph. Only a
+/// chain that begins with `when_finite` waits, since the host must know. Binding, `save`, `load` and the end of an
+/// evaluation point wait as well. `options.parallel` means nothing here.
 ///
 /// Results equal those of the host within rounding, and each other bit for bit. A tensor-wise transform needs a device
 /// form (<thalweg/cuda/device_form.hpp>); a chain with one that has none does not compile. Each update that waits at a

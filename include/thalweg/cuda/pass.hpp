@@ -68,7 +68,8 @@ struct awaiting_sums {
 template <class Transform>
 auto travelling(const void* prepared) {
   const auto& made = **static_cast<const prepared_of<Transform>*>(prepared);
-  if constexpr (reducing<Transform>) return awaiting_sums<settled_t<Transform>>{settled(*made.transform, made.seen), made.seen};
+  if constexpr (reducing<Transform>)
+    return awaiting_sums<settled_t<Transform>>{settled(*made.transform, made.seen), made.seen};
   else return made;
 }
 
