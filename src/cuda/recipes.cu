@@ -18,7 +18,7 @@ constexpr bool is_for_device = kind_of<Transform>() != kind::tensorwise || has_d
 template <class Transform>
 void add_alone(launches<float>& to) {
   if constexpr (is_for_device<Transform>) {
-    add_transform<float, Transform>(to);
+    to.transforms.push_back(launched<float, Transform>());
     if constexpr (has_kernel(kind_of<Transform>())) add_pass<float>(to, kernels<Transform>());
   }
 }

@@ -38,20 +38,16 @@ class gpu final : public device<T> {
 
   struct pass_of_stage {
     pass_launch<T> run;
-    std::size_t first;     ///< kernel of its path
-    std::size_t position;  ///< of that
+    std::size_t kernel, position;  ///< of its path: the first
   };
-  /// What the device knows of the parameters that take a path, and what is launched for them.
+  /// What is launched for the parameters that take a path. In all tables their rows stand together.
   struct on_path {
-    device_array<std::size_t> sizes;
-    device_array<T*> arrays;
-    device_array<const T*> gradients;
-    std::vector<const T*> known;  ///< the addresses in `gradients`; none where a captured step may change them
+    std::size_t first_row = 0;
     device_array<chunk> chunks, reduced_chunks;
-    device_array<std::uint32_t> first_reduced;  ///< the chunk of each member, and how many there are
-    device_array<double> partials, sums;        ///< of chunks; of members, for a parameter-wise transform
-    std::vector<std::vector<pass_of_stage>> passes;   ///< by stage
-    std::vector<std::unique_ptr<any_form<T>>> forms;  ///< by position
+    device_array<std::uint32_t> first_reduced;       ///< chunk of each row, and their number
+    device_array<T> updates;                         ///< that wait between two passes
+    std::vector<std::vector<pass_of_stage>> passes;  ///< by stage
+    std::vector<any_form> forms;                     ///< by position
   };
 
   const launches<T>& known_;
@@ -59,10 +55,16 @@ class gpu final : public device<T> {
   int number_ = current_device();
   std::vector<const launched_transform<T>*> transforms_;  ///< of the program; null where one has nothing to launch
   std::vector<on_path> paths_;
-  device_array<T> states_, updates_;
+  std::vector<std::size_t> rows_;  ///< of the tables: the parameters' numbers
+  std::size_t columns_ = 0;
+  device_array<std::size_t> sizes_;
+  device_array<T*> arrays_;
+  device_array<const T*> gradients_;
+  std::vector<const T*> now_, known_gradients_;  ///< those of the step; what the device knows, until a step is captured
+  device_array<T> states_;
   device_array<T> y_;  ///< of the averaged parameters, one behind the other, while they hold x
-  device_array<double> partials_, sums_;    ///< of chunks; of the model, by `program::first_sum`
-  device_array<std::uint32_t> all_chunks_;  ///< {0, how many}, for each phase
+  device_array<double> sums_, partials_;          ///< of the model, by `program::first_sum`, and of all chunks
+  device_array<double> row_sums_, row_partials_;  ///< of each parameter on its own
 
 public:
   gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
@@ -74,17 +76,9 @@ public:
     for (const auto& p : store.parameters) check_on_device("parameter", p.info.name, p.data);
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
     paths_.resize(bound.what.paths.size());
-    std::size_t updates = 0;
-    for_each_path([&](std::size_t p, on_path& here) {
-      choose_passes(p, here);
-      if (keeps_updates(p))
-        for (const std::size_t i : bound.members[p]) updates += padded<T>(store.parameters[i].size);
-    });
+    for_each_path([&](std::size_t p, on_path& here) { choose_passes(p, here); });
     place_states();
-    updates_ = device_array<T>(updates);
-    T* free = updates_.data();
-    for_each_path([&](std::size_t p, on_path& here) { place_members(p, here, free); });
-    place_sums();
+    place_tables();
   }
 
   void check_usable() const override {
@@ -105,18 +99,17 @@ public:
 
   void run_phase(std::size_t phase) override {
     const std::size_t l = bound.what.phases[phase], sums = bound.what.info(l).is.sums;
-    double* partials = partials_.data();
+    std::uint32_t chunks = 0;
     for_each_path([&](std::size_t p, on_path& here) {
       const part& share = bound.what.paths[p].parts[phase];
       if (!share.takes_part) return;
       for (std::size_t s = share.first; s < share.last; ++s) run_stage(p, here, s);
       if (share.reduction == bound.what.paths[p].positions()) return;
-      sum_chunks(p, here, share.reduction, partials);
-      partials += here.reduced_chunks.size() * sums;
+      sum_chunks(p, here, share.reduction, partials_.data() + chunks * sums);
+      chunks += static_cast<std::uint32_t>(here.reduced_chunks.size());
     });
     if (sums && transforms_[l])  // else no parameter takes it
-      transforms_[l]->add_up(stream_, partials_.data(), all_chunks_.data() + 2 * phase, 1,
-                             sums_.data() + bound.what.first_sum[l]);
+      transforms_[l]->add_up(stream_, partials_.data(), {.all = chunks}, 1, sums_.data() + bound.what.first_sum[l]);
   }
 
   /// Waits for the device, as nothing else in a step does.
@@ -130,13 +123,10 @@ public:
     const auto& what = bound.what;
     std::size_t first = store.parameters.size();
     for_each_path([&](std::size_t p, on_path& here) {
-      const auto& members = bound.members[p];
-      sum_chunks(p, here, what.paths[p].position_of(what.stop), here.partials.data());
-      sum_members(here, what.stop);
-      std::vector<double> sums(members.size());
-      copy_and_wait<double>(here.sums.data(), sums.size(), sums.data());
-      for (std::size_t m = 0; m < members.size(); ++m)
-        if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, members[m]);
+      std::vector<double> sums(bound.members[p].size());
+      copy_and_wait<double>(sum_members(p, here, what.paths[p].position_of(what.stop)), sums.size(), sums.data());
+      for (std::size_t m = 0; m < sums.size(); ++m)
+        if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, bound.members[p][m]);
     });
     return first < store.parameters.size() ? std::string_view(store.parameters[first].info.name) : "";
   }
@@ -144,7 +134,7 @@ public:
   void absorb(long call) override {
     const std::size_t l = bound.what.gate;
     for_each_path([&](std::size_t p, on_path& here) {
-      transforms_[l]->absorb(stream_, seen_at(p, here, bound.what.paths[p].gate, here.chunks),
+      transforms_[l]->absorb(stream_, seen_at(p, bound.what.paths[p].gate, here.chunks),
                              bound.what.info(l).transform(), call);
     });
   }
@@ -203,12 +193,10 @@ public:
   void save(const std::string& path, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     const host_mirror m = mirror();
-    std::size_t largest = 0;
-    for (const auto& p : store.parameters) largest = std::max(largest, p.size);
-    device_array<T> x(largest);
     save_checkpoint<T>(path, m.store, now, [&](std::size_t i, T* out) {
+      const device_array<T> x(store.parameters[i].size);
       average_into(i, x.data());
-      copy_and_wait(x.data(), store.parameters[i].size, out);
+      copy_and_wait<T>(x.data(), x.size(), out);
     });
   }
   progress load(const std::string& path, progress now) override {
@@ -227,14 +215,14 @@ public:
     cudaDeviceProp properties{};
     check("a device that describes itself", cudaGetDeviceProperties(&properties, number_));
     d.header = in_words("cuda: ", std::string_view(properties.name));
-    d.scratch_bytes = updates_.size() * sizeof(T) + (partials_.size() + sums_.size()) * sizeof(double);
-    for (const auto& here : paths_)
-      for (const auto& form : here.forms)
-        if (form) d.scratch_bytes += form->scratch_bytes();
+    d.scratch_bytes = (partials_.size() + sums_.size() + row_partials_.size() + row_sums_.size()) * sizeof(double);
+    for (const auto& here : paths_) {
+      d.scratch_bytes += here.updates.size() * sizeof(T);
+      for (const auto& form : here.forms) d.scratch_bytes += form.scratch_bytes;
+    }
   }
   [[nodiscard]] std::string computed_by(std::size_t path, std::size_t position) const override {
-    const auto& form = paths_[path].forms[position];
-    return form ? form->computed_by() : "";
+    return paths_[path].forms[position].computed_by;
   }
 
 private:
@@ -257,41 +245,27 @@ private:
     return there;
   }
 
-  // ---- binding ------------------------------------------------------------------------------------
-
-  /// Each stage in as few passes as are known for its kernels.
   void choose_passes(std::size_t p, on_path& here) {
     const auto& way = bound.what.paths[p];
-    std::size_t kernel = 0;
-    for (const stage s : way.stages) {
+    std::vector<type_id> kernels;
+    for (std::size_t k = 0; k < way.positions(); ++k)
+      if (has_kernel(way.kinds[k])) kernels.push_back(bound.what.info(way.transforms[k]).is.type);
+    for (std::size_t s = 0; s < way.stages.size(); ++s) {
       auto& passes = here.passes.emplace_back();
-      std::vector<type_id> types;
-      std::vector<std::size_t> at;
-      for (std::size_t i = s.begin; i < s.end; ++i)
-        if (has_kernel(way.kinds[i])) {
-          types.push_back(bound.what.info(way.transforms[i]).is.type);
-          at.push_back(i);
-        }
-      for (std::size_t k = 0; k < types.size();) {
-        const auto* pass = known_.longest(std::span<const type_id>(types).subspan(k));
-        if (!pass) refuse(way.transforms[at[k]]);
-        passes.push_back({pass->run, kernel + k, at[k]});
-        k += pass->kernels.size();
+      for (const auto& pass : way.passes[s]) {
+        const pass_launch<T> run = known_.find(std::span<const type_id>(kernels).subspan(pass.first, pass.count));
+        if (!run) refuse(way.transforms[pass.begin]);
+        passes.push_back({run, pass.first, pass.begin});
       }
-      kernel += types.size();
-      if (s.end == way.positions()) continue;
-      if (!transforms_[way.transforms[s.end]]) refuse(way.transforms[s.end]);
-      const bool copies = way.kinds[s.end] == kind::tensorwise && !way.changed_before(s.end);
-      if (copies) passes.push_back({&launch_pass<T>, kernel, s.end});
+      const std::size_t end = way.stages[s].end;
+      if (end == way.positions()) continue;
+      if (!transforms_[way.transforms[end]]) refuse(way.transforms[end]);
+      if (way.kinds[end] == kind::tensorwise && !way.changed_before(end)) passes.push_back({&launch_pass<T>, 0, end});
     }
   }
   [[noreturn]] void refuse(std::size_t transform) const {
     throw error("cuda", "Expected transforms that are compiled for a device. Received ",
                 bound.what.info(transform).name, ".");
-  }
-  [[nodiscard]] bool keeps_updates(std::size_t p) const {
-    return bound.what.paths[p].crosses_memory() ||
-           std::ranges::any_of(paths_[p].passes, [](const auto& passes) { return passes.size() > 1; });
   }
 
   void place_states() {
@@ -314,113 +288,100 @@ private:
     }
   }
 
-  void place_members(std::size_t p, on_path& here, T*& free_updates) {
-    const auto& way = bound.what.paths[p];
+  void place_tables() {
+    for_each_path([&](std::size_t p, on_path&) {
+      columns_ = std::max(columns_, members<T>::first_state + bound.what.paths[p].first_array.back());
+    });
     std::vector<std::size_t> sizes;
     std::vector<T*> arrays;
+    std::size_t chunks = 0, most_sums = 0;
+    for_each_path([&](std::size_t p, on_path& here) {
+      here.first_row = rows_.size();
+      const auto updates = place_members(p, here, sizes, arrays);
+      for (const std::size_t l : bound.what.paths[p].transforms)
+        here.forms.push_back(bound.what.info(l).is.what == kind::tensorwise
+                                 ? transforms_[l]->form(bound.what.info(l).transform(), updates, stream_)
+                                 : any_form());
+      chunks += here.reduced_chunks.size();
+    });
+    sizes_ = uploaded(sizes);
+    arrays_ = uploaded(arrays);
+    gradients_ = device_array<const T*>(rows_.size());
+    now_.resize(rows_.size());
+    known_gradients_.resize(rows_.size());
+    for (const auto& t : bound.what.transforms) most_sums = std::max(most_sums, t.info->is.sums);
+    sums_ = device_array<double>(bound.what.first_sum.back());
+    row_sums_ = device_array<double>(rows_.size() * most_sums);
+    partials_ = device_array<double>(chunks * most_sums);
+    row_partials_ = device_array<double>(chunks * most_sums);
+  }
+
+  /// The rows of a path. Returns its updates.
+  std::vector<device_update<T>> place_members(std::size_t p, on_path& here, std::vector<std::size_t>& sizes,
+                                              std::vector<T*>& arrays) {
+    const bool waits = bound.what.paths[p].crosses_memory() ||
+                       std::ranges::any_of(here.passes, [](const auto& of_stage) { return of_stage.size() > 1; });
+    std::size_t elements = 0;
+    for (const std::size_t i : bound.members[p]) elements += padded<T>(store.parameters[i].size);
+    here.updates = device_array<T>(waits ? elements : 0);
+    T* free = here.updates.data();
     std::vector<device_update<T>> updates;
+    std::vector<chunk> chunks, reduced;
+    std::vector<std::uint32_t> first{0};
     for (const std::size_t i : bound.members[p]) {
       const auto& one = store.parameters[i];
-      T* update = nullptr;
-      if (keeps_updates(p)) update = std::exchange(free_updates, free_updates + padded<T>(one.size));
+      const auto row = static_cast<std::uint32_t>(rows_.size());
+      updates.push_back({waits ? std::exchange(free, free + padded<T>(one.size)) : nullptr, one.info.rows(),
+                         one.info.cols(), one.info.order});
+      rows_.push_back(i);
       sizes.push_back(one.size);
-      arrays.insert(arrays.end(), {one.data, update});
+      arrays.insert(arrays.end(), {one.data, updates.back().data});
       arrays.insert(arrays.end(), one.states.begin(), one.states.end());
-      updates.push_back({update, one.info.rows(), one.info.cols(), one.info.order});
+      arrays.resize(rows_.size() * columns_);
+      for (std::uint32_t n = 0; n * chunk_elements < one.size; ++n) chunks.push_back({row, n});
+      for (std::uint32_t n = 0; n * reduced_elements < one.size; ++n) reduced.push_back({row, n});
+      first.push_back(static_cast<std::uint32_t>(reduced.size()));
     }
-    here.sizes = uploaded(sizes);
-    here.arrays = uploaded(arrays);
-    here.gradients = device_array<const T*>(sizes.size());
-    here.known.resize(sizes.size());
-    here.chunks = uploaded(chunks_of(sizes, chunk_elements));
-    if (most_sums() > 0) {
-      const auto chunks = chunks_of(sizes, reduced_elements);
-      std::vector<std::uint32_t> first;
-      for (std::uint32_t m = 0; m <= sizes.size(); ++m)
-        first.push_back(
-            static_cast<std::uint32_t>(std::ranges::lower_bound(chunks, m, {}, &chunk::member) - chunks.begin()));
-      here.reduced_chunks = uploaded(chunks);
-      here.first_reduced = uploaded(first);
-      here.partials = device_array<double>(chunks.size() * most_sums());
-      here.sums = device_array<double>(sizes.size() * most_sums());
-    }
-    for (std::size_t k = 0; k < way.positions(); ++k) {
-      const std::size_t l = way.transforms[k];
-      here.forms.push_back(way.kinds[k] == kind::tensorwise
-                               ? transforms_[l]->form(bound.what.info(l).transform(), updates, stream_)
-                               : nullptr);
-    }
+    here.chunks = uploaded(chunks);
+    here.reduced_chunks = uploaded(reduced);
+    here.first_reduced = uploaded(first);
+    return updates;
   }
-
-  [[nodiscard]] std::size_t most_sums() const {
-    std::size_t most = 0;
-    for (const auto& t : bound.what.transforms) most = std::max(most, t.info->is.sums);
-    return most;
-  }
-
-  void place_sums() {
-    if (most_sums() == 0) return;
-    std::size_t chunks = 0;
-    std::vector<std::uint32_t> ends;
-    for (std::size_t phase = 0; phase < bound.what.phases.size(); ++phase) {
-      std::size_t in_phase = 0;
-      for_each_path([&](std::size_t p, const on_path& here) {
-        if (bound.what.paths[p].parts[phase].takes_part) in_phase += here.reduced_chunks.size();
-      });
-      chunks = std::max(chunks, in_phase);
-      ends.insert(ends.end(), {0, static_cast<std::uint32_t>(in_phase)});
-    }
-    all_chunks_ = uploaded(ends);
-    partials_ = device_array<double>(chunks * most_sums());
-    sums_ = device_array<double>(bound.what.first_sum.back());
-  }
-
-  // ---- stepping -----------------------------------------------------------------------------------
 
   /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What
   /// is captured may run at any time, often or never: it always says where, and from then on nothing is known.
   void point_to(std::span<const T* const> gradients, bool captured) {
-    const auto for_each_path_that_moved = [&](auto f) {
-      for_each_path([&](std::size_t p, on_path& here) {
-        const auto& members = bound.members[p];
-        if (captured || !std::ranges::equal(members, here.known, {}, [&](std::size_t i) { return gradients[i]; }))
-          f(members, here);
-      });
-    };
-    for_each_path_that_moved([&](const auto& members, const on_path& here) {
-      for (std::size_t m = 0; m < members.size(); ++m)
-        if (here.known.empty() || gradients[members[m]] != here.known[m])
-          check_on_device("gradient of", store.parameters[members[m]].info.name, gradients[members[m]]);
-    });
-    for_each_path_that_moved([&](const auto& members, on_path& here) {
-      if (captured) here.known.clear();  // for good: no address equals what is not known
-      std::ranges::fill(here.known, nullptr);
-      using addresses = set_addresses<T>;
-      for (std::size_t first = 0; first < members.size(); first += addresses::most) {
-        addresses some{here.gradients.data() + first, std::min(addresses::most, members.size() - first), {}};
-        for (std::size_t k = 0; k < some.count; ++k) some.addresses[k] = gradients[members[first + k]];
-        cuda::launch(stream_, blocks_for(some.count), some);
-      }
-      for (std::size_t m = 0; m < here.known.size(); ++m) here.known[m] = gradients[members[m]];
-    });
+    for (std::size_t r = 0; r < rows_.size(); ++r) now_[r] = gradients[rows_[r]];
+    if (!captured && now_ == known_gradients_) return;
+    for (std::size_t r = 0; r < rows_.size(); ++r)
+      if (known_gradients_.empty() || now_[r] != known_gradients_[r])
+        check_on_device("gradient of", store.parameters[rows_[r]].info.name, now_[r]);
+    if (captured) known_gradients_.clear();  // for good
+    std::ranges::fill(known_gradients_, nullptr);
+    using addresses = set_addresses<T>;
+    for (std::size_t first = 0; first < rows_.size(); first += addresses::most) {
+      addresses some{gradients_.data() + first, std::min(addresses::most, rows_.size() - first), {}};
+      std::copy_n(now_.data() + first, some.count, some.addresses.begin());
+      cuda::launch(stream_, blocks_for(some.count), some);
+    }
+    if (!known_gradients_.empty()) known_gradients_ = now_;
   }
 
-  [[nodiscard]] members<T> seen_at(std::size_t p, const on_path& here, std::size_t position,
-                                   const device_array<chunk>& chunks) const {
+  [[nodiscard]] members<T> seen_at(std::size_t p, std::size_t position, const device_array<chunk>& chunks) const {
     const auto& way = bound.what.paths[p];
     const std::size_t l = way.transforms[position];
     const bool of_each = way.kinds[position] == kind::parameterwise;
     const auto column = [&](std::size_t at) { return members<T>::first_state + way.first_array[at]; };
     return {.chunks = chunks.data(),
             .chunk_count = chunks.size(),
-            .sizes = here.sizes.data(),
-            .gradients = here.gradients.data(),
-            .arrays = here.arrays.data(),
-            .row = members<T>::first_state + way.first_array.back(),
+            .sizes = sizes_.data(),
+            .gradients = gradients_.data(),
+            .arrays = arrays_.data(),
+            .columns = columns_,
             .from_gradient = !way.changed_before(position),
             .gathered = position > way.gate ? column(way.gate) : 0,
             .states = column(position),
-            .sums = of_each ? here.sums.data() : sums_.data() + bound.what.first_sum[l],
+            .sums = of_each ? row_sums_.data() : sums_.data() + bound.what.first_sum[l],
             .stride = of_each ? bound.what.info(l).is.sums : 0};
   }
 
@@ -428,27 +389,25 @@ private:
     const auto& way = bound.what.paths[p];
     const auto& prepared = bound.prepared[p];
     for (const auto& pass : here.passes[number])
-      pass.run(stream_, seen_at(p, here, pass.position, here.chunks), prepared.kernels.data() + pass.first);
+      pass.run(stream_, seen_at(p, pass.position, here.chunks), prepared.kernels.data() + pass.kernel);
     const std::size_t end = way.stages[number].end;
     if (end == way.positions()) return;
-    if (way.kinds[end] == kind::tensorwise) {
-      (*here.forms[end])(prepared.at[end]);
-    } else if (way.kinds[end] == kind::parameterwise) {
-      sum_chunks(p, here, end, here.partials.data());
-      sum_members(here, way.transforms[end]);
-    }
+    if (way.kinds[end] == kind::tensorwise) here.forms[end].run(prepared.at[end]);
+    else if (way.kinds[end] == kind::parameterwise) sum_members(p, here, end);
   }
 
   void sum_chunks(std::size_t p, const on_path& here, std::size_t position, double* partials) const {
     transforms_[bound.what.paths[p].transforms[position]]->sum_chunks(
-        stream_, seen_at(p, here, position, here.reduced_chunks), bound.prepared[p].at[position], partials);
+        stream_, seen_at(p, position, here.reduced_chunks), bound.prepared[p].at[position], partials);
   }
-  void sum_members(const on_path& here, std::size_t transform) const {
-    transforms_[transform]->add_up(stream_, here.partials.data(), here.first_reduced.data(), here.sizes.size(),
-                                   here.sums.data());
+  /// Of each member on its own. Returns where the sums are.
+  const double* sum_members(std::size_t p, const on_path& here, std::size_t position) const {
+    const std::size_t l = bound.what.paths[p].transforms[position];
+    double* const sums = row_sums_.data() + here.first_row * bound.what.info(l).is.sums;
+    sum_chunks(p, here, position, row_partials_.data());
+    transforms_[l]->add_up(stream_, row_partials_.data(), {here.first_reduced.data()}, bound.members[p].size(), sums);
+    return sums;
   }
-
-  // ---- evaluating, saving and loading -------------------------------------------------------------
 
   /// f(parameter, its y) for those that are averaged.
   template <class F>
@@ -461,30 +420,28 @@ private:
   /// On the host, what the device holds: to be saved, or loaded and taken over.
   struct host_mirror {
     storage<T> store;
-    std::vector<T> parameters;  ///< one behind the other
+    std::vector<std::vector<T>> parameters;
   };
   [[nodiscard]] host_mirror mirror() const {
     host_mirror m;
+    const auto copied = [&](const T* from, std::size_t n) {
+      std::vector<T> values(n);
+      copy(from, n, values.data());
+      return values;
+    };
     m.store.parameters = store.parameters;
     m.store.state_elements = store.state_elements;
     m.store.states = allocate<T>(store.state_elements);
-    m.store.at_evaluation_point = store.at_evaluation_point;
-    std::size_t total = 0;
-    for (const auto& p : store.parameters) total += p.size;
-    m.parameters.resize(total);
-    T* to = m.parameters.data();
+    copy(states_.data(), store.state_elements, m.store.states.get());
     for (auto& p : m.store.parameters) {
-      copy(p.data, p.size, to);
-      p.data = std::exchange(to, to + p.size);
+      p.data = m.parameters.emplace_back(copied(p.data, p.size)).data();
       for (T*& state : p.states) state = m.store.states.get() + (state - states_.data());
     }
-    copy(states_.data(), store.state_elements, m.store.states.get());
+    m.store.at_evaluation_point = store.at_evaluation_point;
     if (store.at_evaluation_point) {
       m.store.held_back.resize(store.parameters.size());
       for_each_y([&](const auto& p, const T* held) {
-        auto& y = m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())];
-        y.resize(p.size);
-        copy(held, p.size, y.data());
+        m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())] = copied(held, p.size);
       });
     }
     synchronize(stream_);

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
-#include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -21,89 +21,62 @@ namespace thalweg::cuda::detail {
 
 // ---- one transform --------------------------------------------------------------------------------
 
+template <class Transform>
+const at_barrier<Transform>& now(const void* prepared) { return **static_cast<const prepared_of<Transform>*>(prepared); }
+
 template <class T, class Transform>
-class form_of final : public any_form<T> {
-  using transform_now = settled_t<Transform>;
-  static_assert(has_device_form<transform_now, T>,
+any_form form_of(const Transform& t, std::span<const device_update<T>> updates, cudaStream_t stream) {
+  static_assert(has_device_form<settled_t<Transform>, T>,
                 "thalweg: [cuda] a tensor-wise transform of this chain has no device form for numbers of this type");
   static_assert(states_of<Transform>::arrays == 0, "thalweg: [cuda] a device form is handed no states");
-  device_form<transform_now, T> form_;
-
-public:
-  form_of(const Transform& t, std::span<const device_update<T>> updates, cudaStream_t stream)
-      : form_(settled(t, context()), updates, stream) {}
-
-  void operator()(const void* prepared) override {
-    const at_barrier<Transform>& made = **static_cast<const prepared_of<Transform>*>(prepared);
-    form_(settled(*made.transform, made.seen), made.seen);
-  }
-  [[nodiscard]] std::string computed_by() const override {
-    if constexpr (requires { form_.computed_by(); }) return form_.computed_by();
-    else return "";
-  }
-  [[nodiscard]] std::size_t scratch_bytes() const override {
-    if constexpr (requires { form_.scratch_bytes(); }) return form_.scratch_bytes();
-    else return 0;
-  }
-};
+  const auto form = std::make_shared<device_form<settled_t<Transform>, T>>(settled(t, context()), updates, stream);
+  any_form made{.run = [form](const void* prepared) {
+    const auto& [transform, changed, seen] = now<Transform>(prepared);
+    (*form)(settled(*transform, seen), seen);
+  }};
+  if constexpr (requires { form->computed_by(); }) made.computed_by = form->computed_by();
+  if constexpr (requires { form->scratch_bytes(); }) made.scratch_bytes = form->scratch_bytes();
+  return made;
+}
 
 template <class T, class Transform>
-class launched final : public launched_transform<T> {
+launched_transform<T> launched() {
   static_assert(computable<settled_t<Transform>>,
                 "thalweg: [cuda] a transform of this chain is no constant expression on ones at its defaults: its `at`, "
                 "`reduce`, kernels and whatever they call must be constexpr");
-
-  static const Transform& itself(const void* transform) { return *static_cast<const Transform*>(transform); }
-
-public:
-  void sum_chunks([[maybe_unused]] cudaStream_t stream, [[maybe_unused]] const members<T>& all,
-                  [[maybe_unused]] const void* prepared, [[maybe_unused]] double* partials) const override {
-    if constexpr (reducing<Transform>) {
-      const at_barrier<Transform>& made = **static_cast<const prepared_of<Transform>*>(prepared);
+  launched_transform<T> made{id_of<Transform>()};
+  if constexpr (reducing<Transform>) {
+    made.sum_chunks = [](cudaStream_t stream, const members<T>& all, const void* prepared, double* partials) {
       using tag = chunk_sums_tag<T, Transform>;
       launch_sums_as<tag>(stream, all.chunk_count,
                           {all, reinterpret_cast<typename tag::body::sums*>(partials),
-                           {made.transform->reduce(made.seen)}});
-    }
-  }
-  void add_up([[maybe_unused]] cudaStream_t stream, [[maybe_unused]] const double* partials,
-              [[maybe_unused]] const std::uint32_t* first, [[maybe_unused]] std::size_t count,
-              [[maybe_unused]] double* totals) const override {
-    if constexpr (reducing<Transform>) {
+                           {now<Transform>(prepared).transform->reduce(now<Transform>(prepared).seen)}});
+    };
+    made.add_up = [](cudaStream_t stream, const double* partials, chunk_range of, std::size_t count, double* totals) {
       using body = totals_body<sums_of<Transform>>;
       launch_sums(stream, count,
-                  body{reinterpret_cast<const typename body::sums*>(partials), first,
+                  body{reinterpret_cast<const typename body::sums*>(partials), of,
                        reinterpret_cast<typename body::sums*>(totals)});
-    }
+    };
   }
-  void absorb([[maybe_unused]] cudaStream_t stream, [[maybe_unused]] const members<T>& all,
-              [[maybe_unused]] const void* transform, [[maybe_unused]] long call) const override {
-    if constexpr (gate<Transform>)
-      launch_as<absorb_tag<T, Transform>>(stream, all.chunk_count, {all, {absorb_by(itself(transform), call)}});
-  }
-  void average([[maybe_unused]] cudaStream_t stream, [[maybe_unused]] const void* transform,
-               [[maybe_unused]] const double* scalars, [[maybe_unused]] std::size_t n, [[maybe_unused]] T* y,
-               [[maybe_unused]] T* const* states, [[maybe_unused]] T* out) const override {
-    if constexpr (averaging<Transform>) {
+  if constexpr (gate<Transform>)
+    made.absorb = [](cudaStream_t stream, const members<T>& all, const void* transform, long call) {
+      launch_as<absorb_tag<T, Transform>>(stream, all.chunk_count,
+                                          {all, {absorb_by(*static_cast<const Transform*>(transform), call)}});
+    };
+  if constexpr (averaging<Transform>)
+    made.average = [](cudaStream_t stream, const void* transform, const double* scalars, std::size_t n, T* y,
+                      T* const* states, T* out) {
       using tag = average_tag<T, Transform>;
-      typename tag::body body{y, out, n, {}, average_by(itself(transform), scalars)};
+      typename tag::body body{y, out, n, {}, average_by(*static_cast<const Transform*>(transform), scalars)};
       std::copy_n(states, body.states.size(), body.states.begin());
       launch_as<tag>(stream, (n + chunk_elements - 1) / chunk_elements, body);
-    }
-  }
-  std::unique_ptr<any_form<T>> form([[maybe_unused]] const void* transform,
-                                    [[maybe_unused]] std::span<const device_update<T>> updates,
-                                    [[maybe_unused]] cudaStream_t stream) const override {
-    if constexpr (kind_of<Transform>() == kind::tensorwise)
-      return std::make_unique<form_of<T, Transform>>(itself(transform), updates, stream);
-    else return nullptr;
-  }
-};
-
-template <class T, class Transform>
-void add_transform(launches<T>& to) {
-  static const launched<T, Transform> one;
-  if constexpr (kind_of<Transform>() != kind::contextual) to.transforms.push_back({id_of<Transform>(), &one});
+    };
+  if constexpr (kind_of<Transform>() == kind::tensorwise)
+    made.form = [](const void* transform, std::span<const device_update<T>> updates, cudaStream_t stream) {
+      return form_of<T>(*static_cast<const Transform*>(transform), updates, stream);
+    };
+  return made;
 }
 
 // ---- a chain ---------------------------------------------------------------------------------------
@@ -132,27 +105,21 @@ template <class T, class Chain>
 launches<T> launches_of_chain() {
   launches<T> all;
   [&]<class... Leaves>(std::tuple<Leaves...>*) {
-    (add_transform<T, Leaves>(all), ...);
+    (all.transforms.push_back(launched<T, Leaves>()), ...);
   }(static_cast<typename laid_out<Chain>::leaves*>(nullptr));
   add_passes<T, Chain>(all);
   return all;
 }
 
-/// The host has nothing to run for a device.
+/// Of a device's program the host runs nothing.
 struct launched_passes {
   static constexpr bool fused = true;
+  static constexpr std::string_view text = "";
   static launched_passes in(std::size_t) { return {}; }
   template <traffic Writes, class T, class... Bound>
   void run(std::size_t, const arrays<T>&, const Bound&...) const {}
   template <class T, class Bound>
   std::array<double, Bound::count> reduce(std::size_t, const T*, const T*, const T*, const Bound&) const { return {}; }
 };
-
-template <class T, class... Links>
-program<T> program_of_chain(const chained<Links...>& c) {
-  nodes<T> links;
-  add_nodes<T, launched_passes, false>(links, c, 0);
-  return make_program<T>(to_text(c), std::move(links), erased<T, launched_passes, false>(apply_update(), 0), {});
-}
 
 }  // namespace thalweg::cuda::detail

@@ -37,7 +37,8 @@ thalweg::optimizer<T> optimizer(const Given& given, std::vector<parameter<T>> pa
   static_assert(bindable::passes::fused, "thalweg: [cuda] on a device every chain is fused");
   const auto links = bindable::links(given);
   static const auto launched = detail::launches_of_chain<T, std::remove_const_t<decltype(links)>>();
-  return {detail::program_of_chain<T>(links), std::move(parameters), o, detail::on_gpu(launched, stream)};
+  return {thalweg::detail::lower<T, detail::launched_passes>(links), std::move(parameters), o,
+          detail::on_gpu(launched, stream)};
 }
 
 }  // namespace thalweg::cuda

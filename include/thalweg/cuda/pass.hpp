@@ -94,12 +94,12 @@ struct pass_body {
     constexpr std::size_t count = (std::size_t{0} + ... + Kernels::count);
     const chunk c = all.chunks[block];
     std::array<T*, count> states{};  // in registers, as all addresses: no store is feared to change them
-    for (std::size_t j = 0; j < count; ++j) states[j] = all.array(c.member, all.states + j);
-    const arrays<T> a{all.gradient(c.member), all.before(c.member), all.array(c.member, members<T>::update),
-                      all.array(c.member, members<T>::parameter), states.data()};
+    for (std::size_t j = 0; j < count; ++j) states[j] = all.array(c.row, all.states + j);
+    const arrays<T> a{all.gradient(c.row), all.before(c.row), all.array(c.row, members<T>::update),
+                      all.array(c.row, members<T>::parameter), states.data()};
     const std::size_t begin = std::size_t{c.number} * chunk_elements;
-    const std::size_t end = std::min(all.sizes[c.member], begin + chunk_elements);
-    std::apply([&](const auto&... k) { run(thread, begin, end, a, with_sums(k, all.sums + c.member * all.stride)...); },
+    const std::size_t end = std::min(all.sizes[c.row], begin + chunk_elements);
+    std::apply([&](const auto&... k) { run(thread, begin, end, a, with_sums(k, all.sums + c.row * all.stride)...); },
                kernels);
   }
 

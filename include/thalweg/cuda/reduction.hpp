@@ -25,10 +25,10 @@ struct chunk_sums_body {
 
   constexpr sums operator()(std::size_t block, std::size_t thread) const {
     const chunk c = all.chunks[block];
-    const T *const update = all.before(c.member), *const gradient = all.gradient(c.member);
-    const T* const parameter = all.array(c.member, members<T>::parameter);
+    const T *const update = all.before(c.row), *const gradient = all.gradient(c.row);
+    const T* const parameter = all.array(c.row, members<T>::parameter);
     const std::size_t begin = std::size_t{c.number} * reduced_elements;
-    const std::size_t end = std::min(all.sizes[c.member], begin + reduced_elements);
+    const std::size_t end = std::min(all.sizes[c.row], begin + reduced_elements);
     const bool aligned = is_aligned(gradient) && is_aligned(parameter);
     std::array<real, count> mine{};
     for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
@@ -56,17 +56,17 @@ struct chunk_sums_tag {
   using body = chunk_sums_body<T, bound_reduction<sums_of<Transform>, kernel>>;
 };
 
-/// totals[block] = Σ partials over the chunks [first[block], first[block + 1]), each of N numbers.
+/// totals[block] = Σ partials, each of N numbers.
 template <std::size_t N>
 struct totals_body {
   using sums = std::array<double, N>;
   const sums* partials;
-  const std::uint32_t* first;
+  chunk_range of;
   sums* totals;
 
   constexpr sums operator()(std::size_t block, std::size_t thread) const {
     sums mine{};
-    for (std::size_t i = first[block] + thread; i < first[block + 1]; i += threads_per_block)
+    for (std::size_t i = of.begin(block) + thread; i < of.end(block); i += threads_per_block)
       for (std::size_t k = 0; k < N; ++k) mine[k] += partials[i][k];
     return mine;
   }
