@@ -20,7 +20,8 @@ SEES = {
     "recipes.hpp": {"core", "recipes"},
     "thalweg.hpp": {"core", "transforms.hpp", "recipes.hpp"},
     "compiled.hpp": {"core", "recipes.hpp"},
-    "cuda.hpp": {"core", "recipes"},
+    "cuda.hpp": {"core"},
+    "cuda": {"core", "orthogonalization", "transforms", "cuda"},
     "runtime.hpp": {"core"},
     "runtime": {"core", "transforms", "runtime"},
     "thalweg.h": set(),
@@ -54,8 +55,8 @@ def check_include(path, line, bracket, target):
             say(f"{me} sees {', '.join(sorted(SEES[me])) or 'nothing'} only")
     if "src" in pathlib.PurePath(target).parts[:-1] and top not in {"src", "tests"}:
         say("src is nobody's to include, but its tests'")
-    if CUDA.match(target) and path.relative_to(root).parts[1:2] != ("cuda",):
-        say("only src/cuda, its tests and its examples include CUDA's headers")
+    if CUDA.match(target) and "cuda" not in path.relative_to(root).parts[1:3]:
+        say("only <thalweg/cuda/…>, src/cuda, its tests and its examples include CUDA's headers")
     if target.startswith("xtensor") and path != root / "include/thalweg/adaptors/xtensor.hpp":
         say("<thalweg/adaptors/xtensor.hpp> is the only door to xtensor")
     if target.startswith(("Eigen/", "unsupported/Eigen")) and me and me != "adaptors":

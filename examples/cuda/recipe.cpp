@@ -4,11 +4,12 @@
 
 // snippet: cuda_recipe
 #include <thalweg/cuda.hpp>
+#include <thalweg/recipes/amuse.hpp>
 
 void train(const std::vector<thalweg::parameter<float>>& parameters,       // their data are in device memory
            const std::vector<std::span<const float>>& gradients, void* stream,  // a cudaStream_t, or null
            void (*backward)(void* stream), int steps) {
-  thalweg::cuda::bound_recipe opt(thalweg::recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100}, stream);
+  auto opt = thalweg::cuda::optimizer(thalweg::recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100}, stream);
   for (int t = 0; t < steps; ++t) {
     backward(stream);
     opt.step(gradients);

@@ -101,7 +101,7 @@ int main() {
         {.name = "bias", .shape = {outputs}, .data = bias.data()}};
     const std::vector<std::span<const float>> gradients{weights_gradient.span(), bias_gradient.span()};
 
-    cuda::optimizer opt(chain_of_mine, parameters, {.lr = 0.02, .warmup_steps = 10}, stream);
+    auto opt = cuda::optimizer(chain_of_mine, parameters, {.lr = 0.02, .warmup_steps = 10}, stream);
     for (int t = 0; t < 100; ++t) {
       backward<<<outputs, inputs, 0, stream>>>(l);
       opt.step(gradients);

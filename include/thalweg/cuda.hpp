@@ -1,42 +1,38 @@
-// Recipes on a GPU for those who compile without nvcc: the library `thalweg_cuda` holds them compiled. Who has nvcc
-// writes chains, and transforms, of their own: <thalweg/cuda/optimizer.hpp>. More: docs/cuda.md.
+// Optimizers on a GPU for those who compile without nvcc: the library `thalweg_cuda` holds the transforms and recipes
+// compiled. Who has nvcc writes transforms of their own: <thalweg/cuda/optimizer.hpp>. More: docs/cuda.md.
 #pragma once
 
-#include <memory>
-#include <variant>
+#include <concepts>
+#include <string_view>
+#include <utility>
 #include <vector>
 
-#include <thalweg/core/any_optimizer.hpp>
-#include <thalweg/core/options.hpp>
-#include <thalweg/core/tensor.hpp>
-#include <thalweg/recipes/adamw.hpp>
-#include <thalweg/recipes/amuse.hpp>
-#include <thalweg/recipes/lion.hpp>
-#include <thalweg/recipes/muon.hpp>
-#include <thalweg/recipes/sf_adamw.hpp>
-#include <thalweg/recipes/sgd.hpp>
+#include <thalweg/core/optimizer.hpp>
 
 namespace thalweg::cuda {
 
-/// One of those that are compiled; which one may be chosen at run time.
-using recipe = std::variant<recipes::adamw, recipes::amuse, recipes::lion, recipes::muon, recipes::sf_adamw, recipes::sgd>;
-
 namespace detail {
-std::unique_ptr<thalweg::detail::engine<float>> bind(const recipe& chosen, std::vector<parameter<float>> parameters,
-                                                     const options& o, void* stream);
+/// Is made into a program without a transform's source: a text, what `parse` made of one, a recipe.
+template <class Given>
+concept known_to_library = std::convertible_to<const Given&, std::string_view> ||
+                           requires(const Given& g) { g.template as_program<float>(0); } ||
+                           requires(const Given& g) { is_in_library(g); };
+
+thalweg::detail::device_maker<float> library_on_gpu(void* stream);
 }  // namespace detail
 
-/// A recipe, bound to parameters whose `data` is memory of the current GPU; the spans of `step` and `averaged` are such
-/// as well. All is done in the order of `stream`, a cudaStream_t; null is CUDA's default stream. Otherwise as
-/// `thalweg::optimizer`. Throws `[cuda] …`, also where thalweg was built without CUDA.
+/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current GPU. The spans of `step` and `averaged`
+/// are such memory too. All is done in the order of `stream`, a cudaStream_t; null is CUDA's default stream. Throws
+/// `[cuda] …`, also where thalweg was built without CUDA.
 ///
-///     cuda::bound_recipe opt(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100}, stream);
+/// `given`: a recipe of thalweg's, a text (`"amuse(rho=0.5)"`) or what `parse` made of one.
+///
+///     auto opt = cuda::optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100}, stream);
 ///     for (auto& batch : data) { backward(batch, gradients, stream); opt.step(gradients); }
-class bound_recipe : public any_optimizer<float> {
-public:
-  bound_recipe(const recipe& chosen, const std::vector<parameter<float>>& parameters, const options& o,
-               void* stream = nullptr)
-      : any_optimizer<float>(detail::bind(chosen, parameters, o, stream), parameters.size()) {}
-};
+template <detail::known_to_library Given>
+thalweg::optimizer<float> optimizer(const Given& given, std::vector<parameter<float>> parameters, const options& o,
+                                    void* stream = nullptr) {
+  return {thalweg::detail::program_of<float>(given), std::move(parameters), o, detail::library_on_gpu(stream)};
+}
 
 }  // namespace thalweg::cuda

@@ -18,6 +18,7 @@ public:
       : transform_info(*inner), inner_(std::move(inner)), text_(std::move(text)) {}
 
   [[nodiscard]] std::string text() const override { return text_; }
+  [[nodiscard]] const void* transform() const override { return inner_->transform(); }
   void check(const parameter_info& p) const override { inner_->check(p); }
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const override { return inner_->scratch(p); }
   [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }

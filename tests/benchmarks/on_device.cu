@@ -90,7 +90,7 @@ struct memory {
 template <class Chain>
 double time_of_step(const Chain& chain, const std::vector<std::vector<std::size_t>>& shapes) {
   memory m(shapes);
-  cuda::optimizer opt(chain, m.parameters, {.lr = 1e-3, .warmup_steps = 10});
+  auto opt = cuda::optimizer(chain, m.parameters, {.lr = 1e-3, .warmup_steps = 10});
   for (int i = 0; i < 3; ++i) opt.step(m.spans);
   std::vector<double> times;
   for (int i = 0; i < rounds; ++i) times.push_back(microseconds(nullptr, [&] { opt.step(m.spans); }));

@@ -1,6 +1,5 @@
 // expect: thalweg: [cuda] a transform of this chain is no constant expression on ones at its defaults
 // folder: tests/cuda/emulated
-// folder: src/cuda
 #include <thalweg/cuda/optimizer.hpp>
 using namespace thalweg;
 
@@ -16,4 +15,4 @@ struct by_a_square {
   }
 };
 
-cuda::optimizer opt(by_a_square{}, std::vector<parameter<float>>{}, options{});
+auto opt = cuda::optimizer(by_a_square{}, std::vector<parameter<float>>{}, options{});

@@ -1,6 +1,5 @@
 // expect: thalweg: [cuda] a tensor-wise transform of this chain has no device form
 // folder: tests/cuda/emulated
-// folder: src/cuda
 #include <thalweg/cuda/optimizer.hpp>
 #include <thalweg/cuda/orthogonalize_update.hpp>
 #include <thalweg/transforms/nesterov_ema.hpp>
@@ -12,4 +11,4 @@ auto c = nesterov_ema{} | orthogonalize_update{};
 #else
 auto c = nesterov_ema{} | scale_by_shampoo{};
 #endif
-cuda::optimizer opt(c, std::vector<parameter<float>>{}, options{});
+auto opt = cuda::optimizer(c, std::vector<parameter<float>>{}, options{});

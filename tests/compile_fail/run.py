@@ -2,8 +2,8 @@
 """Code that must not compile, and must say why.  run.py COMPILER FLAG…
 
 Every *.cpp here opens with one or more lines `// expect: TEXT`. As it stands it must fail with each TEXT in what the
-compiler says; with -DFIXED it must compile, so that it fails for that reason alone. `// folder: FOLDER` is one more, from
-the root, in which includes are sought.
+compiler says; with -DFIXED it must compile, so that it fails for that reason alone. `// folder: FOLDER`, from the root,
+is where includes are sought first.
 """
 import pathlib
 import re
@@ -14,7 +14,7 @@ import tempfile
 here = pathlib.Path(__file__).resolve().parent
 root = here.parent.parent
 sys.path.insert(0, str(here.parent))
-from compiling import compiles, report  # noqa: E402
+from compiling import compiles, report, seeking_first  # noqa: E402
 
 
 def squeezed(text):
@@ -25,8 +25,8 @@ def squeezed(text):
 def check(name, compiler):
     source = here / name
     expected = re.findall(r"^// expect: (.+)$", source.read_text(), re.MULTILINE)
-    compiler = compiler + [f"-I{root / folder}" for folder in re.findall(r"^// folder: (.+)$", source.read_text(),
-                                                                         re.MULTILINE)]
+    folders = re.findall(r"^// folder: (.+)$", source.read_text(), re.MULTILINE)
+    compiler = seeking_first([root / folder for folder in folders], compiler)
     if not expected:
         return "it has no line `// expect: TEXT`"
     good, said = compiles(compiler + ["-DFIXED"], str(source))

@@ -37,7 +37,7 @@ comparison beside_host(const Chain& chain, const thalweg::options& o, const std:
   model<T> host(layers);
   model_on_device<T> device(layers, offset, of_gradients);
   auto expected = thalweg::optimizer(chain, host.parameters(), o);
-  thalweg::cuda::optimizer opt(chain, device.parameters(), o);
+  auto opt = thalweg::cuda::optimizer(chain, device.parameters(), o);
   const auto start = host.values;
   const auto train = [&](long from, long to) {
     host.train(expected, from, to);

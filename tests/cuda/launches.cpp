@@ -27,7 +27,7 @@ TEST_CASE("cuda: a thousand parameters take one launch a stage; a step allocates
   std::vector<test::layer> layers;
   for (std::size_t i = 0; i < 1000; ++i) layers.push_back({in_words("p", i), {1 + i % 7}});
   model_on_device<float> m(layers);
-  cuda::optimizer opt(recipes::adamw(), m.parameters(), settings);
+  auto opt = cuda::optimizer(recipes::adamw(), m.parameters(), settings);
   auto gradients = m.gradients.spans();
   const auto launches_of_a_step = [&] {
     const auto before = counted();
@@ -51,7 +51,7 @@ TEST_CASE("cuda: a thousand parameters take one launch a stage; a step allocates
 
 TEST_CASE("cuda: a launch that fails is told, and the step is none") {
   model_on_device<float> m(test::small_layers());
-  cuda::optimizer opt(recipes::adamw(), m.parameters(), settings);
+  auto opt = cuda::optimizer(recipes::adamw(), m.parameters(), settings);
   m.train(opt, 1, 1);
   const auto before = m.values.get();
   counted().next_launch = cudaErrorLaunchFailure;
@@ -64,7 +64,7 @@ TEST_CASE("cuda: a launch that fails is told, and the step is none") {
 
 TEST_CASE("cuda: an optimizer is asked on its own device, with that one's memory") {
   model_on_device<float> m(test::small_layers());
-  cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings);
+  auto opt = cuda::optimizer(recipes::sf_adamw(), m.parameters(), settings);
   m.train(opt, 1, 1);
   const auto refused = [](auto f, const char* message) { CHECK_THROWS_WITH_AS(f(), message, error); };
   test::arrays_on_device<float> out(m.host.values);

@@ -139,7 +139,7 @@ TEST_CASE("cuda: what a schedule moves, moves on the device") {
 TEST_CASE("cuda: a step on a gradient that is not finite is none, and says for whose sake") {
   const auto chain = when_finite{} | route(when(hidden_matrix, ema{}), otherwise(scale_by_adam{}));
   model_on_device<float> m(test::varied_layers());
-  cuda::optimizer opt(chain, m.parameters(), settings);
+  auto opt = cuda::optimizer(chain, m.parameters(), settings);
   m.train(opt, 1, 2);
   const auto before = m.values.get();
   m.host.differentiate(3);
@@ -166,7 +166,7 @@ TEST_CASE("cuda: gradients are gathered over calls") {
   model<float> host(test::varied_layers());
   model_on_device<float> m(test::varied_layers());
   auto expected = optimizer(chain, host.parameters(), settings);
-  cuda::optimizer opt(chain, m.parameters(), settings);
+  auto opt = cuda::optimizer(chain, m.parameters(), settings);
   host.train(expected, 1, 8);
   m.train(opt, 1, 8);
   CHECK(opt.steps() == 2);
@@ -175,7 +175,7 @@ TEST_CASE("cuda: gradients are gathered over calls") {
 
 TEST_CASE("cuda: x is copied to where it is wanted") {
   model_on_device<float> m(test::varied_layers());
-  cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings);
+  auto opt = cuda::optimizer(recipes::sf_adamw(), m.parameters(), settings);
   auto x = m.values.get();
   test::arrays_on_device<float> out(x);
   for (std::size_t i = 0; i < x.size(); ++i) opt.averaged(i, out[i]);
@@ -202,7 +202,7 @@ TEST_CASE("cuda: an evaluation point outlives its optimizer") {
   {
     std::optional<evaluation_guard<float>> kept;
     {
-      cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings);
+      auto opt = cuda::optimizer(recipes::sf_adamw(), m.parameters(), settings);
       m.train(opt, 1, 4);
       y = m.values.get();
       auto moved = std::move(opt);
@@ -225,7 +225,7 @@ TEST_CASE("cuda: a checkpoint of the host's goes on on the device, and back") {
   host.train(on_host, 1, 5);
   on_host.save(folder / "host");
   m.values.put(host.values);
-  cuda::optimizer opt(chain, m.parameters(), settings);
+  auto opt = cuda::optimizer(chain, m.parameters(), settings);
   opt.load(folder / "host");
   m.train(opt, 6, 9);
   opt.save(folder / "device");
@@ -260,7 +260,7 @@ TEST_CASE("cuda: what is no device memory is refused before anything is written"
         "[cuda] Expected memory of the current device as the parameter 'w1'. Received an address of the host's.");
   model_on_device<float> m(test::small_layers());
   CHECK(message_of([&] { cuda::optimizer(ema{}, m.parameters(), options{.lr = -1}); }).find("[optimizer]") == 0);
-  cuda::optimizer opt(recipes::adamw(), m.parameters(), settings);
+  auto opt = cuda::optimizer(recipes::adamw(), m.parameters(), settings);
   m.train(opt, 1, 1);
   const auto before = m.values.get();
   auto gradients = m.gradients.spans();
@@ -284,7 +284,7 @@ TEST_CASE("cuda: steps are captured, and an executable graph is updated with the
   host.train(expected, 1, 5);
   model_on_device<float> m(test::varied_layers());
   const test::arrays_on_device<float> copied(m.host.gradients);
-  cuda::optimizer opt(chain, m.parameters(), settings, own.stream);
+  auto opt = cuda::optimizer(chain, m.parameters(), settings, own.stream);
   cudaGraphExec_t run{};
   for (long t = 1; t <= 5; ++t) {
     m.differentiate(t);
@@ -313,8 +313,8 @@ TEST_CASE("cuda: a captured step that never runs leaves the next one its gradien
   const auto chain = apply_update{};
   model_on_device<float> m(test::small_layers());
   const test::arrays_on_device<float> others(m.host.values);  // not the gradients
-  cuda::optimizer opt(chain, m.parameters(), {.lr = 0.1}, own.stream);
-  cuda::optimizer waits(when_finite{} | chain, m.parameters(), {.lr = 0.1}, own.stream);
+  auto opt = cuda::optimizer(chain, m.parameters(), {.lr = 0.1}, own.stream);
+  auto waits = cuda::optimizer(when_finite{} | chain, m.parameters(), {.lr = 0.1}, own.stream);
   for (const bool first : {true, false}) {
     CAPTURE(first);
     own.begin_capture();
@@ -337,7 +337,7 @@ TEST_CASE("cuda: a captured step may run between two that are not captured") {
   const own_stream own;
   model_on_device<float> m(test::small_layers());
   const test::arrays_on_device<float> others(m.host.values);
-  cuda::optimizer opt(apply_update{}, m.parameters(), {.lr = 0.1}, own.stream);
+  auto opt = cuda::optimizer(apply_update{}, m.parameters(), {.lr = 0.1}, own.stream);
   auto expected = m.values.get();
   for (std::size_t i = 0; i < expected.size(); ++i)
     for (std::size_t j = 0; j < expected[i].size(); ++j)
@@ -359,7 +359,7 @@ TEST_CASE("cuda: a captured step may run between two that are not captured") {
 TEST_CASE("cuda: where y cannot be put back, steps are refused") {
   const own_stream own;
   model_on_device<float> m(test::small_layers());
-  cuda::optimizer opt(recipes::sf_adamw(), m.parameters(), settings, own.stream);
+  auto opt = cuda::optimizer(recipes::sf_adamw(), m.parameters(), settings, own.stream);
   m.train(opt, 1, 3);
   auto at_x = std::make_unique<evaluation_guard<float>>(opt.evaluation_point());
   own.begin_capture();
@@ -373,7 +373,7 @@ TEST_CASE("cuda: where y cannot be put back, steps are refused") {
 
 TEST_CASE("cuda: a gradient that no float begins at is refused") {
   model_on_device<float> m(test::small_layers());
-  cuda::optimizer opt(ema{}, m.parameters(), settings);
+  auto opt = cuda::optimizer(ema{}, m.parameters(), settings);
   auto gradients = m.gradients.spans();
   const auto* bytes = reinterpret_cast<const char*>(gradients[1].data());
   gradients[1] = {reinterpret_cast<const float*>(bytes + 2), gradients[1].size()};
@@ -383,7 +383,7 @@ TEST_CASE("cuda: a gradient that no float begins at is refused") {
 
 TEST_CASE("cuda: an optimizer says on what it runs and what it takes") {
   model_on_device<float> m(test::small_layers());
-  cuda::optimizer opt(ema{} | clip_by_global_norm{} | scale_by_adam{}, m.parameters(), settings);
+  auto opt = cuda::optimizer(ema{} | clip_by_global_norm{} | scale_by_adam{}, m.parameters(), settings);
   const auto text = opt.describe();
   CHECK(text.find(", cuda: ") != text.npos);
   CHECK(text.find("scale_by_adam.second_moment") != text.npos);

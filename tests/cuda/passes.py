@@ -13,6 +13,7 @@ EXPECTED = {
     (4, 3),  # AdamW; AMUSE's vectors
     (2, 2),  # AMUSE's matrices as far as the orthogonalisation: gradient, momentum; momentum, update
     (3, 2),  # and behind it: update, y, z; y, z. Lion behind the norm: gradient, parameter, momentum; the latter two
+    (1, 1),  # what a chain that begins with matrices copies: the gradient
 }
 
 with tempfile.NamedTemporaryFile(suffix=".ptx") as out:
@@ -24,7 +25,7 @@ with tempfile.NamedTemporaryFile(suffix=".ptx") as out:
 
 found, wrong = set(), []
 for body in ptx.split(".entry")[1:]:
-    if "stage_tag" not in body.split("(")[0]:
+    if "pass_tag" not in body.split("(")[0]:
         continue
     lines = body.splitlines()
     labels = {match[1]: i for i, line in enumerate(lines) if (match := re.match(r"(\$\w+):", line))}

@@ -11,9 +11,7 @@ meson install -C "$build" --no-rebuild --quiet --destdir "$stage"
 
 listed() { (cd "$1" && find . -name '*.h*' | sort); }
 includes=$(dirname "$(find "$stage" -type d -path '*/include/thalweg')")
-on_gpu=()
-[ ! -d "$includes/thalweg/cuda" ] || on_gpu=("$source/src/cuda")
-diff <(for folder in "$source"/{include,transforms} "${on_gpu[@]}"; do listed "$folder"; done | sort) <(listed "$includes")
+diff <(for folder in "$source"/{include,transforms}; do listed "$folder"; done | sort) <(listed "$includes")
 
 PKG_CONFIG_PATH=$(dirname "$(find "$stage" -name thalweg.pc)")
 libraries=$(dirname "$PKG_CONFIG_PATH")

@@ -9,7 +9,7 @@ int main() {
   std::vector<float> numbers(6);
   try {
     const std::vector parameters{thalweg::as_parameter("w", numbers, {2, 3})};
-    thalweg::cuda::bound_recipe(thalweg::recipes::muon(), parameters, {});
+    thalweg::cuda::optimizer("muon", parameters, {});
   } catch (const thalweg::error& e) {
     std::puts(e.what());
     return std::string_view(e.what()).starts_with("[cuda] ") ? 0 : 1;

@@ -154,10 +154,10 @@ struct cut_way<Fused, Leaves, std::index_sequence<Leaf...>> {
   /// The transforms of a stage that have kernels.
   template <std::size_t Stage>
   static constexpr auto kernels_of() {
-    constexpr stage s = stages.list[Stage];
+    constexpr std::size_t begin = stages.list[Stage].begin, end = stages.list[Stage].end;
     return []<std::size_t... I>(std::index_sequence<I...>) {
-      return decltype((kernels<>() + ... + kernel_at<s.begin + I>()))();
-    }(std::make_index_sequence<s.end - s.begin>());
+      return decltype((kernels<>() + ... + kernel_at<stages.list[Stage].begin + I>()))();
+    }(std::make_index_sequence<end - begin>());
   }
 };
 

@@ -50,6 +50,7 @@ public:
   }
 
   [[nodiscard]] std::string text() const override { return text_of(transform_); }
+  [[nodiscard]] const void* transform() const override { return &transform_; }
   void check([[maybe_unused]] const parameter_info& p) const override {
     if constexpr (requires { transform_.check(p); }) transform_.check(p);
   }

@@ -11,7 +11,7 @@ namespace thalweg {
 namespace detail {
 /// √x of a register: xsimd's is in <thalweg/core/square_root.hpp>, any other's in its own namespace.
 template <class Register>
-Register square_root(Register x);
+[[gnu::always_inline]] inline Register square_root(Register x);
 }  // namespace detail
 
 /// A number in a register: `number<float>` is one lane, `number<xsimd::batch<float>>` is many. Hyper-parameters

@@ -35,6 +35,8 @@ public:
   std::vector<slot> slots;
 
   [[nodiscard]] virtual std::string text() const = 0;
+  /// The transform itself, of the type `is.type`; null where it is made of others.
+  [[nodiscard]] virtual const void* transform() const { return nullptr; }
   /// Refuses a parameter.
   virtual void check(const parameter_info&) const {}
   [[nodiscard]] virtual std::size_t scratch(const parameter_info&) const { return 0; }

@@ -19,7 +19,7 @@ inline constexpr bool has_rsqrt14<xsimd::batch<float, Arch>> = std::is_base_of_v
 /// them. There the root is an estimate y ≈ 1/√x of 14 bits, a Newton step for s = x·y and h = y/2, and the remainder
 /// x - s², which the units compute that multiply; zero, tiny, infinite, negative and NaN are left to the instruction.
 template <class Register>
-[[gnu::always_inline]] inline Register square_root(Register x) {
+inline Register square_root(Register x) {
   if constexpr (has_rsqrt14<Register>) {
     using bits = xsimd::batch<std::uint32_t, typename Register::arch_type>;
     const bits least(0x10000000), infinity(0x7F800000);  // 2^-95

@@ -25,15 +25,15 @@ inline constexpr bool runs_unfused = false;  // on a device every chain is fused
 /// The arrays of the device lie as far from where loads are aligned as the host's do.
 template <class T, class Given>
 class machine_on_device final : public machine<T> {
-  using type = decltype(thalweg::cuda::optimizer(std::declval<Given>(), std::vector<thalweg::parameter<T>>(), {}));
   std::vector<std::span<T>> of_host_;
   arrays_on_device<T> values_, gradients_;
-  type optimizer_;
+  thalweg::optimizer<T> optimizer_;
 
 public:
   machine_on_device(const Given& given, std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o)
       : of_host_(spans_of(parameters)), values_(copied(of_host_), offset_of(of_host_)),
-        gradients_(copied(of_host_), offset_of(of_host_)), optimizer_(given, moved(std::move(parameters)), o) {}
+        gradients_(copied(of_host_), offset_of(of_host_)),
+        optimizer_(thalweg::cuda::optimizer(given, moved(std::move(parameters)), o)) {}
 
   void step(const std::vector<std::span<const T>>& gradients) override {
     gradients_.put(copied(gradients));
@@ -107,7 +107,7 @@ constexpr bool have_forms(const std::tuple<Leaves...>*) {
 
 template <class Chain>
 std::optional<builders> builders_on_device(const Chain& chain) {
-  constexpr const decltype(thalweg::detail::leaves(chain))* leaves = nullptr;
+  constexpr const typename thalweg::detail::laid_out<Chain>::leaves* leaves = nullptr;
   if constexpr (have_forms<float>(leaves))
     return builders{build<float>(chain), build<double>(chain), have_tensorwise(leaves)};
   else

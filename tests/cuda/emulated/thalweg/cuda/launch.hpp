@@ -1,4 +1,4 @@
-// A tests' double of src/cuda's launch.hpp: the blocks and threads of a kernel as loops, the last one first, so that
+// A tests' double of <thalweg/cuda/launch.hpp>: the blocks and threads of a kernel as loops, the last one first, so that
 // what depends on an order is seen.
 #pragma once
 

@@ -6,34 +6,29 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <tuple>
+#include <utility>
 
 #include <thalweg/cuda/pass.hpp>
 
 namespace thalweg::cuda::detail {
 
-constexpr std::size_t reduced_elements = 16384;  // a chunk's
-
 /// partials[block] = Σ reduction(element) over a chunk.
-template <class Plan, std::size_t Position, class T, class Reduction>
+template <class T, class Reduction>
 struct chunk_sums_body {
   static constexpr std::size_t count = Reduction::count;
   using real = number<lane<double>>;
   using sums = std::array<double, count>;
 
-  const chunk* chunks;
-  const member_of<Plan, T>* members;
-  const T* const* gradients;
+  members<T> all;
   sums* partials;
   Reduction reduction;
 
   constexpr sums operator()(std::size_t block, std::size_t thread) const {
-    const chunk c = chunks[block];
-    const auto m = members[c.member];
-    const T* const gradient = Plan::gradient_at(Position, m, gradients[c.member]);
-    const T *const update = Plan::changed_before(Position) ? m.update : gradient, *const parameter = m.data;
+    const chunk c = all.chunks[block];
+    const T *const update = all.before(c.row), *const gradient = all.gradient(c.row);
+    const T* const parameter = all.array(c.row, members<T>::parameter);
     const std::size_t begin = std::size_t{c.number} * reduced_elements;
-    const std::size_t end = std::min(m.size, begin + reduced_elements);
+    const std::size_t end = std::min(all.sizes[c.row], begin + reduced_elements);
     const bool aligned = is_aligned(gradient) && is_aligned(parameter);
     std::array<real, count> mine{};
     for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
@@ -55,24 +50,23 @@ private:
   static constexpr real of(T x) { return lane<double>(x); }
 };
 
-template <class Leaves, class Plan, std::size_t Position, class T>
+template <class T, class Transform>
 struct chunk_sums_tag {
-  using prepared = std::tuple_element_t<Position, prepared_of<Leaves, Plan>>;
-  using reduction = decltype(prepared::reduce);
-  using body = chunk_sums_body<Plan, Position, T, reduction>;
+  using kernel = decltype(std::declval<const Transform&>().reduce(std::declval<const context&>()));
+  using body = chunk_sums_body<T, bound_reduction<sums_of<Transform>, kernel>>;
 };
 
-/// totals[block] = Σ partials over the chunks [first[block], first[block + 1]), each of N numbers.
+/// totals[block] = Σ partials, each of N numbers.
 template <std::size_t N>
 struct totals_body {
   using sums = std::array<double, N>;
   const sums* partials;
-  const std::uint32_t* first;
+  chunk_range of;
   sums* totals;
 
   constexpr sums operator()(std::size_t block, std::size_t thread) const {
     sums mine{};
-    for (std::size_t i = first[block] + thread; i < first[block + 1]; i += threads_per_block)
+    for (std::size_t i = of.begin(block) + thread; i < of.end(block); i += threads_per_block)
       for (std::size_t k = 0; k < N; ++k) mine[k] += partials[i][k];
     return mine;
   }

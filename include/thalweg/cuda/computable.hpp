@@ -9,7 +9,7 @@
 #include <utility>
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/prepare.hpp>
+#include <thalweg/core/lower.hpp>
 
 namespace thalweg::cuda::detail {
 
@@ -20,12 +20,13 @@ constexpr void compute(const Kernel& kernel, std::index_sequence<I...>) {
 }
 
 /// Everything of it that is for a device, at its defaults, on ones.
-template <class Transform, std::size_t... Scalars>
-constexpr bool computes(std::index_sequence<Scalars...>) {
+template <class Transform>
+constexpr bool computes() {
   constexpr std::make_index_sequence<states_of<Transform>::arrays> arrays;
   const Transform t{};
   const context c{.lr = 1, .beta = 0.9, .loss = 1};
-  [[maybe_unused]] std::array<double, sizeof...(Scalars) + 1> scalars{(static_cast<void>(Scalars), 0.9)...};
+  std::array<double, states_of<Transform>::scalars + 1> scalars{};
+  scalars.fill(0.9);
   if constexpr (thalweg::detail::reducing<Transform>) {
     constexpr std::size_t count = thalweg::detail::sums_of<Transform>;
     std::array<double, count> sums{};
@@ -33,9 +34,9 @@ constexpr bool computes(std::index_sequence<Scalars...>) {
     compute(t.reduce(c), std::index_sequence<>());
     compute(thalweg::detail::at_sums(std::make_index_sequence<count>(), t, c, sums), arrays);
   } else {
-    compute(thalweg::detail::take<sizeof...(Scalars)>(t.at(c, scalars[Scalars]...), scalars.data()), arrays);
+    compute(thalweg::detail::call_at(t, c, scalars.data()), arrays);
   }
-  if constexpr (averaging<Transform>) compute(t.average(scalars[Scalars]...), arrays);
+  if constexpr (averaging<Transform>) compute(thalweg::detail::average_by(t, scalars.data()).kernel, arrays);
   return true;
 }
 
@@ -44,7 +45,7 @@ constexpr bool computes(std::index_sequence<Scalars...>) {
 template <class Transform>
 concept computable = !(thalweg::detail::reducing<Transform> || elementwise<Transform>) ||
                      !std::default_initializable<Transform> || requires {
-  typename std::bool_constant<computes<Transform>(std::make_index_sequence<states_of<Transform>::scalars>())>;
+  typename std::bool_constant<computes<Transform>()>;
 };
 
 }  // namespace thalweg::cuda::detail

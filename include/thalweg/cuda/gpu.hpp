@@ -1,0 +1,460 @@
+// A GPU as a device: parameters and states in its memory, all that a step does in the order of one stream.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <thalweg/core/device.hpp>
+#include <thalweg/cuda/device.hpp>
+#include <thalweg/cuda/launch.hpp>
+#include <thalweg/cuda/launches.hpp>
+#include <thalweg/cuda/pass.hpp>
+
+namespace thalweg::cuda::detail {
+
+template <class T>
+void check_on_device(std::string_view what, std::string_view parameter, const T* address) {
+  const place found = place_of(address);
+  if (found != place::device)
+    throw error("cuda", "Expected memory of the current device as the ", what, " '", parameter, "'. Received ",
+                found == place::host ? "an address of the host's." : "another device's.");
+  if (const auto number = reinterpret_cast<std::uintptr_t>(address); number % alignof(T))
+    throw error("cuda", "Expected the ", what, " '", parameter, "' at a multiple of ", alignof(T),
+                " bytes. Received the address ", number, ".");
+}
+
+template <class T>
+class gpu final : public device<T> {
+  using device<T>::bound;
+  using device<T>::store;
+
+  struct pass_of_stage {
+    pass_launch<T> run;
+    std::size_t kernel, position;  ///< of its path: the first
+  };
+  /// What is launched for the parameters that take a path. In all tables their rows stand together.
+  struct on_path {
+    std::size_t first_row = 0;
+    device_array<chunk> chunks, reduced_chunks;
+    device_array<std::uint32_t> first_reduced;       ///< chunk of each row, and their number
+    device_array<T> updates;                         ///< that wait between two passes
+    std::vector<std::vector<pass_of_stage>> passes;  ///< by stage
+    std::vector<any_form> forms;                     ///< by position
+  };
+
+  const launches<T>& known_;
+  cudaStream_t stream_;
+  int number_ = current_device();
+  std::vector<const launched_transform<T>*> transforms_;  ///< of the program; null where one has nothing to launch
+  std::vector<on_path> paths_;
+  std::vector<std::size_t> rows_;  ///< of the tables: the parameters' numbers
+  std::size_t columns_ = 0;
+  device_array<std::size_t> sizes_;
+  device_array<T*> arrays_;
+  device_array<const T*> gradients_;
+  std::vector<const T*> now_, known_gradients_;  ///< those of the step; what the device knows, until a step is captured
+  device_array<T> states_;
+  device_array<T> y_;  ///< of the averaged parameters, one behind the other, while they hold x
+  device_array<double> sums_, partials_;          ///< of the model, by `program::first_sum`, and of all chunks
+  device_array<double> row_sums_, row_partials_;  ///< of each parameter on its own
+
+public:
+  gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
+      : device<T>(std::move(given)), known_(known), stream_(stream) {}
+
+  // ---- binding ------------------------------------------------------------------------------------
+
+  void bind(const options&) override {
+    for (const auto& p : store.parameters) check_on_device("parameter", p.info.name, p.data);
+    for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
+    paths_.resize(bound.what.paths.size());
+    for_each_path([&](std::size_t p, on_path& here) { choose_passes(p, here); });
+    place_states();
+    place_tables();
+  }
+
+  void check_usable() const override {
+    if (const int current = current_device(); current != number_)
+      throw error("cuda", "Expected device ", number_,
+                  " to be current, as when the optimizer was made. Received device ", current, ".");
+  }
+
+  // ---- stepping -----------------------------------------------------------------------------------
+
+  void begin_step(std::span<const T* const> gradients) override {
+    const bool captured = is_capturing(stream_);
+    if (captured && bound.what.may_stop())
+      throw error("cuda", "Expected a chain whose steps are always taken in a stream that captures. Received ",
+                  bound.what.text, ", which waits to know.");
+    point_to(gradients, captured);
+  }
+
+  void run_phase(std::size_t phase) override {
+    const std::size_t l = bound.what.phases[phase], sums = bound.what.info(l).is.sums;
+    std::uint32_t chunks = 0;
+    for_each_path([&](std::size_t p, on_path& here) {
+      const part& share = bound.what.paths[p].parts[phase];
+      if (!share.takes_part) return;
+      for (std::size_t s = share.first; s < share.last; ++s) run_stage(p, here, s);
+      if (share.reduction == bound.what.paths[p].positions()) return;
+      sum_chunks(p, here, share.reduction, partials_.data() + chunks * sums);
+      chunks += static_cast<std::uint32_t>(here.reduced_chunks.size());
+    });
+    if (sums && transforms_[l])  // else no parameter takes it
+      transforms_[l]->add_up(stream_, partials_.data(), {.all = chunks}, 1, sums_.data() + bound.what.first_sum[l]);
+  }
+
+  /// Waits for the device, as nothing else in a step does.
+  double sum_that_may_stop() override {
+    double sum = 0;
+    copy_and_wait<double>(sums_.data() + bound.what.first_sum[bound.what.stop], 1, &sum);
+    return sum;
+  }
+
+  std::string_view stopped_by() override {
+    const auto& what = bound.what;
+    std::size_t first = store.parameters.size();
+    for_each_path([&](std::size_t p, on_path& here) {
+      std::vector<double> sums(bound.members[p].size());
+      copy_and_wait<double>(sum_members(p, here, what.paths[p].position_of(what.stop)), sums.size(), sums.data());
+      for (std::size_t m = 0; m < sums.size(); ++m)
+        if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, bound.members[p][m]);
+    });
+    return first < store.parameters.size() ? std::string_view(store.parameters[first].info.name) : "";
+  }
+
+  void absorb(long call) override {
+    const std::size_t l = bound.what.gate;
+    for_each_path([&](std::size_t p, on_path& here) {
+      transforms_[l]->absorb(stream_, seen_at(p, bound.what.paths[p].gate, here.chunks),
+                             bound.what.info(l).transform(), call);
+    });
+  }
+
+  /// What CUDA reports in mid-step leaves all as it then is.
+  void run_phases(std::size_t first) override {
+    for (std::size_t phase = first; phase < bound.what.phases.size(); ++phase) run_phase(phase);
+  }
+
+  // ---- evaluating ---------------------------------------------------------------------------------
+
+  void copy(const T* from, std::size_t n, T* to) const override { cuda::copy<T>(from, n, to, stream_); }
+
+  void average(std::size_t i, const average_of<T>& by, T* out) const override {
+    const auto& p = store.parameters[i];
+    const std::size_t l = bound.what.paths[p.path].transforms.back();
+    transforms_[l]->average(stream_, bound.what.info(l).transform(), by.scalars, p.size, p.data,
+                            p.states.data() + by.first_array, out);
+  }
+
+  void check_room(std::size_t i, const T* out) const override {
+    check_on_device("memory for x of", store.parameters[i].info.name, out);
+  }
+
+  void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
+    std::size_t total = 0;
+    for (const auto& p : store.parameters) total += p.averaged ? p.size : 0;
+    y_ = device_array<T>(total);
+    for_each_y([&](const auto& p, T* held) { copy(p.data, p.size, held); });
+    store.at_evaluation_point = true;
+    try {
+      for (std::size_t i = 0; i < store.parameters.size(); ++i)
+        if (store.parameters[i].averaged) average_into(i, store.parameters[i].data);
+    } catch (...) {
+      put_back();
+      throw;
+    }
+  }
+  /// Where the device cannot, the parameters count as x, and the next step is refused.
+  void put_back() noexcept override {
+    int current = number_;
+    static_cast<void>(cudaGetDevice(&current));
+    bool done = cudaSetDevice(number_) == cudaSuccess;  // the default stream is that of the current one
+    for_each_y([&](const auto& p, const T* held) {
+      done = done && cudaMemcpyAsync(p.data, held, p.size * sizeof(T), cudaMemcpyDefault, stream_) == cudaSuccess;
+    });
+    done = done && cudaStreamSynchronize(stream_) == cudaSuccess;
+    static_cast<void>(cudaSetDevice(current));
+    if (!done) return static_cast<void>(cudaGetLastError());
+    y_ = {};
+    store.at_evaluation_point = false;
+  }
+
+  // ---- saving and loading -------------------------------------------------------------------------
+
+  void save(const std::string& path, const progress& now,
+            const std::function<void(std::size_t, T*)>& average_into) const override {
+    const host_mirror m = mirror();
+    save_checkpoint<T>(path, m.store, now, [&](std::size_t i, T* out) {
+      const device_array<T> x(store.parameters[i].size);
+      average_into(i, x.data());
+      copy_and_wait<T>(x.data(), x.size(), out);
+    });
+  }
+  progress load(const std::string& path, progress now) override {
+    host_mirror m = mirror();
+    auto loaded = load_checkpoint<T>(path, m.store, std::move(now));
+    copy(m.store.states.get(), store.state_elements, states_.data());
+    for (std::size_t i = 0; i < store.parameters.size(); ++i)
+      copy(m.store.parameters[i].data, store.parameters[i].size, store.parameters[i].data);
+    synchronize(stream_);
+    return loaded;
+  }
+
+  // ---- describing ---------------------------------------------------------------------------------
+
+  void describe(description& d) const override {
+    cudaDeviceProp properties{};
+    check("a device that describes itself", cudaGetDeviceProperties(&properties, number_));
+    d.header = in_words("cuda: ", std::string_view(properties.name));
+    d.scratch_bytes = (partials_.size() + sums_.size() + row_partials_.size() + row_sums_.size()) * sizeof(double);
+    for (const auto& here : paths_) {
+      d.scratch_bytes += here.updates.size() * sizeof(T);
+      for (const auto& form : here.forms) d.scratch_bytes += form.scratch_bytes;
+    }
+  }
+  [[nodiscard]] std::string computed_by(std::size_t path, std::size_t position) const override {
+    return paths_[path].forms[position].computed_by;
+  }
+
+private:
+  /// f(number, path) for each that a parameter takes.
+  template <class F>
+  void for_each_path(F f) {
+    for (std::size_t p = 0; p < paths_.size(); ++p)
+      if (!bound.members[p].empty()) f(p, paths_[p]);
+  }
+
+  template <class Value>
+  void copy_and_wait(const Value* from, std::size_t n, Value* to) const {
+    cuda::copy<Value>(from, n, to, stream_);
+    synchronize(stream_);
+  }
+  template <class Value>
+  [[nodiscard]] device_array<Value> uploaded(const std::vector<Value>& values) const {
+    device_array<Value> there(values.size());
+    copy_and_wait(values.data(), values.size(), there.data());
+    return there;
+  }
+
+  void choose_passes(std::size_t p, on_path& here) {
+    const auto& way = bound.what.paths[p];
+    std::vector<type_id> kernels;
+    for (std::size_t k = 0; k < way.positions(); ++k)
+      if (has_kernel(way.kinds[k])) kernels.push_back(bound.what.info(way.transforms[k]).is.type);
+    for (std::size_t s = 0; s < way.stages.size(); ++s) {
+      auto& passes = here.passes.emplace_back();
+      for (const auto& pass : way.passes[s]) {
+        const pass_launch<T> run = known_.find(std::span<const type_id>(kernels).subspan(pass.first, pass.count));
+        if (!run) refuse(way.transforms[pass.begin]);
+        passes.push_back({run, pass.first, pass.begin});
+      }
+      const std::size_t end = way.stages[s].end;
+      if (end == way.positions()) continue;
+      if (!transforms_[way.transforms[end]]) refuse(way.transforms[end]);
+      if (way.kinds[end] == kind::tensorwise && !way.changed_before(end)) passes.push_back({&launch_pass<T>, 0, end});
+    }
+  }
+  [[noreturn]] void refuse(std::size_t transform) const {
+    throw error("cuda", "Expected transforms that are compiled for a device. Received ",
+                bound.what.info(transform).name, ".");
+  }
+
+  void place_states() {
+    for (const auto& p : store.parameters)
+      for (const auto& shape : p.state_shapes) store.state_elements += padded<T>(element_count(shape));
+    states_ = device_array<T>(store.state_elements);
+    zero(states_.data(), states_.size(), stream_);  // between the arrays as well
+    T* free = states_.data();
+    std::vector<T> values, state;  // of one parameter: the host may have no room for all
+    for (auto& p : store.parameters) {
+      values.resize(p.size);
+      copy_and_wait<T>(p.data, p.size, values.data());
+      for (const std::size_t l : bound.what.paths[p.path].transforms)
+        for (std::size_t array = 0; array < bound.what.info(l).is.arrays; ++array) {
+          state.resize(element_count(p.state_shapes[p.states.size()]));
+          bound.what.code(l).fill(array, state, values.data());
+          copy_and_wait<T>(state.data(), state.size(), free);
+          p.states.push_back(std::exchange(free, free + padded<T>(state.size())));
+        }
+    }
+  }
+
+  void place_tables() {
+    for_each_path([&](std::size_t p, on_path&) {
+      columns_ = std::max(columns_, members<T>::first_state + bound.what.paths[p].first_array.back());
+    });
+    std::vector<std::size_t> sizes;
+    std::vector<T*> arrays;
+    std::size_t chunks = 0, most_sums = 0;
+    for_each_path([&](std::size_t p, on_path& here) {
+      here.first_row = rows_.size();
+      const auto updates = place_members(p, here, sizes, arrays);
+      for (const std::size_t l : bound.what.paths[p].transforms)
+        here.forms.push_back(bound.what.info(l).is.what == kind::tensorwise
+                                 ? transforms_[l]->form(bound.what.info(l).transform(), updates, stream_)
+                                 : any_form());
+      chunks += here.reduced_chunks.size();
+    });
+    sizes_ = uploaded(sizes);
+    arrays_ = uploaded(arrays);
+    gradients_ = device_array<const T*>(rows_.size());
+    now_.resize(rows_.size());
+    known_gradients_.resize(rows_.size());
+    for (const auto& t : bound.what.transforms) most_sums = std::max(most_sums, t.info->is.sums);
+    sums_ = device_array<double>(bound.what.first_sum.back());
+    row_sums_ = device_array<double>(rows_.size() * most_sums);
+    partials_ = device_array<double>(chunks * most_sums);
+    row_partials_ = device_array<double>(chunks * most_sums);
+  }
+
+  /// The rows of a path. Returns its updates.
+  std::vector<device_update<T>> place_members(std::size_t p, on_path& here, std::vector<std::size_t>& sizes,
+                                              std::vector<T*>& arrays) {
+    const bool waits = bound.what.paths[p].crosses_memory() ||
+                       std::ranges::any_of(here.passes, [](const auto& of_stage) { return of_stage.size() > 1; });
+    std::size_t elements = 0;
+    for (const std::size_t i : bound.members[p]) elements += padded<T>(store.parameters[i].size);
+    here.updates = device_array<T>(waits ? elements : 0);
+    T* free = here.updates.data();
+    std::vector<device_update<T>> updates;
+    std::vector<chunk> chunks, reduced;
+    std::vector<std::uint32_t> first{0};
+    for (const std::size_t i : bound.members[p]) {
+      const auto& one = store.parameters[i];
+      const auto row = static_cast<std::uint32_t>(rows_.size());
+      updates.push_back({waits ? std::exchange(free, free + padded<T>(one.size)) : nullptr, one.info.rows(),
+                         one.info.cols(), one.info.order});
+      rows_.push_back(i);
+      sizes.push_back(one.size);
+      arrays.insert(arrays.end(), {one.data, updates.back().data});
+      arrays.insert(arrays.end(), one.states.begin(), one.states.end());
+      arrays.resize(rows_.size() * columns_);
+      for (std::uint32_t n = 0; n * chunk_elements < one.size; ++n) chunks.push_back({row, n});
+      for (std::uint32_t n = 0; n * reduced_elements < one.size; ++n) reduced.push_back({row, n});
+      first.push_back(static_cast<std::uint32_t>(reduced.size()));
+    }
+    here.chunks = uploaded(chunks);
+    here.reduced_chunks = uploaded(reduced);
+    here.first_reduced = uploaded(first);
+    return updates;
+  }
+
+  /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What
+  /// is captured may run at any time, often or never: it always says where, and from then on nothing is known.
+  void point_to(std::span<const T* const> gradients, bool captured) {
+    for (std::size_t r = 0; r < rows_.size(); ++r) now_[r] = gradients[rows_[r]];
+    if (!captured && now_ == known_gradients_) return;
+    for (std::size_t r = 0; r < rows_.size(); ++r)
+      if (known_gradients_.empty() || now_[r] != known_gradients_[r])
+        check_on_device("gradient of", store.parameters[rows_[r]].info.name, now_[r]);
+    if (captured) known_gradients_.clear();  // for good
+    std::ranges::fill(known_gradients_, nullptr);
+    using addresses = set_addresses<T>;
+    for (std::size_t first = 0; first < rows_.size(); first += addresses::most) {
+      addresses some{gradients_.data() + first, std::min(addresses::most, rows_.size() - first), {}};
+      std::copy_n(now_.data() + first, some.count, some.addresses.begin());
+      cuda::launch(stream_, blocks_for(some.count), some);
+    }
+    if (!known_gradients_.empty()) known_gradients_ = now_;
+  }
+
+  [[nodiscard]] members<T> seen_at(std::size_t p, std::size_t position, const device_array<chunk>& chunks) const {
+    const auto& way = bound.what.paths[p];
+    const std::size_t l = way.transforms[position];
+    const bool of_each = way.kinds[position] == kind::parameterwise;
+    const auto column = [&](std::size_t at) { return members<T>::first_state + way.first_array[at]; };
+    return {.chunks = chunks.data(),
+            .chunk_count = chunks.size(),
+            .sizes = sizes_.data(),
+            .gradients = gradients_.data(),
+            .arrays = arrays_.data(),
+            .columns = columns_,
+            .from_gradient = !way.changed_before(position),
+            .gathered = position > way.gate ? column(way.gate) : 0,
+            .states = column(position),
+            .sums = of_each ? row_sums_.data() : sums_.data() + bound.what.first_sum[l],
+            .stride = of_each ? bound.what.info(l).is.sums : 0};
+  }
+
+  void run_stage(std::size_t p, on_path& here, std::size_t number) {
+    const auto& way = bound.what.paths[p];
+    const auto& prepared = bound.prepared[p];
+    for (const auto& pass : here.passes[number])
+      pass.run(stream_, seen_at(p, pass.position, here.chunks), prepared.kernels.data() + pass.kernel);
+    const std::size_t end = way.stages[number].end;
+    if (end == way.positions()) return;
+    if (way.kinds[end] == kind::tensorwise) here.forms[end].run(prepared.at[end]);
+    else if (way.kinds[end] == kind::parameterwise) sum_members(p, here, end);
+  }
+
+  void sum_chunks(std::size_t p, const on_path& here, std::size_t position, double* partials) const {
+    transforms_[bound.what.paths[p].transforms[position]]->sum_chunks(
+        stream_, seen_at(p, position, here.reduced_chunks), bound.prepared[p].at[position], partials);
+  }
+  /// Of each member on its own. Returns where the sums are.
+  const double* sum_members(std::size_t p, const on_path& here, std::size_t position) const {
+    const std::size_t l = bound.what.paths[p].transforms[position];
+    double* const sums = row_sums_.data() + here.first_row * bound.what.info(l).is.sums;
+    sum_chunks(p, here, position, row_partials_.data());
+    transforms_[l]->add_up(stream_, row_partials_.data(), {here.first_reduced.data()}, bound.members[p].size(), sums);
+    return sums;
+  }
+
+  /// f(parameter, its y) for those that are averaged.
+  template <class F>
+  void for_each_y(F f) const {
+    T* held = y_.data();
+    for (const auto& p : store.parameters)
+      if (p.averaged) f(p, std::exchange(held, held + p.size));
+  }
+
+  /// On the host, what the device holds: to be saved, or loaded and taken over.
+  struct host_mirror {
+    storage<T> store;
+    std::vector<std::vector<T>> parameters;
+  };
+  [[nodiscard]] host_mirror mirror() const {
+    host_mirror m;
+    const auto copied = [&](const T* from, std::size_t n) {
+      std::vector<T> values(n);
+      copy(from, n, values.data());
+      return values;
+    };
+    m.store.parameters = store.parameters;
+    m.store.state_elements = store.state_elements;
+    m.store.states = allocate<T>(store.state_elements);
+    copy(states_.data(), store.state_elements, m.store.states.get());
+    for (auto& p : m.store.parameters) {
+      p.data = m.parameters.emplace_back(copied(p.data, p.size)).data();
+      for (T*& state : p.states) state = m.store.states.get() + (state - states_.data());
+    }
+    m.store.at_evaluation_point = store.at_evaluation_point;
+    if (store.at_evaluation_point) {
+      m.store.held_back.resize(store.parameters.size());
+      for_each_y([&](const auto& p, const T* held) {
+        m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())] = copied(held, p.size);
+      });
+    }
+    synchronize(stream_);
+    return m;
+  }
+};
+
+/// Makes the device that the program of an optimizer runs on. `known` stays.
+template <class T>
+device_maker<T> on_gpu(const launches<T>& known, cudaStream_t stream) {
+  return [&known, stream](bound_program<T> bound) {
+    return std::make_shared<gpu<T>>(std::move(bound), known, stream);
+  };
+}
+
+}  // namespace thalweg::cuda::detail

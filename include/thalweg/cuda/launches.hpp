@@ -1,0 +1,113 @@
+// What is launched for a program: functions that start kernels, found by the types of its transforms. Whoever calls
+// them knows no type of a chain's.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <cuda_runtime.h>
+#include <thalweg/core/plan.hpp>
+#include <thalweg/cuda/device_form.hpp>
+
+namespace thalweg::cuda::detail {
+
+using thalweg::detail::type_id;
+
+/// A block's share of the work: the elements [number · elements, (number + 1) · elements) of a parameter, which a row of
+/// the device's tables stands for.
+struct chunk {
+  std::uint32_t row, number;
+};
+constexpr std::size_t chunk_elements = 4096, reduced_elements = 16384;  // of a pass, of a sum
+
+/// The parameters that take one path, as a launch at a position of that path sees them. All is in device memory.
+template <class T>
+struct members {
+  static constexpr std::size_t parameter = 0, update = 1, first_state = 2;  ///< columns
+
+  const chunk* chunks;
+  std::size_t chunk_count;
+  const std::size_t* sizes;  ///< by row, as all tables
+  const T* const* gradients;
+  T* const* arrays;  ///< the parameter, room for its update, its states
+  std::size_t columns;
+  bool from_gradient;    ///< nothing has changed the update yet
+  std::size_t gathered;  ///< the column of what a gate has gathered: all behind it, the gradient; 0 if there is none
+  std::size_t states;    ///< the column of the first state here
+  const double* sums;    ///< at a transform that reduces; those of a row at sums + row · stride
+  std::size_t stride;
+
+  [[nodiscard]] constexpr T* array(std::size_t row, std::size_t column) const { return arrays[row * columns + column]; }
+  [[nodiscard]] constexpr const T* gradient(std::size_t row) const {
+    return gathered ? array(row, gathered) : gradients[row];
+  }
+  [[nodiscard]] constexpr const T* before(std::size_t row) const {
+    return from_gradient ? gradients[row] : array(row, update);
+  }
+};
+
+/// Which chunks' sums make a total: of the i-th those from first[i] to first[i + 1]; without `first`, all of so many.
+struct chunk_range {
+  const std::uint32_t* first = nullptr;
+  std::uint32_t all = 0;
+
+  [[nodiscard]] constexpr std::uint32_t begin(std::size_t i) const { return first ? first[i] : 0; }
+  [[nodiscard]] constexpr std::uint32_t end(std::size_t i) const { return first ? first[i + 1] : all; }
+};
+
+/// Consecutive kernels in one pass over all members.
+template <class T>
+using pass_launch = void (*)(cudaStream_t stream, const members<T>& all, const void* const* prepared);
+
+template <class T>
+struct launched_pass {
+  std::vector<type_id> kernels;  ///< the types of their transforms
+  pass_launch<T> run;
+};
+
+/// A device form, its type forgotten.
+struct any_form {
+  std::function<void(const void* prepared)> run;
+  std::string computed_by{};
+  std::size_t scratch_bytes = 0;
+};
+
+/// What a transform of one type does on a device beside its kernel in a pass. What is not its kind's is null.
+/// `transform`: an object of that type.
+template <class T>
+struct launched_transform {
+  type_id type;
+  /// partials[chunk] = Σ over a chunk
+  void (*sum_chunks)(cudaStream_t, const members<T>&, const void* prepared, double* partials) = nullptr;
+  /// totals[i] = Σ partials, for `count` of them
+  void (*add_up)(cudaStream_t, const double* partials, chunk_range of, std::size_t count, double* totals) = nullptr;
+  void (*absorb)(cudaStream_t, const members<T>&, const void* transform, long call) = nullptr;
+  /// x of one parameter of n elements; `out` may be y.
+  void (*average)(cudaStream_t, const void* transform, const double* scalars, std::size_t n, T* y, T* const* states,
+                  T* out) = nullptr;
+  any_form (*form)(const void* transform, std::span<const device_update<T>>, cudaStream_t) = nullptr;
+};
+
+/// All that can be launched.
+template <class T>
+struct launches {
+  std::vector<launched_pass<T>> passes;
+  std::vector<launched_transform<T>> transforms;
+
+  // Null is what is not known.
+  [[nodiscard]] const launched_transform<T>* find(type_id type) const {
+    const auto at = std::ranges::find(transforms, type, &launched_transform<T>::type);
+    return at == transforms.end() ? nullptr : &*at;
+  }
+  [[nodiscard]] pass_launch<T> find(std::span<const type_id> kernels) const {
+    const auto at = std::ranges::find_if(passes, [&](const auto& p) { return std::ranges::equal(p.kernels, kernels); });
+    return at == passes.end() ? nullptr : at->run;
+  }
+};
+
+}  // namespace thalweg::cuda::detail

@@ -1,0 +1,125 @@
+// From a chain's types to what is launched for it: the only code for a device that is compiled anew for every chain.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <thalweg/core/lower.hpp>
+#include <thalweg/cuda/computable.hpp>
+#include <thalweg/cuda/device_form.hpp>
+#include <thalweg/cuda/pass.hpp>
+#include <thalweg/cuda/reduction.hpp>
+
+namespace thalweg::cuda::detail {
+
+// ---- one transform --------------------------------------------------------------------------------
+
+template <class Transform>
+const at_barrier<Transform>& now(const void* prepared) { return **static_cast<const prepared_of<Transform>*>(prepared); }
+
+template <class T, class Transform>
+any_form form_of(const Transform& t, std::span<const device_update<T>> updates, cudaStream_t stream) {
+  static_assert(has_device_form<settled_t<Transform>, T>,
+                "thalweg: [cuda] a tensor-wise transform of this chain has no device form for numbers of this type");
+  static_assert(states_of<Transform>::arrays == 0, "thalweg: [cuda] a device form is handed no states");
+  const auto form = std::make_shared<device_form<settled_t<Transform>, T>>(settled(t, context()), updates, stream);
+  any_form made{.run = [form](const void* prepared) {
+    const auto& [transform, changed, seen] = now<Transform>(prepared);
+    (*form)(settled(*transform, seen), seen);
+  }};
+  if constexpr (requires { form->computed_by(); }) made.computed_by = form->computed_by();
+  if constexpr (requires { form->scratch_bytes(); }) made.scratch_bytes = form->scratch_bytes();
+  return made;
+}
+
+template <class T, class Transform>
+launched_transform<T> launched() {
+  static_assert(computable<settled_t<Transform>>,
+                "thalweg: [cuda] a transform of this chain is no constant expression on ones at its defaults: its `at`, "
+                "`reduce`, kernels and whatever they call must be constexpr");
+  launched_transform<T> made{id_of<Transform>()};
+  if constexpr (reducing<Transform>) {
+    made.sum_chunks = [](cudaStream_t stream, const members<T>& all, const void* prepared, double* partials) {
+      using tag = chunk_sums_tag<T, Transform>;
+      launch_sums_as<tag>(stream, all.chunk_count,
+                          {all, reinterpret_cast<typename tag::body::sums*>(partials),
+                           {now<Transform>(prepared).transform->reduce(now<Transform>(prepared).seen)}});
+    };
+    made.add_up = [](cudaStream_t stream, const double* partials, chunk_range of, std::size_t count, double* totals) {
+      using body = totals_body<sums_of<Transform>>;
+      launch_sums(stream, count,
+                  body{reinterpret_cast<const typename body::sums*>(partials), of,
+                       reinterpret_cast<typename body::sums*>(totals)});
+    };
+  }
+  if constexpr (gate<Transform>)
+    made.absorb = [](cudaStream_t stream, const members<T>& all, const void* transform, long call) {
+      launch_as<absorb_tag<T, Transform>>(stream, all.chunk_count,
+                                          {all, {absorb_by(*static_cast<const Transform*>(transform), call)}});
+    };
+  if constexpr (averaging<Transform>)
+    made.average = [](cudaStream_t stream, const void* transform, const double* scalars, std::size_t n, T* y,
+                      T* const* states, T* out) {
+      using tag = average_tag<T, Transform>;
+      typename tag::body body{y, out, n, {}, average_by(*static_cast<const Transform*>(transform), scalars)};
+      std::copy_n(states, body.states.size(), body.states.begin());
+      launch_as<tag>(stream, (n + chunk_elements - 1) / chunk_elements, body);
+    };
+  if constexpr (kind_of<Transform>() == kind::tensorwise)
+    made.form = [](const void* transform, std::span<const device_update<T>> updates, cudaStream_t stream) {
+      return form_of<T>(*static_cast<const Transform*>(transform), updates, stream);
+    };
+  return made;
+}
+
+// ---- a chain ---------------------------------------------------------------------------------------
+
+template <class T, class... Transforms>
+void add_pass(launches<T>& to, kernels<Transforms...>) {
+  if constexpr (sizeof...(Transforms) > 0)
+    to.passes.push_back({{id_of<Transforms>()...}, &launch_pass<T, Transforms...>});
+}
+
+/// The passes of every stage of a chain.
+template <class T, class Chain>
+void add_passes(launches<T>& to) {
+  using plan = laid_out<Chain>;
+  const auto add_way = [&]<class Way>(std::type_identity<Way>) {
+    [&]<std::size_t... Stage>(std::index_sequence<Stage...>) {
+      (add_pass<T>(to, Way::template kernels_of<Stage>()), ...);
+    }(std::make_index_sequence<Way::stages.count>());
+  };
+  [&]<class... Paths>(path_list<Paths...>) {
+    (add_way(std::type_identity<cut_way<true, typename plan::leaves, Paths>>()), ...);
+  }(typename plan::paths());
+}
+
+template <class T, class Chain>
+launches<T> launches_of_chain() {
+  launches<T> all;
+  [&]<class... Leaves>(std::tuple<Leaves...>*) {
+    (all.transforms.push_back(launched<T, Leaves>()), ...);
+  }(static_cast<typename laid_out<Chain>::leaves*>(nullptr));
+  add_passes<T, Chain>(all);
+  return all;
+}
+
+/// Of a device's program the host runs nothing.
+struct launched_passes {
+  static constexpr bool fused = true;
+  static constexpr std::string_view text = "";
+  static launched_passes in(std::size_t) { return {}; }
+  template <traffic Writes, class T, class... Bound>
+  void run(std::size_t, const arrays<T>&, const Bound&...) const {}
+  template <class T, class Bound>
+  std::array<double, Bound::count> reduce(std::size_t, const T*, const T*, const T*, const Bound&) const { return {}; }
+};
+
+}  // namespace thalweg::cuda::detail
