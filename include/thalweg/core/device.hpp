@@ -81,10 +81,6 @@ public:
   [[nodiscard]] virtual std::string computed_by(std::size_t path, std::size_t position) const = 0;
 };
 
-/// Makes the device that a program runs on.
-template <class T>
-using device_maker = std::function<std::shared_ptr<device<T>>(bound_program<T> bound)>;
-
 /// The host: its memory, and the threads of `options::parallel`.
 template <class T>
 std::shared_ptr<device<T>> make_host(bound_program<T> bound);
