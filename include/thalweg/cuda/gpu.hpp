@@ -70,8 +70,6 @@ public:
   gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
       : device<T>(std::move(given)), known_(known), stream_(stream) {}
 
-  // ---- binding ------------------------------------------------------------------------------------
-
   void bind(const options&) override {
     for (const auto& p : store.parameters) check_on_device("parameter", p.info.name, p.data);
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
@@ -86,8 +84,6 @@ public:
       throw error("cuda", "Expected device ", number_,
                   " to be current, as when the optimizer was made. Received device ", current, ".");
   }
-
-  // ---- stepping -----------------------------------------------------------------------------------
 
   void begin_step(std::span<const T* const> gradients) override {
     const bool captured = is_capturing(stream_);
@@ -144,8 +140,6 @@ public:
     for (std::size_t phase = first; phase < bound.what.phases.size(); ++phase) run_phase(phase);
   }
 
-  // ---- evaluating ---------------------------------------------------------------------------------
-
   void copy(const T* from, std::size_t n, T* to) const override { cuda::copy<T>(from, n, to, stream_); }
 
   void average(std::size_t i, const average_of<T>& by, T* out) const override {
@@ -188,8 +182,6 @@ public:
     store.at_evaluation_point = false;
   }
 
-  // ---- saving and loading -------------------------------------------------------------------------
-
   void save(const std::string& path, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     const host_mirror m = mirror();
@@ -208,8 +200,6 @@ public:
     synchronize(stream_);
     return loaded;
   }
-
-  // ---- describing ---------------------------------------------------------------------------------
 
   void describe(description& d) const override {
     cudaDeviceProp properties{};
@@ -362,7 +352,7 @@ private:
     for (std::size_t first = 0; first < rows_.size(); first += addresses::most) {
       addresses some{gradients_.data() + first, std::min(addresses::most, rows_.size() - first), {}};
       std::copy_n(now_.data() + first, some.count, some.addresses.begin());
-      cuda::launch(stream_, blocks_for(some.count), some);
+      launch(stream_, blocks_for(some.count), some);
     }
     if (!known_gradients_.empty()) known_gradients_ = now_;
   }

@@ -24,46 +24,24 @@ template <class Tag>
 using argument_of = argument<sizeof(typename Tag::body)>;
 
 template <class Tag>
-argument_of<Tag> as_argument(const typename Tag::body& body) {
-  using type = typename Tag::body;
-  static_assert(std::is_trivially_copy_constructible_v<type> && std::is_trivially_destructible_v<type>,
-                "thalweg: a kernel's arguments are copied byte by byte");
-  static_assert(sizeof(type) <= 4096, "thalweg: a kernel's arguments fill 4 KiB at most");
-  argument_of<Tag> a;
-  std::memcpy(&a, &body, sizeof body);
-  return a;
-}
-
-template <class Tag>
 __global__ void __launch_bounds__(threads_per_block) run(const __grid_constant__ argument_of<Tag> a) {
-  reinterpret_cast<const typename Tag::body&>(a)(static_cast<std::size_t>(blockIdx.x),
-                                                 static_cast<std::size_t>(threadIdx.x));
-}
-
-template <class Tag>
-__global__ void __launch_bounds__(threads_per_block) run_sums(const __grid_constant__ argument_of<Tag> a) {
   const auto& body = reinterpret_cast<const typename Tag::body&>(a);
-  auto mine = body(static_cast<std::size_t>(blockIdx.x), static_cast<std::size_t>(threadIdx.x));
-  __shared__ double sums[mine.size()][threads_per_block];
-  for (std::size_t k = 0; k < mine.size(); ++k) sums[k][threadIdx.x] = mine[k];
-  for (unsigned half = threads_per_block / 2; half; half /= 2) {
-    __syncthreads();
-    if (threadIdx.x < half)
-      for (std::size_t k = 0; k < mine.size(); ++k) sums[k][threadIdx.x] += sums[k][threadIdx.x + half];
+  const std::size_t block = blockIdx.x, thread = threadIdx.x;
+  if constexpr (std::is_void_v<decltype(body(block, thread))>) {
+    body(block, thread);
+  } else {
+    auto mine = body(block, thread);
+    __shared__ double sums[mine.size()][threads_per_block];
+    for (std::size_t k = 0; k < mine.size(); ++k) sums[k][thread] = mine[k];
+    for (std::size_t half = threads_per_block / 2; half; half /= 2) {
+      __syncthreads();
+      if (thread < half)
+        for (std::size_t k = 0; k < mine.size(); ++k) sums[k][thread] += sums[k][thread + half];
+    }
+    if (thread) return;
+    for (std::size_t k = 0; k < mine.size(); ++k) mine[k] = sums[k][0];
+    body.finish(block, mine);
   }
-  if (threadIdx.x) return;
-  for (std::size_t k = 0; k < mine.size(); ++k) mine[k] = sums[k][0];
-  body.finish(static_cast<std::size_t>(blockIdx.x), mine);
-}
-
-// By its own status: the last error may be of something that the user has asked CUDA before.
-template <class Argument>
-void start(cudaStream_t stream, std::size_t blocks, void (*kernel)(Argument), Argument argument) {
-  if (blocks > 0x7FFFFFFF) throw error("cuda", "Expected at most 2147483647 blocks. Received ", blocks, ".");
-  void* arguments[] = {&argument};
-  check("a kernel that starts",
-        cudaLaunchKernel(reinterpret_cast<const void*>(kernel), dim3(static_cast<unsigned>(blocks)),
-                         dim3(static_cast<unsigned>(threads_per_block)), arguments, 0, stream));
 }
 }  // namespace detail
 
@@ -80,28 +58,30 @@ void start(cudaStream_t stream, std::size_t blocks, void (*kernel)(Argument), Ar
 ///     };
 ///     launch(stream, blocks_for(n), twice{x, n});
 ///
+/// Where body(block, thread) returns a std::array of doubles, their sums over each block go to body.finish(block, sums).
+/// They are added up in an order that is always the same.
+///
 /// Where lambdas are among the types that make up a body, it is named by a `Tag` without:
 /// `launch_as<Tag>(stream, blocks, body)` with a `Tag::body`.
 template <class Tag>
 void launch_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
+  using type = typename Tag::body;
+  static_assert(std::is_trivially_copy_constructible_v<type> && std::is_trivially_destructible_v<type>,
+                "thalweg: a kernel's arguments are copied byte by byte");
+  static_assert(sizeof(type) <= 4096, "thalweg: a kernel's arguments fill 4 KiB at most");
   if (!blocks) return;
-  detail::start(stream, blocks, &detail::run<Tag>, detail::as_argument<Tag>(body));
+  if (blocks > 0x7FFFFFFF) throw error("cuda", "Expected at most 2147483647 blocks. Received ", blocks, ".");
+  detail::argument_of<Tag> argument;
+  std::memcpy(&argument, &body, sizeof body);
+  void* arguments[] = {&argument};
+  // By its own status: the last error may be of something that the user has asked CUDA before.
+  check("a kernel that starts",
+        cudaLaunchKernel(reinterpret_cast<const void*>(&detail::run<Tag>), dim3(static_cast<unsigned>(blocks)),
+                         dim3(static_cast<unsigned>(threads_per_block)), arguments, 0, stream));
 }
 template <class Body>
 void launch(cudaStream_t stream, std::size_t blocks, const Body& body) {
   launch_as<detail::body_itself<Body>>(stream, blocks, body);
-}
-
-/// The same with sums: body(block, thread) returns a std::array of doubles, whose sums over each block go to
-/// body.finish(block, sums). They are added up in an order that is always the same.
-template <class Tag>
-void launch_sums_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
-  if (!blocks) return;
-  detail::start(stream, blocks, &detail::run_sums<Tag>, detail::as_argument<Tag>(body));
-}
-template <class Body>
-void launch_sums(cudaStream_t stream, std::size_t blocks, const Body& body) {
-  launch_sums_as<detail::body_itself<Body>>(stream, blocks, body);
 }
 
 /// How many blocks have a thread for each of n things.

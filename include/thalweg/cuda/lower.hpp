@@ -21,9 +21,6 @@ namespace thalweg::cuda::detail {
 
 // ---- one transform --------------------------------------------------------------------------------
 
-template <class Transform>
-const at_barrier<Transform>& now(const void* prepared) { return **static_cast<const prepared_of<Transform>*>(prepared); }
-
 template <class T, class Transform>
 any_form form_of(const Transform& t, std::span<const device_update<T>> updates, cudaStream_t stream) {
   static_assert(has_device_form<settled_t<Transform>, T>,
@@ -31,8 +28,8 @@ any_form form_of(const Transform& t, std::span<const device_update<T>> updates, 
   static_assert(states_of<Transform>::arrays == 0, "thalweg: [cuda] a device form is handed no states");
   const auto form = std::make_shared<device_form<settled_t<Transform>, T>>(settled(t, context()), updates, stream);
   any_form made{.run = [form](const void* prepared) {
-    const auto& [transform, changed, seen] = now<Transform>(prepared);
-    (*form)(settled(*transform, seen), seen);
+    const at_barrier<Transform>& now = made_by<Transform>(prepared);
+    (*form)(settled(*now.transform, now.seen), now.seen);
   }};
   if constexpr (requires { form->computed_by(); }) made.computed_by = form->computed_by();
   if constexpr (requires { form->scratch_bytes(); }) made.scratch_bytes = form->scratch_bytes();
@@ -48,15 +45,15 @@ launched_transform<T> launched() {
   if constexpr (reducing<Transform>) {
     made.sum_chunks = [](cudaStream_t stream, const members<T>& all, const void* prepared, double* partials) {
       using tag = chunk_sums_tag<T, Transform>;
-      launch_sums_as<tag>(stream, all.chunk_count,
-                          {all, reinterpret_cast<typename tag::body::sums*>(partials),
-                           {now<Transform>(prepared).transform->reduce(now<Transform>(prepared).seen)}});
+      const at_barrier<Transform>& now = made_by<Transform>(prepared);
+      launch_as<tag>(stream, all.chunk_count,
+                     {all, reinterpret_cast<typename tag::body::sums*>(partials), {now.transform->reduce(now.seen)}});
     };
     made.add_up = [](cudaStream_t stream, const double* partials, chunk_range of, std::size_t count, double* totals) {
       using body = totals_body<sums_of<Transform>>;
-      launch_sums(stream, count,
-                  body{reinterpret_cast<const typename body::sums*>(partials), of,
-                       reinterpret_cast<typename body::sums*>(totals)});
+      launch(stream, count,
+             body{reinterpret_cast<const typename body::sums*>(partials), of,
+                  reinterpret_cast<typename body::sums*>(totals)});
     };
   }
   if constexpr (gate<Transform>)

@@ -109,13 +109,13 @@ private:
   void load(const orthogonalize_update& o, const cublas& blas, T* const* updates) {
     const cudaStream_t stream = blas.stream();
     zero(zeros_, count_, stream);
-    launch_sums(stream, count_ * parts_, sum_squares<T>{updates, shape_.lines * shape_.length, parts_, sums_});
-    launch_sums(stream, count_, find_roots<>{sums_, parts_, o.epsilon, roots_});
-    cuda::launch(stream, lines(), load_lines<T, Factor>{updates, roots_, x_});
+    launch(stream, count_ * parts_, sum_squares<T>{updates, shape_.lines * shape_.length, parts_, sums_});
+    launch(stream, count_, find_roots<>{sums_, parts_, o.epsilon, roots_});
+    launch(stream, lines(), load_lines<T, Factor>{updates, roots_, x_});
     if (!o.coefficients.rescale_columns) return;
     product_of_x(blas);
-    launch_sums(stream, square_lines(), find_scales<T>{product_, roots_, o.epsilon, scales_});
-    cuda::launch(stream, lines(), scale_rows<T, Factor>{scales_, shape_.short_in_line, x_});
+    launch(stream, square_lines(), find_scales<T>{product_, roots_, o.epsilon, scales_});
+    launch(stream, lines(), scale_rows<T, Factor>{scales_, shape_.short_in_line, x_});
   }
 
   void product_of_x(const cublas& blas) const {
@@ -145,20 +145,20 @@ private:
     blas.product(alpha, p.part(0, 0, half, inner), q.part(0, 0, inner, half), 0, product_.part(0, 0, half, half));
     blas.product(alpha, p.part(half, 0, rest, inner), q, 0, product_.part(half, 0, rest, side));
     const mirror<T> copy{product_.part(half, 0, rest, half), product_.part(0, half, half, rest)};
-    cuda::launch(blas.stream(), copy.blocks(), copy);
+    launch(blas.stream(), copy.blocks(), copy);
   }
 
   void add(const cublas& blas, const quadratic& polynomial, const symmetric& p, const symmetric& q,
            const symmetric& out) const {
-    launch_sums(blas.stream(), count_, find_terms<T, Factor>{polynomial, product_, p, q, terms_, out.shifts});
-    cuda::launch(blas.stream(), square_lines(),
+    launch(blas.stream(), count_, find_terms<T, Factor>{polynomial, product_, p, q, terms_, out.shifts});
+    launch(blas.stream(), square_lines(),
                  add_terms<T, Factor>{product_, p.rest, q.rest, terms_, out.rest});
   }
 
   // x = q·x. A product that does not round is as exact with the shift in its place; then x need not be read again.
   void apply(const cublas& blas) {
     product_with_x(blas, 1);
-    if constexpr (rounds) cuda::launch(blas.stream(), lines(), add_shifted<T, Factor>{new_x_, q_.shifts, x_});
+    if constexpr (rounds) launch(blas.stream(), lines(), add_shifted<T, Factor>{new_x_, q_.shifts, x_});
     else std::swap(x_.rounded, new_x_);
   }
 
@@ -166,13 +166,13 @@ private:
   void finish(const cublas& blas, double scale, T* const* updates) const {
     product_with_x(blas, rounds ? 1 : scale);
     if constexpr (rounds)
-      cuda::launch(blas.stream(), lines(), store_shifted<T, Factor>{new_x_, q_.shifts, x_, scale / x_.scale, updates});
-    else cuda::launch(blas.stream(), lines(), store_lines<T>{new_x_, updates});
+      launch(blas.stream(), lines(), store_shifted<T, Factor>{new_x_, q_.shifts, x_, scale / x_.scale, updates});
+    else launch(blas.stream(), lines(), store_lines<T>{new_x_, updates});
   }
 
   void product_with_x(const cublas& blas, double alpha) const {
     if constexpr (!rounds)
-      cuda::launch(blas.stream(), blocks_for(square_lines()), add_to_diagonal<T>{q_.rest, q_.shifts});
+      launch(blas.stream(), blocks_for(square_lines()), add_to_diagonal<T>{q_.rest, q_.shifts});
     if (shape_.short_in_line) blas.product(alpha, q_.rest, x_.rounded, 0, new_x_);
     else blas.product(alpha, x_.rounded, q_.rest, 0, new_x_);
   }

@@ -25,9 +25,7 @@ namespace thalweg::cuda {
 /// chain that begins with `when_finite` waits, since the host must know. Binding, `save`, `load` and the end of an
 /// evaluation point wait as well. `options.parallel` means nothing here.
 ///
-/// Results equal those of the host within rounding, and each other bit for bit. A tensor-wise transform needs a device
-/// form (<thalweg/cuda/device_form.hpp>); a chain with one that has none does not compile. Each update that waits at a
-/// barrier (behind momentum, before `orthogonalize_update`) has memory of its own.
+/// A chain with a tensor-wise transform that has no device form (<thalweg/cuda/device_form.hpp>) does not compile.
 ///
 /// `given`: a chain, a recipe, or one transform.
 template <class Given, class T>

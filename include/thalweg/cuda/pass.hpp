@@ -64,10 +64,12 @@ struct awaiting_sums {
   context seen;
 };
 
-/// What travels of what a transform has prepared.
+/// What a transform has made for the step, and what travels of it.
+template <class Transform>
+const auto& made_by(const void* prepared) { return **static_cast<const prepared_of<Transform>*>(prepared); }
 template <class Transform>
 auto travelling(const void* prepared) {
-  const auto& made = **static_cast<const prepared_of<Transform>*>(prepared);
+  const auto& made = made_by<Transform>(prepared);
   if constexpr (reducing<Transform>)
     return awaiting_sums<settled_t<Transform>>{settled(*made.transform, made.seen), made.seen};
   else return made;
