@@ -323,8 +323,12 @@ any_transform<T> erased(const Transform& t, std::size_t set) {
   if constexpr (combinator<Transform>) {
     return t.template lowered<T, Passes>(set);
   } else {
-    any_transform<T> made{std::make_shared<info_of<Transform>>(t),
-                          std::make_shared<code_of<Transform, T, Passes>>(t, Passes::in(set)), nullptr};
+    // By pointers of the bases: what owns them is compiled once.
+    any_transform<T> made{std::shared_ptr<const transform_info>(
+                              static_cast<const transform_info*>(new info_of<Transform>(t))),
+                          std::shared_ptr<const transform_code<T>>(
+                              static_cast<const transform_code<T>*>(new code_of<Transform, T, Passes>(t, Passes::in(set)))),
+                          nullptr};
     if constexpr (Alone && has_kernel(kind_of<Transform>())) made.alone = pass_of<Passes, T>(kernels<Transform>());
     return made;
   }
