@@ -54,8 +54,8 @@ public:
   [[nodiscard]] double lr() const { return options_.lr; }
   void lr(double lr);
 
-  void save(const std::string& path) const;
-  void load(const std::string& path);
+  void save(const write_bytes& write) const;
+  void load(const readable_bytes& from);
   [[nodiscard]] std::string describe() const;
 
 private:

@@ -142,6 +142,10 @@ public:
   /// but lr, which is restored, must be those of then. Throws before anything is changed.
   void load(const std::string& path);
 
+  /// The same in memory: the bytes that `save` would write, and a `load` of them.
+  [[nodiscard]] std::string to_bytes() const;
+  void load_bytes(std::string_view bytes);
+
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;
 
