@@ -306,6 +306,26 @@ TEST_CASE("a user's transform and predicate") {
                        "[of_float_alone] Expected parameters of a type that it takes. Received double.", error);
 }
 
+TEST_CASE("every word of the vocabulary binds and steps by its name alone, in float and double") {
+  std::vector<std::string> all = text::names_of_transforms();
+  for (const auto& name : text::names_of_recipes()) all.push_back(name);
+  for (const std::string& name : all) {
+    CAPTURE(name);
+    const std::string written = name == "amuse_beta" ? "amuse_beta | update_by_schedule_free" : name;
+    const auto steps = [&]<class T>(std::type_identity<T>) {
+      test::model<T> m({{"matrix", {6, 9}}, {"square", {5, 5}}});
+      optimizer<T> opt(written, m.parameters(), {.lr = 1e-3, .warmup_steps = 2});
+      for (long t = 1; t <= 3; ++t) {
+        m.differentiate(t);
+        opt.step(m.gradients, {.loss = 1.0});
+      }
+      CHECK(test::distance(m.values, m.values) == 0);  // finite
+    };
+    steps(std::type_identity<float>());
+    steps(std::type_identity<double>());
+  }
+}
+
 TEST_CASE("texts with random errors are refused, or understood as what they then say") {
   std::vector<std::string> texts = text::names_of_recipes();
   for (std::string& t : texts) t = read(t);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <doctest/doctest.h>
+#include <thalweg/text.hpp>
 #include <xsimd/xsimd.hpp>
 
 namespace training {
@@ -196,6 +197,35 @@ void state(const subject& s, std::size_t rank) {
   check(train(s.in_double, with(one(21, rank))).table, sizeof(double));
 }
 
+// The chain as it is written is the same chain: bit for bit where the library's passes use the registers of this file.
+template <class T>
+void from_text(const subject& s, const builder<T>& here, std::size_t rank, double within) {
+  std::optional<thalweg::parsed_chain> parsed;
+  try {
+    parsed = thalweg::parse(s.text);
+  } catch (const thalweg::error& e) {
+    const std::string_view said(e.what());
+    const bool word_of_a_test = said.find("Expected a transform or recipe") != said.npos || said.find("Expected a predicate") != said.npos;
+    if (!word_of_a_test) FAIL(s.text, ": ", said);
+    return;
+  }
+  CHECK(to_text(*parsed) == s.text);
+  const auto sets = thalweg::instruction_sets();
+  for (std::size_t set = 0; set < sets.size(); ++set) {
+    const bool same_registers = sets[set] == xsimd::default_arch::name();
+    if (!same_registers && !s.is_recipe) continue;
+    CAPTURE(sets[set]);
+    const auto there = build_on_host<T>(thalweg::on_instruction_set{set, *parsed});
+    for (const std::size_t n : {1u, 3u, 5u, 8u, 13u, 21u, 39u, 67u, 2100u}) {  // also more than one tile
+      CAPTURE(n);
+      const auto setting = with(one(n, rank));
+      const auto expected = train(here, setting), seen = train(there, setting);
+      if (same_registers) CHECK(same_bits(seen, expected));
+      else CHECK(difference(seen, expected) < within);
+    }
+  }
+}
+
 void ranges(const subject& s, std::size_t rank) {
   const auto refusal = [&](const edge& e) -> std::string {
     std::vector<double> values(21);
@@ -245,6 +275,8 @@ void suite(const subject& s) {
       state(here, rank);
     });
     threads(s, rank, w);
+    from_text(s, s.in_float, rank, within.in_float);
+    from_text(s, s.in_double, rank, within.in_double);
     ranges(s, rank);
   }
   CHECK(ranks >= 1);

@@ -4,7 +4,7 @@
 //
 // Fused equals unfused and float equals double at every length and alignment, on vectors and matrices; nothing else in
 // memory is touched; a route equals separate optimizers; many parameters equal one; zero, tiny, huge and NaN gradients;
-// x and back; the same bits twice and for any number of threads; state as declared; every hyper-parameter refused just
+// x and back; the same bits twice, for any number of threads and from text; state as declared; every hyper-parameter refused just
 // outside its range.
 #pragma once
 
@@ -154,20 +154,22 @@ inline constexpr thalweg::scale bystanders_chain{.by = 0.5};
 struct subject : test::builders {
   builder<double> unfused_in_a_route;
   std::optional<test::builders> on_device;
+  std::string text;
+  bool is_recipe;
   std::function<way(const thalweg::parameter_info&)> follow;
   std::vector<edge> outside, inside;
 
   template <class Given>
     requires(!std::is_same_v<Given, subject>)
-  subject(const Given& given) : subject(thalweg::chain(given), 0) {}  // NOLINT: implicit by intent
+  subject(const Given& given) : subject(thalweg::chain(given), thalweg::recipe<Given>) {}  // NOLINT: implicit by intent
 
 private:
   template <class Chain>
-  subject(const Chain& chain, int)
+  subject(const Chain& chain, bool recipe)
       : builders{build_on_host<float>(chain), build_on_host<double>(chain)},
         unfused_in_a_route(build_on_host<double>(thalweg::unfused(thalweg::route(
             thalweg::when(is_bystander, bystanders_chain), thalweg::otherwise(chain))))),
-        on_device(test::builders_on_device(chain)), follow([=](const thalweg::parameter_info& p) {
+        on_device(test::builders_on_device(chain)), text(to_text(chain)), is_recipe(recipe), follow([=](const thalweg::parameter_info& p) {
           way w;
           detail::follow(chain, p, w);
           return w;
