@@ -20,7 +20,7 @@ struct tree;
 
 /// A chain from text: a value, cheap to copy. Transforms that follow each other as in a recipe share the recipe's pass.
 /// Each other transform runs on about a thousand numbers at a time, which stay in the processor's first cache on their way
-/// through the chain. The results are bit for bit those of the same chain in C++, in the same registers.
+/// through the chain. The results are bit for bit those of the same chain in C++, if both run in the same registers.
 class parsed_chain {
   std::shared_ptr<const text::tree> tree_;
 
