@@ -19,11 +19,10 @@ SEES = {
     "transforms.hpp": {"core", "transforms"},
     "recipes.hpp": {"core", "recipes"},
     "thalweg.hpp": {"core", "transforms.hpp", "recipes.hpp"},
-    "compiled.hpp": {"core", "recipes.hpp"},
     "cuda.hpp": {"core"},
     "cuda": {"core", "orthogonalization", "transforms", "cuda"},
-    "runtime.hpp": {"core"},
-    "runtime": {"core", "transforms", "runtime"},
+    "text.hpp": {"core"},
+    "text": {"core", "text"},
     "thalweg.h": set(),
 }
 

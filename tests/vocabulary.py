@@ -28,7 +28,7 @@ def listed(folder):
     return re.findall(r"\w+", re.search(r"\w+ = type_list<(.*?)>;", umbrella(folder), re.S)[1])
 
 
-combinators = re.findall(r'combinator\{"(\w+)"', (root / "src/runtime/combinators.cpp").read_text())
+combinators = re.findall(r'combinator\{"(\w+)"', (root / "src/text/combinators.cpp").read_text())
 transforms = listed("transforms") + combinators
 recipes = listed("recipes")
 

@@ -18,10 +18,9 @@ namespace text {
 struct tree;
 }
 
-/// A chain whose transforms are known at run time: a value, cheap to copy. Each transform runs on a few thousand numbers
-/// at a time, which stay in the processor's first cache on their way through the chain; transforms that follow each
-/// other as in a recipe share the recipe's pass. The results are bit for bit those of the chain in C++, in the same
-/// registers.
+/// A chain from text: a value, cheap to copy. Transforms that follow each other as in a recipe share the recipe's pass.
+/// Each other transform runs on about a thousand numbers at a time, which stay in the processor's first cache on their way
+/// through the chain. The results are bit for bit those of the same chain in C++, if both run in the same registers.
 class parsed_chain {
   std::shared_ptr<const text::tree> tree_;
 
@@ -34,7 +33,7 @@ public:
   [[nodiscard]] detail::program<T> as_program(std::size_t which) const;
 };
 
-/// The chain that a text describes: transforms and recipes by name, with the fields that are not to have their defaults.
+/// The chain that a text describes: transforms and recipes by name, with the fields that differ from their defaults.
 ///
 ///     nesterov_ema(beta=0.95) | orthogonalize_update(scale=match_rms(rms=0.2)) | update_by_schedule_free(beta=0.9)
 ///     cosine(steps=6000) | adamw(beta2=0.95)
@@ -43,14 +42,14 @@ public:
 ///     parallel(grafting, scale_by_adam, nesterov_ema | in_row_blocks(3, orthogonalize_update))
 ///     join(for_steps(100, warmup(steps=100)), linear(steps=900)) | piecewise(change(from=500, by=0.1)) | adam
 ///
-/// Throws `error("parse", …)`, which says what may stand where the text goes wrong, with the ranges of all fields:
-/// `[parse] Expected a transform or recipe. Received 'nestrov_ema' at column 1. Near: nesterov_ema, nesterov_momentum.`
+/// Throws `error("parse", …)`. The message says what may stand where the text is wrong, with the ranges of all fields:
+/// `[parse] Expected a transform or recipe. Received 'nestrov_ema' at column 1. Near: nesterov_ema.`
 ///
 ///     const auto chain = parse("amuse(rho=0.5)");
 ///     auto opt = optimizer(chain, parameters, {.lr = 0.02, .warmup_steps = 100});
 parsed_chain parse(std::string_view text);
 
-/// The text that `parse` makes the same chain of, with every field: what `to_text` of the chain in C++ says.
+/// A text from which `parse` makes the same chain, with every field. `to_text` of the chain in C++ gives the same text.
 std::string to_text(const parsed_chain& c);
 
 }  // namespace thalweg

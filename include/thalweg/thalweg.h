@@ -27,8 +27,8 @@
 // What is stable. Functions, constants and structs keep their names, layout and meaning. Functions and constants are
 // added, which raises THALWEG_INTERFACE; thalweg_options alone grows, at its end. Transforms and their fields, the
 // words of messages and the format of checkpoints belong to the library's version. Before 1.0 the shared library is
-// named after its minor version, for the sake of C++ (libthalweg.so.0.1): for the next one a C program is linked anew,
-// and neither changed nor compiled; one that finds the functions by dlsym need not even be linked.
+// named after its minor version, because of C++ (libthalweg.so.0.1). For the next minor version you link a C program
+// anew. You neither change nor compile it. A program that finds the functions by dlsym is not linked anew either.
 #ifndef THALWEG_THALWEG_H
 #define THALWEG_THALWEG_H
 

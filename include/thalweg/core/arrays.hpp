@@ -5,8 +5,9 @@
 
 namespace thalweg::detail {
 
-/// What a pass touches of one parameter: the elements [begin, begin + n) of gradient, parameter and states. The update
-/// is read from `before`, which may be the gradient, and written to `update`; both are for these n elements alone.
+/// What a pass reads and writes of one parameter: the elements [begin, begin + n) of gradient, parameter and states. It
+/// reads the update from `before`, which may be the gradient, and writes it to `update`. `before` and `update` have n
+/// elements, and begin with the element `begin`.
 template <class T>
 struct arrays {
   const T* gradient;

@@ -1,4 +1,4 @@
-// How a transform's members are called, and what they return: what its kind is told by.
+// How a transform's members are called, and what they return. The kind of a transform follows from this.
 #pragma once
 
 #include <array>
@@ -118,7 +118,8 @@ struct some_state {
 template <class Transform>
 using array_indices = std::make_index_sequence<states_of<Transform>::arrays>;
 
-/// A register that no kernel knows: one that takes it takes all of them. Its functions are declared, and never called.
+/// A register that no kernel knows. A kernel that takes it takes all registers. Its functions are declared and never
+/// called.
 struct any_register {
   using value_type = double;
   struct mask {

@@ -7,7 +7,7 @@
 
 namespace thalweg {
 
-/// The compile-time door of every chain: says which type is no transform, and what it lacks.
+/// Every chain checks its types with this. The compiler's message says which type is no transform, and what it lacks.
 template <class T>
 struct checked_transform {
   static constexpr bool value = transform<T>;

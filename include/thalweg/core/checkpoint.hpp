@@ -13,17 +13,17 @@
 //
 // Where the parameters are. They are the user's to save; the checkpoint has a checksum of each as it was in memory.
 //   mode y   saved in training. `load` expects the parameters as they were then, and touches none of them. Where it
-//            finds the x of that moment it says so: from x alone no y can be had, bit for bit. (It knows x by its own
-//            arithmetic: that of another engine, or of another instruction set, is to it just other values.)
+//            finds the x of that moment it says so: y cannot be computed from x alone, bit for bit. (It computes x
+//            itself. The x of another engine, or of another instruction set, counts as other values.)
 //   mode x   saved while an evaluation point lives, when the weights that one saves are the average. The file then
 //            holds y too, as `parameter/y`, for those that are averaged; `load` expects the parameters at x (or already
 //            at y) and leaves them at y.
 // Other values (older ones, or rounded on their way) are refused: load the parameters first, then the optimizer.
 //
-// What must be the same: the chain, the parameters' names, shapes, type and routes, and all options but lr. That one
-// moves in training and is restored; set another after `load`. Threads and the order of the parameters are free. Bit
-// for bit holds on the same instruction set. What a function of the user's keeps to itself, in a `tap` or `tensorwise`,
-// is in no checkpoint, and a field that no `fields` names is not compared.
+// What must be the same: the chain, the parameters' names, shapes, type and routes, and all options but lr. lr changes in
+// training and is restored. Set another lr after `load`. The threads and the order of the parameters may differ. "Bit for
+// bit" holds on the same instruction set. No checkpoint holds what a function of the user keeps to itself, in a `tap` or
+// `tensorwise`. A field that `fields` does not name is not compared.
 //
 // `save` replaces the file whole or not at all: it writes beside it, to `path.part-…`, syncs and renames. Killed at
 // any moment it leaves the old file or the new one, and perhaps such a part, which nothing reads. A symbolic link goes

@@ -1,4 +1,4 @@
-// Transforms that are made of others, their types forgotten: the same for chains that are written in C++ and in text.
+// Transforms that are made of other transforms, without their types. Chains in C++ and chains from text share them.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@
 
 namespace thalweg::detail {
 
-/// Puts the results of branches together, in the place of the update.
+/// Puts the results of the branches together and writes them to the update.
 template <class T>
 struct merge {
   std::string text;
@@ -20,7 +20,7 @@ struct merge {
   bool may_throw = false;
 };
 
-/// Each branch gets the update as it comes and changes a copy of it. `known`: the passes of their stages.
+/// Each branch gets a copy of the update and changes it. `source.known` holds the passes of the branches' stages.
 template <class T>
 any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transform<T>>> branches, std::string text,
                                const pass_source<T>& source);
@@ -34,7 +34,8 @@ constexpr bool fits_a_branch(const traits& is) {
 template <class T>
 any_transform<T> make_row_blocks(any_transform<T> inner, long blocks);
 
-/// A transform with one of its numbers on a schedule. `field` is its number among the fields, `value` what it is at first.
+/// A transform with one of its numbers on a schedule. `field` is the number's place among the fields, `value` its first
+/// value.
 template <class T>
 any_transform<T> make_scheduled(any_transform<T> inner, std::size_t field, double value,
                                 std::function<context(const context&)> schedule, std::string text);

@@ -1,5 +1,5 @@
-// The four kinds of transform, told apart by what their members return. Nothing is declared twice and nothing is
-// inherited: a transform is an aggregate with
+// The kinds of transform. What the members of a transform return tells its kind. A transform declares nothing twice and
+// inherits nothing. It is an aggregate with
 //
 //   contextual     constexpr context at(context, scalars…) const      pure: it is asked more than once a step
 //   element-wise   constexpr auto at(const context&, scalars…) const -> kernel(element<T>, T states…)
@@ -24,8 +24,8 @@
 //   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all
 //   bool opens(long call) const, auto absorb(long call) const
 //                                        of an element-wise transform at the head: whether this call of `step` goes on
-//                                        to what is downstream, and the kernel for those that do not. What it passes on
-//                                        it keeps in its first state: for all behind it, that is the gradient
+//                                        downstream, and the kernel for the calls that do not. Its first state holds what
+//                                        it passes on, which is the gradient for all transforms behind it
 //   std::string computed_by() const      what stands behind it, for describe()
 //   std::string_view name                where it is not the type's
 //   std::string text() const             where it is written otherwise than name(field=value, …)
@@ -82,7 +82,7 @@ concept tensorwise_of =
       detail::call_apply(detail::array_indices<Transform>(), t, c, w, scratch, state);
     };
 
-/// Is made of other transforms and says itself what it becomes: `lowered<T, Passes>(set)`.
+/// Is made of other transforms. Its member `lowered<T, Passes>(set)` returns what it becomes in a program.
 template <class Transform>
 concept combinator = requires { requires Transform::is_combinator; };
 
@@ -112,8 +112,8 @@ concept terminal = detail::writes<Transform>();
 template <class Transform>
 concept averaging = terminal<Transform> && requires { &Transform::average; };
 
-/// Hands something to a transform downstream (`using feeds = interpolation_beta;`), which names it as well
-/// (`using reads = interpolation_beta;`).
+/// Sets something for a transform downstream (`using feeds = interpolation_beta;`). That transform says
+/// `using reads = interpolation_beta;`.
 struct interpolation_beta {};
 
 /// What the user gives with a step: `step(gradients, {.loss = loss})`.

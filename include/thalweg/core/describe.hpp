@@ -1,4 +1,4 @@
-// The table that a person reads before training: who is treated how, and what it costs.
+// The table that a person reads before training: how each parameter is treated, and what that costs.
 #pragma once
 
 #include <cstddef>

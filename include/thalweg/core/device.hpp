@@ -1,5 +1,5 @@
-// Where an optimizer's arrays are and who runs its passes: the host's memory and threads, or a GPU's. The engine says what
-// a step does; a device does it.
+// A device: where an optimizer's arrays are, and who runs its passes. It is the host with its threads, or a GPU. The
+// engine decides what a step does, and a device does it.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@
 
 namespace thalweg::detail {
 
-/// A program that has met parameters, and what its transforms have prepared for the step that is next.
+/// A program that is bound to parameters, and what its transforms have prepared for the next step.
 template <class T>
 struct bound_program {
   program<T> what;
@@ -27,7 +27,7 @@ struct bound_program {
   std::vector<prepared_path<T>> prepared;         ///< by path; empty where no parameter takes one
 };
 
-/// x of a parameter: by the last transform of its path and the scalars of that.
+/// How x of a parameter is computed: by the last transform of its path, from that transform's scalars.
 template <class T>
 struct average_of {
   const transform_code<T>* code;
@@ -45,29 +45,30 @@ public:
   bound_program<T> bound;
   storage<T> store;
 
-  /// Allocates states, with their first values, and all that a step works in. `store.parameters` are there.
+  /// Allocates the states, gives them their first values, and allocates the memory that a step works in. Before that the
+  /// engine has set `store.parameters`.
   virtual void bind(const options& o) = 0;
-  /// Throws where nothing may be asked now: another GPU is current.
+  /// Throws where the device cannot be used now, because another GPU is current.
   virtual void check_usable() const {}
 
   // A step, in this order. `gradients`: one a parameter.
   virtual void begin_step(std::span<const T* const> gradients) = 0;
   virtual void run_phase(std::size_t phase) = 0;
-  /// The sum of the transform that may stop a step, over the model; and the first parameter whose own sum stops it.
+  /// The sum over the model that decides whether the step stops; and the first parameter whose own sum stops it.
   virtual double sum_that_may_stop() = 0;
   virtual std::string_view stopped_by() = 0;
-  /// A call that the gate does not let pass: its own states take the gradients in, and nothing else happens.
+  /// A call of `step` that the gate does not let pass: the states of the gate take the gradients in, nothing else happens.
   virtual void absorb(long call) = 0;
-  /// Runs the phases from `first` on. Where one throws, parameters and states are as before.
+  /// Runs the phases from `first` on. If a phase throws, parameters and states are put back.
   virtual void run_phases(std::size_t first) = 0;
 
   virtual void copy(const T* from, std::size_t n, T* to) const = 0;
-  /// x of parameter `i`, to `out`; y may be there.
+  /// Writes x of parameter `i` to `out`, which may be the memory of y.
   virtual void average(std::size_t i, const average_of<T>& by, T* out) const = 0;
-  /// Whether `average` may write to such memory. Throws where not.
+  /// Throws where `average` cannot write to such memory.
   virtual void check_room(std::size_t /*i*/, const T* /*out*/) const {}
 
-  /// Puts x in the place of y: `average_into(i, out)` writes it. And back.
+  /// `hold_back` keeps y and puts x into the parameters; `average_into(i, out)` writes x. `put_back` puts y back.
   virtual void hold_back(const std::function<void(std::size_t i, T* out)>& average_into) = 0;
   virtual void put_back() noexcept = 0;
 
@@ -75,9 +76,9 @@ public:
                     const std::function<void(std::size_t i, T* out)>& average_into) const = 0;
   virtual progress load(const readable_bytes& from, progress now) = 0;
 
-  /// What it adds to a description: who runs, bytes of work memory.
+  /// Adds to a description who runs the passes, and the bytes of work memory.
   virtual void describe(description& d) const = 0;
-  /// What computes the transform at a position, where it leaves the choice to others.
+  /// What computes the transform at a position, where the transform leaves the choice to the library.
   [[nodiscard]] virtual std::string computed_by(std::size_t path, std::size_t position) const = 0;
 };
 

@@ -10,7 +10,7 @@ template <class T>
 class device;
 }
 
-/// Returned by `optimizer::evaluation_point()`. It keeps what it needs alive: it may outlive the optimizer.
+/// Returned by `optimizer::evaluation_point()`. It may outlive the optimizer, because it keeps alive what it needs.
 template <class T>
 class [[nodiscard]] evaluation_guard {
   std::shared_ptr<detail::device<T>> at_x_;

@@ -27,7 +27,7 @@ field(const char*, Value Transform::*, range) -> field<Transform, Value>;
 template <class Transform, class Value>
 field(const char*, Value Transform::*) -> field<Transform, Value>;
 
-/// What a number is as a field's value: of a whole-number field the nearest, within what a double counts.
+/// A number as the value of a field. A whole-number field takes the nearest whole number that a double can count to.
 template <class Value>
 constexpr Value field_value(double x) {
   if constexpr (std::is_integral_v<Value>) {
@@ -52,8 +52,8 @@ constexpr void for_each_field(F&& f) {
   for_each_field(Transform::fields, f);
 }
 
-/// Throws where a field is out of range, or would be as a T, in which kernels use it: an ε that becomes 0, a β that
-/// becomes 1.
+/// Throws where a field is out of range, also after rounding to T, the type in which kernels use it: an ε that becomes 0, a
+/// β that becomes 1.
 template <class T = double, has_fields Transform>
 constexpr void check_fields(std::string_view where, const Transform& transform) {
   const auto check = [&](const auto& f) {
@@ -74,7 +74,7 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
   for_each_field<Transform>(check);
 }
 
-/// f(field) for the field of `Transform` at `place`, which may be a base's.
+/// Calls f(field) for the field of `Transform` at `place`, which may be in a base class.
 template <has_fields Transform, class Owner, class Value, class F>
 constexpr void on_field(Value Owner::*place, F f) {
   const auto compare = [&](const auto& field) {
@@ -84,7 +84,7 @@ constexpr void on_field(Value Owner::*place, F f) {
   for_each_field<Transform>(compare);
 }
 
-/// The range of the field at `place`: what takes its value from an option of its own, states it once.
+/// The range of the field at `place`. A recipe whose option becomes that field states the range with this function.
 template <class Transform, class Value>
 constexpr range range_of(Value Transform::*place) {
   range allowed;

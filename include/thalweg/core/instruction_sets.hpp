@@ -8,10 +8,10 @@
 
 namespace thalweg {
 
-/// Those that this machine has, the best first. An optimizer takes the best; `describe()` says which.
+/// The instruction sets that this machine has, the best first. An optimizer takes the best, and `describe()` names it.
 std::span<const std::string_view> instruction_sets();
 
-/// What an optimizer can be made from, to be run on another of `instruction_sets()`: to compare them.
+/// Makes an optimizer of `given` run on `instruction_sets()[which]`, to compare instruction sets.
 template <class Given>
 struct on_instruction_set {
   std::size_t which;

@@ -1,4 +1,4 @@
-// The linear algebra that transforms are built on, in one small interface; what computes it is chosen in src/.
+// The linear algebra that transforms use, in one small interface. The build of the library chooses what computes it.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,7 @@ void product(double alpha, matrix<const T> a, matrix<const T> b, addend<T> c, ma
 /// What computes, for people: "OpenBLAS (SkylakeX), bfloat16 by AMX".
 std::string backend();
 
-/// While one lives, products are computed by the calling thread alone; whoever steps holds one.
+/// While one lives, the calling thread alone computes its products. A step holds one.
 class one_thread {
  public:
   one_thread() noexcept;

@@ -1,4 +1,4 @@
-// A list of values of different types: std::tuple for those who pay for it as often as a header is compiled.
+// A list of values of different types, as std::tuple is, but faster to compile.
 #pragma once
 
 #include <cstddef>

@@ -287,7 +287,7 @@ public:
 
 // ---- one pass -------------------------------------------------------------------------------------
 
-/// Its kernel, with the number of its arrays.
+/// The type of a transform's kernel, with the number of its arrays.
 template <class Transform>
 struct bound_type { using type = typename prepared_type<Transform>::type; };
 template <reducing Transform>
@@ -317,7 +317,7 @@ constexpr pass_function<T> pass_of(kernels<Transforms...>) {
   return &run_kernels_of<Passes, T, Transforms...>;
 }
 
-/// A transform, its type forgotten. A kernel has a pass of its own where `Alone` says so.
+/// A transform without its type. With `Alone` its kernel gets a pass of its own.
 template <class T, class Passes, bool Alone, class Transform>
 any_transform<T> erased(const Transform& t, std::size_t set) {
   if constexpr (combinator<Transform>) {
@@ -385,7 +385,7 @@ void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set) {
   std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
 }
 
-/// With passes that are compiled here.
+/// The program of a chain whose passes are compiled here.
 template <class T, class Passes, class... Links>
 program<T> lower(const chained<Links...>& c) {
   static const known_passes<T> known = passes_of_chain<T, Passes, chained<Links...>>();

@@ -1,4 +1,4 @@
-// The optimizer: one place where parameters meet a chain. It owns the state, and it alone writes.
+// The optimizer: a chain that is bound to parameters. It owns the state. Nothing else writes parameters or state.
 //
 //     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
 //     for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
@@ -31,7 +31,7 @@ namespace recipes {
 template <class T, class Recipe>
 detail::program<T> as_program(const Recipe& recipe, std::size_t which);
 
-/// Found for them alone.
+/// Declared for the recipes of this namespace only.
 template <class Recipe>
 std::true_type is_in_library(const Recipe&);
 }  // namespace recipes
@@ -47,11 +47,12 @@ struct bound_program;
 template <class T>
 using device_maker = std::function<std::shared_ptr<device<T>>(bound_program<T> bound)>;
 
-/// Of a text, as thalweg::parse reads it.
+/// The program of a text, as thalweg::parse reads it.
 template <class T>
 program<T> program_of_text(std::string_view text, std::size_t which);
 
-/// Of anything that an optimizer can be made from, for `instruction_sets()[which]` where the library holds the passes.
+/// The program of anything that an optimizer can be made from. Where the library holds the passes, they are those for
+/// `instruction_sets()[which]`.
 template <class T, class Given>
 program<T> program_of(const Given& given, std::size_t which = 0) {
   if constexpr (std::convertible_to<const Given&, std::string_view>) return program_of_text<T>(given, which);
@@ -66,15 +67,16 @@ program<T> program_of(const on_instruction_set<Given>& given) {
 }
 }  // namespace detail
 
-/// A chain that is bound to parameters, of one type for every chain: it can be a member, empty at first, and be given
-/// another chain's place. Throws `error` where a hyper-parameter, a shape or an array is not what it must be.
+/// A chain that is bound to parameters. The type is the same for every chain, so an optimizer can be a member that is
+/// empty at first, and can be assigned an optimizer of another chain. Throws `error` where a hyper-parameter, a shape or
+/// an array is not what it must be.
 ///
-/// `given`: a chain, a recipe, one transform, `unfused(chain)`, a text (`"amuse(rho=0.5)"`) or what `parse` made of one.
+/// `given`: a chain, a recipe, one transform, `unfused(chain)`, a text (`"amuse(rho=0.5)"`) or the result of `parse`.
 ///
-/// It may be moved, not copied. Threads, as with a std::vector: distinct optimizers may be used on distinct threads at
-/// once, and one may go from thread to thread. Of one optimizer the const members may be called at once; none of them
-/// while another thread steps, sets, moves or destroys it, or begins or ends an evaluation point. So x for a validation
-/// thread is copied, with `averaged`, between two steps.
+/// An optimizer may be moved, but not copied. The rules for threads are those of std::vector. Several threads may use
+/// different optimizers at once, and an optimizer may go from thread to thread. Several threads may call the const
+/// members of one optimizer at once, but not while another thread steps, sets, moves or destroys it, or begins or ends
+/// an evaluation point. To give x to a validation thread, copy it with `averaged` between two steps.
 ///
 ///     optimizer<float> opt;
 ///     opt = optimizer(recipes::lion(), parameters, {.lr = 1e-4});
@@ -85,7 +87,7 @@ class optimizer {
   std::unique_ptr<detail::engine<T>> engine_;
 
 public:
-  /// Empty: whatever is asked of it throws.
+  /// Empty: all members but assignment throw.
   optimizer() noexcept;
   optimizer(optimizer&&) noexcept;
   optimizer& operator=(optimizer&&) noexcept;
@@ -99,8 +101,8 @@ public:
   optimizer(detail::program<T> p, std::vector<parameter<T>> parameters, const options& o,
             const detail::device_maker<T>& make_device);
 
-  /// One step: reads the gradients, writes the parameters and the state. What is wrong with the gradients is thrown
-  /// before anything is written; where a tensor-wise function of the user's throws, parameters and state are put back.
+  /// One step: reads the gradients, writes the parameters and the state. Throws before it writes anything if a gradient is
+  /// wrong. If a tensor-wise function of the user throws, parameters and state are put back.
   ///
   /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
   ///
@@ -118,8 +120,8 @@ public:
     return take_step(i, inputs);
   }
 
-  /// While the guard lives the parameters hold x, the average; y is back bit for bit after. Chains without an
-  /// average are at x always. Holds a copy of y: no other memory has room for it.
+  /// While the guard lives the parameters hold x, the average. Afterwards they hold y again, bit for bit. In a chain
+  /// without an average, x is y. The guard holds a copy of y.
   [[nodiscard]] evaluation_guard<T> evaluation_point();
 
   /// Copies x of parameter `i` to `out`; the parameters are not touched.
@@ -132,14 +134,14 @@ public:
   /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
   void lr(double lr);
 
-  /// Writes all that the next step depends on to a safetensors file, which is replaced whole or not at all; also while an
-  /// evaluation point lives. What is in it, and what is not: <thalweg/core/checkpoint.hpp>.
+  /// Writes all that the next step depends on to a safetensors file. The old file is replaced whole or not at all. May be
+  /// called while an evaluation point lives. <thalweg/core/checkpoint.hpp> describes the content of the file.
   ///
   ///     opt.save("opt.safetensors");
   void save(const std::string& path) const;
 
-  /// Goes on where `save` left off, bit for bit. The parameters must be bound and hold what they held then; all options
-  /// but lr, which is restored, must be those of then. Throws before anything is changed.
+  /// Continues where `save` stopped, bit for bit. The parameters must be bound and hold what they held then. All options
+  /// must be the same as then, except lr, which is restored. Throws before it changes anything.
   void load(const std::string& path);
 
   /// The same in memory: the bytes that `save` would write, and a `load` of them.

@@ -1,4 +1,4 @@
-// What the user says to an optimizer besides its chain and its parameters.
+// What an optimizer is given besides its chain and its parameters.
 #pragma once
 
 #include <thalweg/core/field.hpp>
@@ -6,7 +6,7 @@
 
 namespace thalweg {
 
-/// What is the optimizer's and not a transform's.
+/// Settings of the optimizer as a whole. The settings of a transform are its fields.
 struct options {
   double lr = 1e-3;
   double weight_decay = 0;      ///< λ, decoupled

@@ -23,9 +23,9 @@ public:
   void operator()(std::size_t worker) const { call_(body_, worker); }
 };
 
-/// How a step is spread over threads. `run(workers, body)` calls body(w) once for each w below `workers`, at will at the
-/// same time, and returns when all have returned; it must not throw. The work is dealt out as the workers ask for it,
-/// and the result is bit for bit the same for any number of them.
+/// How a step is spread over threads. `run(workers, body)` calls body(w) once for each w below `workers`, in parallel if it
+/// likes, and returns when all calls have returned. It must not throw. Each worker asks for work until there is none. The
+/// result is bit for bit the same for any number of workers.
 ///
 ///     parallel_for mine{.workers = pool.size(), .run = [&](std::size_t n, worker_body body) { pool.run(n, body); }};
 ///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100, .parallel = mine});
@@ -37,8 +37,8 @@ struct parallel_for {
 /// On the thread that calls step().
 inline parallel_for sequential() { return {}; }
 
-/// On the threads of the process's pool (oneTBB), as many as there are cores or as said; the default. A library built
-/// without the pool runs on the thread that calls step().
+/// On the threads of the process's pool (oneTBB), which is the default: as many threads as there are cores, or `count`. A
+/// library built without the pool runs on the thread that calls step().
 parallel_for threads();
 parallel_for threads(std::size_t count);
 

@@ -1,5 +1,5 @@
-// One pass over memory: consecutive element-wise kernels, inlined into each other. Every array is read once and
-// written once; only here and in the tensor-wise transforms are arrays written at all.
+// One pass over memory: consecutive element-wise kernels, inlined into each other. It reads every array once and writes
+// it once. Only passes and tensor-wise transforms write arrays.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,8 @@
 
 namespace thalweg::detail {
 
-/// A kernel, how many of the pass's state arrays are its own, and whether its update is the gradient of all behind it.
+/// A kernel, how many of the pass's state arrays belong to it, and whether the kernels behind it take its update as the
+/// gradient.
 template <std::size_t Arrays, class Kernel, bool Gathers = false>
 struct bound_kernel {
   static constexpr std::size_t count = Arrays;
@@ -202,12 +203,12 @@ template <class Passes, class V, class T, class Bound>
   return total;
 }
 
-/// How passes and sums are run: whether kernels share a pass, and in what registers. Here, fused, in the widest for which
-/// the user compiles.
+/// How passes and sums run: whether kernels share a pass, and in what registers. This one fuses, and takes the widest
+/// registers for which the user compiles.
 struct fused_passes {
   static constexpr bool fused = true;
   static constexpr std::string_view text = "";  ///< for describe()
-  /// Those for one of the library's instruction sets.
+  /// The same, for one of the library's instruction sets.
   static fused_passes in(std::size_t) { return {}; }
   template <traffic Writes, class T, class... Bound>
   void run(std::size_t n, const arrays<T>& a, const Bound&... bound) const {

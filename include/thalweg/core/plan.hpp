@@ -1,5 +1,5 @@
-// What may stand where in a chain, and how a way through it is cut into stages and phases. All of it is constexpr: a chain
-// that is written in C++ is held to it by the compiler, one that is read from text when it is bound.
+// What may stand where in a chain, and how a way through it is cut into stages and phases. All of it is constexpr. The
+// compiler checks a chain that is written in C++. A chain from text is checked when it is bound.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ struct traits {
   kind what = kind::contextual;
   type_id type = nullptr;
   bool ends = false;        ///< writes the parameters
-  bool averages = false;    ///< and keeps x
+  bool averages = false;    ///< keeps x
   bool stops = false;       ///< may stop a step
   bool gates = false;       ///< lets some calls of `step` pass
   bool reads_loss = false;
@@ -81,7 +81,7 @@ constexpr traits traits_of() {
 
 enum class mistake { none, behind_the_end, stop_not_first, gate_not_first, second_gate, feeds_nobody };
 
-/// What is wrong with a chain, and the transform that is; of one that stands behind the end, the end as well.
+/// What is wrong with a chain, and which transform is wrong. If it stands behind the end, also the transform that ends.
 struct finding {
   mistake what = mistake::none;
   std::size_t transform = 0;
@@ -91,14 +91,14 @@ struct finding {
 /// A way through a chain: its transforms by their numbers, from the gradient to the parameters.
 using way = std::span<const std::size_t>;
 
-/// Where in a way a transform stands; the way's end if it does not.
+/// Where a transform stands in a way; the way's length if it is not there.
 constexpr std::size_t position_in(way w, std::size_t transform) {
   std::size_t i = 0;
   while (i < w.size() && w[i] != transform) ++i;
   return i;
 }
 
-/// The first of a chain's transforms that is so; how many there are if none is.
+/// The first of a chain's transforms with such a trait; the number of transforms if there is none.
 constexpr std::size_t first_that(std::span<const traits> chain, bool traits::*is) {
   std::size_t i = 0;
   while (i < chain.size() && !(chain[i].*is)) ++i;
@@ -139,8 +139,8 @@ struct stage {
   std::size_t begin = 0, end = 0;
 };
 
-/// found(stage) for each of a way's, in their order. A transform that reduces ends the stage before it and begins the next,
-/// where its kernel is fused with what follows.
+/// Calls found(stage) for each stage of a way, in their order. A transform that reduces ends the stage before it and begins
+/// the next stage, where its kernel is fused with the kernels that follow.
 template <class Found>
 constexpr void cut(std::span<const kind> kinds, bool fused, Found found) {
   std::size_t begin = 0;
@@ -161,7 +161,7 @@ constexpr void cut(std::span<const kind> kinds, bool fused, Found found) {
 /// A way's part in a phase: its stages [first, last), and how the way stands at the phase's end.
 struct part {
   std::size_t first = 0, last = 0;
-  std::size_t reduction = 0;   ///< the position where it is reduced, if it does not end
+  std::size_t reduction = 0;   ///< the position whose sums end the phase; the way's length at the end
   bool takes_part = false;
   bool whole_tensors = false;  ///< a tensor-wise barrier or an unfused stage is inside
 };

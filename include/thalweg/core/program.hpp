@@ -1,5 +1,5 @@
-// What a chain becomes before it meets parameters: a description that the one engine runs. Who makes it, the compiler
-// from a chain's types (core/lower.hpp) or the library from a chain's text, the engine does not know.
+// A program: the description of a chain that the engine runs, before the chain is bound to parameters. The compiler makes
+// it from a chain's types (core/lower.hpp), or the library makes it from a chain's text. The engine does not know which.
 //
 //     chain → program: routes, transforms, passes → optimizer
 #pragma once
@@ -26,7 +26,7 @@ struct slot {
   bool of_its_shape = false;  ///< an array of the parameter's
 };
 
-/// A transform with its hyper-parameters, its type forgotten: what does not depend on the numbers' type.
+/// A transform with its hyper-parameters, without its type: the part that does not depend on the numbers' type.
 class transform_info {
 public:
   virtual ~transform_info() = default;
@@ -44,13 +44,13 @@ public:
   [[nodiscard]] virtual std::string computed_by() const { return ""; }
   [[nodiscard]] virtual double initial(std::size_t /*scalar*/) const { return 0; }
   [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
-  /// Of one that stops: whether the sum lets the step go on.
+  /// For a transform that may stop a step: whether the sum lets the step go on.
   [[nodiscard]] virtual bool proceeds(double /*sum*/) const { return true; }
-  /// Of a gate: whether this call of `step` goes on.
+  /// For a gate: whether this call of `step` goes on.
   [[nodiscard]] virtual bool opens(long /*call*/) const { return true; }
 };
 
-/// A field, by its number among the transform's, and what it is in this step.
+/// A field, by its number among the transform's fields, and its value in this step.
 struct field_value_now {
   std::size_t field;
   double value;
@@ -69,8 +69,9 @@ struct in_flight {
   std::span<T> scratch;
 };
 
-/// The same transform at work on numbers of one type. Once a step `prepare` makes what a step needs, in memory that the
-/// engine owns; the other members read it. What is not its kind's is never called.
+/// The same transform, for numbers of one type. `prepare` runs once a step and makes what the step needs, in memory that
+/// the engine owns. The other members read that memory. The engine calls only the members that fit the kind of the
+/// transform.
 template <class T>
 class transform_code {
 public:
@@ -84,7 +85,8 @@ public:
   /// Begins and ends the life of what is prepared, at `memory`.
   virtual void construct(void* /*memory*/) const {}
   virtual void destroy(void* /*memory*/) const noexcept {}
-  /// Keeps what `at` returns; gives the context for what is downstream, and the new scalars. Throws what `at` throws.
+  /// Keeps what `at` returns. Returns the context for the transforms downstream, and writes the new scalars. Throws what
+  /// `at` throws.
   virtual context prepare(const context& c, double* scalars, void* prepared,
                           std::span<const field_value_now> now = {}) const = 0;
 
@@ -94,18 +96,18 @@ public:
                      const std::vector<std::size_t>* /*state_shapes*/) const {}
   virtual void reduce(const void* /*prepared*/, std::size_t /*n*/, const T* /*update*/, const T* /*gradient*/,
                       const T* /*parameter*/, double* /*sums*/) const {}
-  /// Of a gate: the kernel of a call of `step` that does not go on.
+  /// For a gate: runs the kernel of a call of `step` that does not go on.
   virtual void absorb(long /*call*/, std::size_t /*n*/, const arrays<T>&) const {}
-  /// x, to `update`. Throws where there is none; with n = 0 that is all it does.
+  /// Writes x to `update`. Throws where there is no x. With n = 0 it only checks that.
   virtual void average(const double* /*scalars*/, std::size_t /*n*/, const arrays<T>&) const {}
 };
 
-/// Consecutive kernels in one pass over memory. `prepared` and `first_sum` are those of the first of them.
+/// Consecutive kernels in one pass over memory. `prepared` and `first_sum` begin with those of the first kernel.
 template <class T>
 using pass_function = void (*)(std::size_t set, std::size_t n, const arrays<T>& a, const void* const* prepared,
                                const double* sums, const std::size_t* first_sum);
 
-/// Passes by the kernels that they are for: the types of their transforms.
+/// Passes, found by the types of the transforms whose kernels they run.
 template <class T>
 class known_passes {
   struct known {
@@ -121,7 +123,7 @@ public:
 
   void add(std::span<const type_id> kernels, pass_function<T> run);
   void add(const known_passes& more);
-  /// The pass for as many of these kernels, from the first on, as one is known for, and how many; null if none is.
+  /// The known pass for the longest beginning of these kernels, and how many kernels it runs; null if there is none.
   [[nodiscard]] std::pair<pass_function<T>, std::size_t> longest_for(std::span<const type_id> kernels) const;
 };
 
@@ -170,7 +172,7 @@ struct pass {
   pass_function<T> run;
 };
 
-/// Elements that go through the passes of a stage together: the update stays in the first cache between them.
+/// How many elements go through the passes of a stage together. Their update stays in the first cache between the passes.
 inline constexpr std::size_t tile_elements = 1024;
 /// No transform reduces to more numbers.
 inline constexpr std::size_t most_sums_of_one = 16;
@@ -202,7 +204,7 @@ struct path {
   [[nodiscard]] bool waits() const;
 };
 
-/// What `path`s are made of: a chain's links with the passes that are known for them.
+/// A chain with its transforms, its ways and the passes of their stages.
 template <class T>
 struct program {
   program();
@@ -216,10 +218,10 @@ struct program {
   std::size_t set = 0;  ///< the instruction set of the library's passes
   std::vector<any_transform<T>> transforms;  ///< in the order in which they are written, and `apply_update`
   std::vector<path<T>> paths;
-  /// The transforms at which all parameters wait for each other, each after those that it waits for, and the end.
+  /// The transforms at which all parameters wait for each other, in the order in which they are reached, and the end.
   std::vector<std::size_t> phases;
   std::vector<std::size_t> first_sum;  ///< by transform, and how many there are
-  std::size_t stop = 0, gate = 0;      ///< the transforms that do; the number of all if none does
+  std::size_t stop = 0, gate = 0;      ///< those transforms; the number of all where there is none
   std::function<std::size_t(const parameter_info&)> select;  ///< a parameter's path; throws where none takes it
 
   [[nodiscard]] bool may_stop() const { return stop < transforms.size(); }
@@ -228,7 +230,7 @@ struct program {
   [[nodiscard]] const transform_code<T>& code(std::size_t transform) const { return *transforms[transform].code; }
 };
 
-/// How a program's passes are run, besides what its links know.
+/// How the passes of a program run, besides what its links say.
 template <class T>
 struct pass_source {
   bool fused = true;
@@ -237,8 +239,8 @@ struct pass_source {
   const known_passes<T>* known = nullptr;
 };
 
-/// Lays links out. `end` is the implicit last of ways that do not write the parameters. Throws where a transform stands
-/// where it may not.
+/// Makes the program of links. A way that does not write the parameters gets `end` as its last transform. Throws where a
+/// transform stands at a place where it may not.
 template <class T>
 program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, const pass_source<T>& source);
 
@@ -267,13 +269,13 @@ public:
   ~prepared_path();
 };
 
-/// The elements [begin, end) of a parameter through a stage, and over the parameter's own barrier that ends it. `sums`:
-/// the program's.
+/// Takes the elements [begin, end) of a parameter through a stage, and over the barrier that ends the stage, if it is one
+/// of the parameter alone. `sums`: those of the program.
 template <class T>
 void run_stage(std::span<const any_transform<T>> transforms, std::size_t set, const path<T>& p, const prepared_path<T>& prepared,
                std::size_t stage, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end);
 
-/// What the transform at a position sums up.
+/// Computes the sums of the transform at a position.
 template <class T>
 void reduce_at(std::span<const any_transform<T>> transforms, const path<T>& p, const prepared_path<T>& prepared,
                std::size_t position, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end);

@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// An interval of numbers, open where not said otherwise: infinity and NaN lie in none.
+/// An interval of numbers. Its ends do not belong to it unless it says so. Infinity and NaN lie in no interval.
 struct range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();

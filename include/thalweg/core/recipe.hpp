@@ -10,12 +10,12 @@
 //       }
 //     };
 //
-// `links` may be a template, as it is in <thalweg/recipes/…>: a recipe that nobody takes is not compiled.
+// `links` may be a template, as in <thalweg/recipes/…>. Then a recipe that is not used is not compiled.
 #pragma once
 
 namespace thalweg {
 
-/// Stands wherever the chain may that its `links()` returns.
+/// A recipe may stand wherever the chain may stand that its `links()` returns.
 template <class T>
 concept recipe = requires(const T& t) { t.links(); };
 

@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// As many numbers as a register of the widest kind for which the user compiles has room for.
+/// The numbers in one register, of the widest registers for which the user compiles.
 template <class T>
 using lanes = number<xsimd::batch<T>>;
 

@@ -107,15 +107,15 @@ constexpr T where(bool condition, T a, std::type_identity_t<T> b) {
   return condition ? a : b;
 }
 
-/// (1 - weight)·a + weight·b, computed as b + (1 - weight)·(a - b): what is small where b is the slow sequence (an
-/// average) is rounded once, from double, and no error gathers in b itself.
+/// (1 - weight)·a + weight·b, computed as b + (1 - weight)·(a - b). Where b is the slow sequence (an average), 1 - weight is
+/// small. It is rounded once, from double, and no error accumulates in b.
 template <std::floating_point T>
 constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
   return b + T(1 - weight) * (a - b);
 }
 
-/// A double as a T. What is finite stays finite: beyond T's range it becomes T's largest number, so that a factor that
-/// float cannot hold shortens a step instead of making NaN of it.
+/// A double as a T. A finite number stays finite: beyond T's range it becomes T's largest number. So a factor that float
+/// cannot hold shortens a step, and does not make it NaN.
 template <std::floating_point T>
 constexpr T saturated(double x) {
   constexpr double most = std::numeric_limits<T>::max();

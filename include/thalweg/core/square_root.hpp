@@ -15,9 +15,9 @@ inline constexpr bool has_rsqrt14<xsimd::batch<float, Arch>> = std::is_base_of_v
 
 /// √x, correctly rounded for every x, like the instruction.
 ///
-/// With AVX-512 a root and a quotient of sixteen floats each occupy the divider for longer than memory takes to bring
-/// them. There the root is an estimate y ≈ 1/√x of 14 bits, a Newton step for s = x·y and h = y/2, and the remainder
-/// x - s², which the units compute that multiply; zero, tiny, infinite, negative and NaN are left to the instruction.
+/// With AVX-512 a root or a quotient of sixteen floats occupies the divider for longer than memory takes to load them.
+/// There the root is an estimate y ≈ 1/√x of 14 bits, a Newton step for s = x·y and h = y/2, and the remainder x - s². The
+/// multipliers compute these. The instruction computes the root of zero, tiny, infinite and negative numbers and of NaN.
 template <class Register>
 inline Register square_root(Register x) {
   if constexpr (has_rsqrt14<Register>) {

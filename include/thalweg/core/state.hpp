@@ -66,7 +66,7 @@ struct filled : detail::parameter_shaped {
   static constexpr T initial(const Transform& transform, T) { return saturated<T>(transform.*Field); }
 };
 
-/// One number a row of the parameter, which is viewed as a (first, rest) matrix; a vector has one row an element.
+/// One number for each row of the parameter, viewed as a (first, rest) matrix. A vector has one row for each element.
 template <fixed_string Name>
 struct rows : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
@@ -82,7 +82,7 @@ struct columns : detail::otherwise_shaped {
   static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.cols()}; }
 };
 
-/// A square matrix of the rows' number.
+/// A square matrix with as many rows as the parameter has rows.
 template <fixed_string Name>
 struct rows_by_rows : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
@@ -90,7 +90,7 @@ struct rows_by_rows : detail::otherwise_shaped {
   static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.rows(), p.rows()}; }
 };
 
-/// A square matrix of the columns' number.
+/// A square matrix with as many rows as the parameter has columns.
 template <fixed_string Name>
 struct columns_by_columns : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();

@@ -20,7 +20,8 @@ struct step_inputs {
 /// What became of a step.
 struct step_report {
   bool taken = true;             ///< the parameters have moved; not so while `accumulate` gathers
-  /// For whose sake `when_finite` skipped the step. Empty if it did not, or for the sake of the loss.
+  /// The parameter whose gradient made `when_finite` skip the step. Empty if it did not skip, or skipped because of the
+  /// loss.
   std::string_view parameter{};
 };
 
@@ -31,7 +32,7 @@ struct gathered_losses {
   double sum = 0;
   long count = 0;
 
-  /// What the step is given, with the mean of them all and its own in the place of the loss.
+  /// What the step is given. Its loss is replaced by the mean of these losses and its own.
   [[nodiscard]] step_inputs take(const step_inputs& given) {
     if (!given.loss) return {};
     sum += *given.loss;
@@ -42,7 +43,7 @@ struct gathered_losses {
 
 inline bool has_finite_loss(const step_inputs& given) { return !given.loss || *given.loss - *given.loss == 0; }
 
-/// Refuses a step for a transform that reads the loss, where it is none.
+/// Refuses a step without a loss for a transform that reads it.
 inline void check_loss(std::string_view reader, const step_inputs& given) {
   if (!given.loss)
     throw error(reader, "Expected the step's loss: step(gradients, {.loss = ...}). Received none.");

@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// The elements of a matrix by row and column, in whichever order they lie in memory.
+/// The elements of a matrix by row and column, for both orders in memory.
 template <class T>
 struct strided_matrix {
   T* data;
@@ -39,7 +39,7 @@ struct tensor {
   }
 };
 
-/// All that is known of one parameter in mid-chain: what an `element` is to a kernel.
+/// All that a tensor-wise transform may see of one parameter, as a kernel sees an `element`.
 template <class T>
 struct whole {
   tensor<T> update;            ///< to be changed in place

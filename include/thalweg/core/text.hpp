@@ -27,7 +27,7 @@ template <class T>
 inline constexpr std::string_view name_of_type = type_name<T>();
 }
 
-/// A transform is called by its own `name`, where it has one, or by that of its type.
+/// The name of a transform: its own `name` if it has one, else the name of its type.
 template <class Transform>
 constexpr std::string_view name_of(const Transform& transform) {
   if constexpr (requires { std::string_view(transform.name); }) return transform.name;

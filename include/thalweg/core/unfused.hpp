@@ -1,4 +1,5 @@
-// The same chain, one transform at a time: every update in memory, scalar loops. The oracle of the fused engine.
+// The same chain, one transform at a time, in scalar loops, with every update in memory. Tests compare the fused chain
+// with it.
 //
 //     auto slow = optimizer(unfused(recipes::amuse()), parameters, {.lr = 0.02});
 #pragma once

@@ -1,4 +1,4 @@
-// Noise that depends on where it falls and not on who asks first.
+// Noise that depends on the place alone, and not on the order in which it is asked for.
 #pragma once
 
 #include <cmath>

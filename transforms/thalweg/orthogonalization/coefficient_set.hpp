@@ -22,8 +22,8 @@ struct coefficient_set {
   std::array<quintic, 5> steps;
   std::size_t count;
   bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
-  /// With factors of 16 bits all steps but the last take x / margin: a set that is steep at the end of its intervals would
-  /// blow up what rounding lifts beyond it.
+  /// With factors of 16 bits, all steps but the last take x / margin. Otherwise a set that is steep at the end of its
+  /// intervals would blow up a value that rounding lifts beyond the end.
   double margin = 1;
   static constexpr auto fields = list{field{"count", &coefficient_set::count, from(1).to(5)}};
 

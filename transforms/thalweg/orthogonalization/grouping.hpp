@@ -16,9 +16,10 @@ struct grouping {
   /// How many matrices of short × short they need.
   [[nodiscard]] constexpr std::size_t squares() const { return longest > 1 ? 4 : 2; }
 
-  /// The time of the steps where the long side is `ratio` short ones, in that of a product of short × short matrices;
-  /// `gram` and `symmetric`: that of a Gram matrix and of a symmetric product, in that of a product of their sizes. A
-  /// group of g steps forms the Gram matrix and the new x once, and multiplies small symmetric matrices 4g − 3 times.
+  /// The time of the steps for a matrix whose long side is `ratio` times its short side. The unit is the time of a product
+  /// of two short × short matrices. `gram` and `symmetric` are the times of a Gram matrix and of a symmetric product; their
+  /// unit is the time of an ordinary product of the same sizes. A group of g steps forms the Gram matrix and the new x
+  /// once, and multiplies small symmetric matrices 4g − 3 times.
   [[nodiscard]] constexpr double cost(std::size_t steps, double ratio, double gram, double symmetric) const {
     double sum = 0;
     for (std::size_t left = steps, length = first(steps); left; left -= length, length = longest)

@@ -1,11 +1,11 @@
-// What matrices are multiplied in.
+// The precision of products of matrices.
 #pragma once
 
 #include <string_view>
 
 namespace thalweg {
 
-/// What the products of the iteration are computed in, for float parameters; sums are float32 always.
+/// The precision of the iteration's products, for float parameters. Sums are always float32.
 enum class precision {
   float32,   ///< factors of 16 bits or more: within about 1e-3 of the exact iteration (see docs/performance.md)
   bfloat16,  ///< factors may be rounded to bfloat16, where it is multiplied: within a few per cent

@@ -1,4 +1,4 @@
-// Scale rules: what the orthogonal matrix is multiplied with.
+// Scale rules: the factor by which the orthogonal matrix is multiplied.
 #pragma once
 
 #include <cstddef>

@@ -17,7 +17,7 @@ namespace thalweg::recipes {
 ///
 ///     auto opt = optimizer(recipes::adamuon(), parameters, {.lr = 6e-4, .weight_decay = 0.1});
 struct adamuon {
-  double momentum = 0.95;  ///< Muon's; also the second moment's
+  double momentum = 0.95;  ///< of Muon, and of the second moment
   double rms = scale_to_rms{}.rms;
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;

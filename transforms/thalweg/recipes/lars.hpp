@@ -9,9 +9,9 @@
 
 namespace thalweg::recipes {
 
-/// After You et al., arXiv 1708.03888, with the ratio as LAMB and optax have it: trust·‖θ‖ over ‖g + λθ‖, where the
-/// paper divides by ‖g‖ + λ‖θ‖. The learning rate multiplies the momentum's result, where the paper multiplies what
-/// goes in: the same while it is constant.
+/// After You et al., arXiv 1708.03888. The ratio is that of LAMB and optax: trust·‖θ‖ over ‖g + λθ‖. The paper divides by
+/// ‖g‖ + λ‖θ‖. Here the learning rate multiplies the momentum's result. In the paper it multiplies what goes into the
+/// momentum. Both are the same while the learning rate is constant.
 ///
 ///     auto opt = optimizer(recipes::lars(), parameters, {.lr = 1.0, .weight_decay = 5e-4});
 struct lars {

@@ -11,10 +11,10 @@ namespace thalweg {
 /// |-------|---------|
 /// | steps | 1       |
 ///
-/// For what is downstream the other calls do not exist: t, the warm-up and an average's weights count steps that were
-/// taken, so that it composes with Schedule-Free; the gradient is that mean, and the loss, where it is given, the mean
-/// of the losses. The first of its chain, or behind `when_finite`, which then leaves out the gradients that are not
-/// finite. State: `mean`, from zero.
+/// The transforms downstream see only the steps that are taken. t, the warm-up and the weights of an average count these
+/// steps, so it composes with Schedule-Free. Downstream the gradient is the mean of the gradients, and the loss, if there
+/// is one, the mean of the losses. It is the first of its chain, or stands behind `when_finite`, which then leaves out the
+/// gradients that are not finite. State: `mean`, from zero.
 ///
 ///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct accumulate {

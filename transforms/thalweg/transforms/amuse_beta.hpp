@@ -14,9 +14,9 @@ namespace thalweg {
 /// | beta1 | 0.6     | AMUSE, arXiv 2605.22432, Llama 124M     |
 /// | rho   | 0.8     | the same; 0 keeps β₁, larger is sooner  |
 ///
-/// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs a warm-up,
-/// of more than one step to be of use (T₀ = 1 makes β 1 from the second step on); S is held at 1 where a
-/// learning rate that was raised later would carry it above. State: the scalar `warmup_average_weight`, c_T₀.
+/// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs a warm-up. A warm-up of one step is of no
+/// use (T₀ = 1 makes β 1 from the second step on). A learning rate that was raised later could carry S above 1; then S is
+/// held at 1. State: the scalar `warmup_average_weight`, c_T₀.
 ///
 ///     auto c = orthogonalize_update{} | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{};
 struct amuse_beta {

@@ -1,4 +1,4 @@
-// cautious: no step against the gradient of the moment.
+// cautious: no step against the current gradient.
 #pragma once
 
 #include <string_view>
@@ -15,7 +15,7 @@ enum class caution_rule {
 
 constexpr std::string_view to_text(caution_rule r) { return r == caution_rule::published ? "published" : "heavyball"; }
 
-/// update u·n/(kept + 1) where u·g > 0, else 0, with n the parameter's elements and `kept` those where it holds
+/// update u·n/(kept + 1) where u·g > 0, else 0. n counts the parameter's elements, `kept` those with u·g > 0.
 ///
 /// | field | default   | source                                                         |
 /// |-------|-----------|----------------------------------------------------------------|

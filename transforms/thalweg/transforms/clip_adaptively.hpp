@@ -1,4 +1,4 @@
-// clip_adaptively: no unit's update long beside the unit's own weights.
+// clip_adaptively: the update of a unit is bounded by the size of the unit's weights.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

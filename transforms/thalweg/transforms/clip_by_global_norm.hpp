@@ -11,8 +11,8 @@ namespace thalweg {
 /// |----------|---------|---------------------------------|
 /// | max_norm | 1       | Pascanu et al., arXiv 1211.5063 |
 ///
-/// Model-wise: in a route's branch the norm is that branch's. A NaN anywhere makes every update NaN, an infinity NaN
-/// where it stands and 0 elsewhere: nothing is hidden.
+/// Model-wise. In a route's branch the norm is over the parameters of that branch. A NaN anywhere makes every update NaN. An
+/// infinity becomes NaN, and all other elements become 0. So no bad number is hidden.
 ///
 ///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_global_norm {

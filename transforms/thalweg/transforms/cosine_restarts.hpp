@@ -5,8 +5,8 @@
 
 namespace thalweg {
 
-/// lr ← lr·(final + (1-final)·(1 + cos(π·p))/2), with p from 0 to 1 in each cycle; the first is `steps` long, each of
-/// the others `growth` times as long as the one before
+/// lr ← lr·(final + (1-final)·(1 + cos(π·p))/2), with p from 0 to 1 in each cycle. The first cycle has `steps` steps. Each
+/// later cycle is `growth` times as long as the cycle before it.
 ///
 /// | field  | default | source                                            |
 /// |--------|---------|---------------------------------------------------|

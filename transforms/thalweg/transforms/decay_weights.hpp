@@ -7,8 +7,8 @@ namespace thalweg {
 
 /// update u + λ·θ, with the optimizer's `weight_decay` λ. It spends λ: nothing downstream decays again.
 ///
-/// At the head of a chain it is the L2 penalty of classical SGD; at its end, AdamW's decay. There it may be left out,
-/// since `apply_update` decays by itself.
+/// At the head of a chain it is the L2 penalty of classical SGD. At the end of a chain it is AdamW's decay. At the end you
+/// may leave it out, because `apply_update` decays by itself.
 ///
 ///     auto sgd_with_l2 = decay_weights{} | heavyball_momentum{} | apply_update{};
 struct decay_weights {

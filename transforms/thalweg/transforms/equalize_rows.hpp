@@ -1,4 +1,4 @@
-// equalize_rows: no neuron is left behind, every row of the update equally long.
+// equalize_rows: every row of the update gets the same length.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// update, a row at a time: u_i·‖u‖_F/(√m·‖u_i‖) for m rows; the whole keeps its length, a zero row stays zero
 ///
-/// The uniform row norms that Aurora (arXiv 2606.27715) asks of a tall matrix's update, whose orthogonal factor alone
-/// may starve neurons; here in one step behind `orthogonalize_update`, where Aurora goes back and forth between both.
-/// Tensor-wise.
+/// Aurora (arXiv 2606.27715) wants rows of equal length in the update of a tall matrix. The orthogonal factor alone may
+/// give some neurons almost no update. This transform equalizes once, behind `orthogonalize_update`. Aurora alternates
+/// between the two. Tensor-wise.
 ///
 ///     auto c = nesterov_ema{} | orthogonalize_update{} | equalize_rows{};
 struct equalize_rows {

@@ -12,10 +12,10 @@ namespace thalweg {
 /// | gamma | 0.025   | Yuan et al., arXiv 2411.10438                                                   |
 /// | beta1 | 0.95    | the same; the first moment's behind it                                          |
 ///
-/// The variance reduction of MARS in the approximate form, which asks for no second gradient. The paper then clips
-/// each parameter's result to norm 1 (`clip_by_norm`); HeavyBall does not. The first step has no gradient before it: as in
-/// the authors' code and HeavyBall's it is taken for zero. The authors' code leaves vectors to AdamW unless told
-/// otherwise: route(when(…), otherwise(scale_by_adam{})). State: `previous`, from zero.
+/// The variance reduction of MARS in the approximate form, which needs no second gradient. The paper then clips each
+/// parameter's result to norm 1 (`clip_by_norm`). HeavyBall does not clip. Before the first step there is no gradient, so p
+/// is zero then, as in the authors' code and in HeavyBall. By default the authors' code gives vectors to AdamW:
+/// route(when(…), otherwise(scale_by_adam{})). State: `previous`, from zero.
 ///
 ///     auto c = mars{} | clip_by_norm{} | scale_by_adam{.beta1 = 0.95, .beta2 = 0.99};
 struct mars {

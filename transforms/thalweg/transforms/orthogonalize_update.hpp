@@ -15,14 +15,16 @@ namespace thalweg {
 /// update scale·UVᵀ for u = UΣVᵀ, approximately: X = u/(‖u‖_F + ε), then `steps` Newton–Schulz steps
 ///
 /// Filters of more than two dimensions are viewed as (first, rest); tall matrices are transposed for the iteration.
-/// Where it is cheaper, several steps run on the short side's Gram matrix before X is formed anew. The matrix is
-/// computed by one thread.
+/// Where it is cheaper, several steps run on the short side's Gram matrix before X is formed anew. One thread computes a
+/// matrix.
 ///
-/// A zero matrix stays zero; a row, a column and any matrix of rank one become that matrix, with its one singular
-/// value where the steps send 1. Where ‖u‖_F is not far above ε the result is shorter: 1e-30 times a matrix of
-/// order one becomes almost zero, 1e30 times it what the matrix itself becomes. One NaN or infinity makes every
-/// element NaN. Norms beyond 1e150 (double only) are out of range. Double parameters are computed in double,
-/// whatever `precision` says.
+/// * A zero matrix stays zero.
+/// * A matrix of rank one (a row or a column, for example) only changes its singular value: it becomes what the steps make
+///   of 1.
+/// * Where ‖u‖_F is not far above ε the result is shorter. For a matrix M of order one, 1e-30·M becomes almost zero, and
+///   1e30·M becomes what M becomes.
+/// * One NaN or infinity makes every element NaN. Norms beyond 1e150 (double only) are out of range.
+/// * Double parameters are always computed in double. `precision` is for float.
 ///
 /// | field        | default    | source                                           |
 /// |--------------|------------|--------------------------------------------------|

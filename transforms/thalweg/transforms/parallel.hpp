@@ -28,7 +28,7 @@ struct ensemble {
   }
 };
 
-/// A merge: as long as the first branch, in the direction of the second; nothing where that is zero.
+/// A merge: the length of the first branch, in the direction of the second; zero where the second is zero.
 /// Agarwal et al., arXiv 2002.11803.
 struct grafting {
   template <class T>
@@ -89,9 +89,9 @@ template <class... Links>
 constexpr bool is_branch_chain(chained<Links...>*) { return (may_be_in_a_branch<Links>() && ...); }
 }  // namespace detail
 
-/// Every chain gets the update as it comes here and changes a copy of it; `merge(update, results)` puts them together.
-/// Within a chain element-wise neighbours fuse; the whole is tensor-wise. Its states are the chains'. What a contextual
-/// transform changes stays in its chain.
+/// Every chain gets a copy of the update and changes it. `merge(update, results)` puts the results together. Within a chain
+/// element-wise neighbours fuse. `parallel` as a whole is tensor-wise. It has the states of its chains. A contextual
+/// transform acts on its own chain only.
 ///
 ///     auto c = parallel(grafting{}, scale_by_adam{}, nesterov_ema{} | orthogonalize_update{});
 template <class Merge, class... Branches>

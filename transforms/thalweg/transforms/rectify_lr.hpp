@@ -12,8 +12,8 @@ namespace thalweg {
 /// |-------|---------|-------------------------------------------------------------------------------|
 /// | beta2 | 0.999   | Liu et al., arXiv 1908.03265; that of the second moment it stands before      |
 ///
-/// While the second moment knows too little (four steps at 0.999), nothing moves: the silent phase of
-/// facebookresearch/schedule_free's RAdamScheduleFree, whose average then has no weight to give to a bad start.
+/// While the second moment has seen too few gradients (four steps at 0.999), no parameter moves. RAdamScheduleFree of
+/// facebookresearch/schedule_free does the same, so that a bad start gets no weight in the average.
 ///
 ///     auto c = rectify_lr{} | scale_by_exp_avg_sq{.epsilon = 1e-8} | update_by_schedule_free{};
 struct rectify_lr {

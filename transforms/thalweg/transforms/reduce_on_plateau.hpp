@@ -1,4 +1,4 @@
-// reduce_on_plateau: a learning rate that falls when the loss no longer does.
+// reduce_on_plateau: a learning rate that falls when the loss no longer falls.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

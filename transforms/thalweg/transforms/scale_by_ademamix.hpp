@@ -10,7 +10,8 @@ namespace thalweg {
 /// m ← β₁·m + (1-β₁)·u,  s ← β₃·s + (1-β₃)·u,  v ← β₂·v + (1-β₂)·u²,
 /// update (m̂ + α·s) / (max(√v̂, floor) + ε)  with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
 ///
-/// Over the first `rise` steps α rises from 0 in a straight line, and β₃ from β₁ so that its half-life does.
+/// Over the first `rise` steps α rises from 0 in a straight line. β₃ rises from β₁ so that its half-life rises in a straight
+/// line.
 ///
 /// | field   | default | source                                                          |
 /// |---------|---------|-----------------------------------------------------------------|

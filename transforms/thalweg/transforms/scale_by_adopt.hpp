@@ -1,4 +1,4 @@
-// scale_by_adopt: Adam that normalises before it averages, by what it knew before this gradient.
+// scale_by_adopt: Adam that normalises before it averages, by the second moment without the newest gradient.
 #pragma once
 
 #include <string_view>
@@ -17,7 +17,7 @@ constexpr std::string_view to_text(adopt_start s) { return s == adopt_start::pub
 
 /// update m ← β₁·m + (1-β₁)·clip(u / max(√v, ε), ±(t-1)^¼),  then v ← β₂·v + (1-β₂)·u²
 ///
-/// The first step only begins v, as u², and moves nothing: there is no decay either.
+/// The first step only sets v to u². It moves no parameter and applies no decay.
 ///
 /// | field   | default   | source                                                               |
 /// |---------|-----------|----------------------------------------------------------------------|

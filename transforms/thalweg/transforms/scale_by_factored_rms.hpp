@@ -13,7 +13,7 @@ namespace thalweg {
 /// | decay   | 0.8     | Adafactor, Shazeer & Stern, arXiv 1804.04235            |
 /// | epsilon | 1e-30   | the same                                                |
 ///
-/// Tensor-wise; filters are viewed as (first, rest). Of a vector r is the whole second moment.
+/// Tensor-wise; filters are viewed as (first, rest). For a vector, r is the whole second moment.
 /// State: `rows`, `columns`, from zero: m + n numbers for a matrix of m·n.
 ///
 ///     auto c = scale_by_factored_rms{} | clip_by_rms{} | scale_by_parameter_rms{};

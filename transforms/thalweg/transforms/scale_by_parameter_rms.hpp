@@ -1,4 +1,4 @@
-// scale_by_parameter_rms: steps in proportion to the parameter, Adafactor's relative ones.
+// scale_by_parameter_rms: steps in proportion to the parameter, the relative steps of Adafactor.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

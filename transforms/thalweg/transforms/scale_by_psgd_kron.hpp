@@ -30,7 +30,7 @@ struct psgd_step {
   bool begins, fits, transposed;  ///< transposed: V falls as on the row-major matrix
   white_noise v;
 };
-/// Numbers of scratch memory that it needs.
+/// How many numbers of scratch memory are needed.
 std::size_t psgd_scratch(std::size_t rows, std::size_t cols, std::size_t longest_factor);
 void psgd_kron(const psgd_matrix<float>& m, const psgd_step& step, std::span<float> scratch) noexcept;
 void psgd_kron(const psgd_matrix<double>& m, const psgd_step& step, std::span<double> scratch) noexcept;
@@ -49,8 +49,8 @@ void psgd_kron(const psgd_matrix<double>& m, const psgd_step& step, std::span<do
 /// | seed    | 0       | of V, one for all parameters                                                        |
 ///
 /// Tensor-wise; filters are viewed as (first, rest). ‖·‖ is a lower bound of the spectral norm: ‖M·x‖ for M's longest
-/// column x, normalised. The steps at which Q is fitted are spread evenly where kron_torch draws them. An update of zeros
-/// teaches nothing. State: `left`, `right`, from the identity at the first step: m² + n² numbers for a matrix of m × n.
+/// column x, normalised. The steps at which Q is fitted are spread evenly; kron_torch draws them at random. An update of
+/// zeros changes no Q. State: `left`, `right`, from the identity at the first step: m² + n² numbers for a matrix of m × n.
 ///
 ///     auto c = ema{} | scale_by_psgd_kron{} | clip_by_rms{.max_rms = 1.1} | apply_update{};
 struct scale_by_psgd_kron {
@@ -74,7 +74,7 @@ struct scale_by_psgd_kron {
   using states =
       state<shaped<"left", &scale_by_psgd_kron::left>, shaped<"right", &scale_by_psgd_kron::right>>;
 
-  /// Whether Q is fitted at step t: how many fits there were up to it grows by one.
+  /// Whether Q is fitted at step t: whether the number of fits up to t is larger than up to t - 1.
   [[nodiscard]] bool fits(long t) const {
     const auto up_to = [&](long step) {  // to the nearest: whole numbers may come out a little less
       const double all = static_cast<double>(step < flat ? step : flat), since = static_cast<double>(step) - all;

@@ -15,7 +15,8 @@ namespace thalweg {
 /// | beta2   | 0.999   | the same                                        |
 /// | epsilon | 1e-8    | the same; the paper has none                    |
 ///
-/// The paper turns at ρ_t > 4, its authors' code and PyTorch at 5. State: `first_moment`, `second_moment`, from zero.
+/// The paper switches at ρ_t > 4. Its authors' code and PyTorch switch at 5.
+/// State: `first_moment`, `second_moment`, from zero.
 ///
 ///     auto radam = scale_by_radam{.beta2 = 0.99} | apply_update{};
 struct scale_by_radam {

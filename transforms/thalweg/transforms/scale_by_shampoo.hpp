@@ -29,8 +29,8 @@ void shampoo(const shampoo_matrix<double>& m, double beta, double epsilon, bool 
 /// | epsilon | 1e-4    | pytorch_optimizer's Shampoo; the paper starts L and R at ε                     |
 /// | period  | 1       | steps between two computations of the roots, which dominate; the paper has none |
 ///
-/// Tensor-wise; filters are viewed as (first, rest), of which the paper would precondition each dimension. Steps are as
-/// long as it happens: `parallel(grafting{}, …)` gives them Adam's length.
+/// Tensor-wise; filters are viewed as (first, rest). The paper would precondition each of their dimensions. Nothing fixes
+/// the length of steps: `parallel(grafting{}, …)` gives them Adam's length.
 /// State: `left`, `right`, `left_root`, `right_root`, from zero: 2·(m² + n²) numbers for a matrix of m × n.
 /// Throws at binding where a parameter has fewer than two dimensions.
 ///

@@ -1,4 +1,4 @@
-// scale_by_sign: every element one step long; behind a momentum, Signum.
+// scale_by_sign: every element moves by one step. Behind a momentum it is Signum.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

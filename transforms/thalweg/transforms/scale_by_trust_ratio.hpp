@@ -1,4 +1,4 @@
-// scale_by_trust_ratio: steps as long as the parameter they change, LARS's and LAMB's.
+// scale_by_trust_ratio: steps in proportion to the parameter's length, as in LARS and LAMB.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -11,7 +11,7 @@ namespace thalweg {
 /// |-------|---------|---------------------------------------------------------------------------|
 /// | trust | 1       | LAMB, You et al., arXiv 1904.00962; LARS, You et al., arXiv 1708.03888, 0.001 |
 ///
-/// Parameter-wise. The decay belongs into u: put `decay_weights` before it.
+/// Parameter-wise. The decay is a part of u: put `decay_weights` before this transform.
 ///
 ///     auto lamb = scale_by_adam{.epsilon = 1e-6} | decay_weights{} | scale_by_trust_ratio{} | apply_update{};
 struct scale_by_trust_ratio {

@@ -1,11 +1,12 @@
-// scale_lr: a learning rate of its own, relative to the optimizer's.
+// scale_lr: multiplies the learning rate by a constant.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// lr ← by·lr, for what is downstream. In a route's branch it acts on that branch alone, also in what follows the route.
+/// lr ← by·lr, for the transforms downstream. In a branch of a route it acts on the parameters of that branch alone, also
+/// behind the route.
 ///
 /// | field | default |
 /// |-------|---------|

@@ -1,4 +1,4 @@
-// scale_to_rms: every parameter's update of the same root mean square.
+// scale_to_rms: every parameter's update gets the same root mean square.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

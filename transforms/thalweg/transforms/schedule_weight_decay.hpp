@@ -25,7 +25,7 @@ struct scheduled_weight_decay {
   }
 };
 
-/// λ ← what the schedule makes of λ, as if it were a learning rate; lr stays as it is.
+/// The schedule changes λ as it would change a learning rate. lr stays as it is.
 ///
 ///     auto c = schedule_weight_decay(linear{.steps = 1000, .final = 0.1}) | scale_by_adam{};
 template <class Schedule>

@@ -85,9 +85,9 @@ private:
   }
 };
 
-/// The transform with one of its fields on a schedule: what the schedule makes of a learning rate, it makes of the
-/// field's value. Out of the field's range it is refused, before the step. Scratch memory is that of the first value.
-/// Nested, it moves several fields. A whole-number field takes the nearest one.
+/// The transform with one of its fields on a schedule. The schedule changes the field's value as it would change a learning
+/// rate. A value out of the field's range is refused before the step. A whole-number field takes the nearest whole number.
+/// The scratch memory is what the first value needs. Nest `scheduled` to put several fields on schedules.
 ///
 ///     auto c = scheduled(&nesterov_ema::beta, linear{.steps = 1000, .final = 0.9}, nesterov_ema{.beta = 0.95});
 template <class Owner, class Value, class Schedule, class Transform = Owner>

@@ -20,8 +20,8 @@ struct tapped {
   }
 };
 
-/// `function(context, tensor<const T>)` sees each parameter's update on its way and cannot change it. A barrier, and
-/// called for several parameters at once, as `tensorwise` is; it too should be noexcept.
+/// `function(context, tensor<const T>)` sees each parameter's update and cannot change it. It is a barrier. Several threads
+/// call it at once, each for another parameter, as with `tensorwise`. It should be noexcept.
 ///
 ///     auto c = nesterov_ema{} | tap([](const context& c, tensor<const float> u) noexcept { log(c.step, u); });
 template <class Function>

@@ -21,7 +21,7 @@ using memory_rule = std::variant<every_step, forgetting>;
 /// |--------|--------------|-----------------------------------------------------------------------------------|
 /// | memory | every_step{} | Polyak & Juditsky, SIAM J. Control 30 (1992); `forgetting{β}` is the EMA of weights |
 ///
-/// Training goes on as if nobody averaged; x is the point to evaluate. State: `average`, from the parameter.
+/// Training goes on as it would without the average. x is the point to evaluate. State: `average`, from the parameter.
 ///
 ///     auto c = scale_by_adam{} | update_and_average{.memory = forgetting{0.9999}};
 struct update_and_average {

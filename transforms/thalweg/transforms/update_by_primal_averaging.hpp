@@ -13,7 +13,7 @@ namespace thalweg {
 /// |       |         | back as DiLoCo's outer momentum of 0.9 over 32 inner steps                           |
 /// | mu_y  | 0.9     | ours: Schedule-Free's β                                                              |
 ///
-/// x is to evaluate, y, in the parameters, to differentiate. Only y and z are stored, so μ_y > 0. With μ_x = 1 - 1/t
+/// Evaluate at x. Take gradients at y, which is in the parameters. Only y and z are stored, so μ_y > 0. With μ_x = 1 - 1/t
 /// and μ_y = β this would be Schedule-Free. State: `z`, from the parameter.
 ///
 ///     auto c = scale_by_adam{.beta1 = 0} | update_by_primal_averaging{.mu_x = 0.998, .mu_y = 0.9};

@@ -13,7 +13,7 @@ enum class decay_point { z, y };
 
 constexpr std::string_view to_text(decay_point point) { return point == decay_point::z ? "z" : "y"; }
 
-/// The newest z's share w of the average.
+/// The weight w of the newest z in the average.
 struct plain_weight {};   ///< c, the context's `average_weight`
 struct refined_weight {   ///< min(1, c·(1-β)·window): how far the average reaches no longer depends on β
   double window = 200;
@@ -23,10 +23,10 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 
 /// z ← z - lr·u,  x ← (1-w)·x + w·z,  y ← (1-β)·z + β·x
 ///
-/// z is the base sequence, x the average (to evaluate), y the parameters as the user holds them (to differentiate).
-/// Only y and z are stored; x = z + (y-z)/β, with the β that built y, which is a state of its own.
+/// z is the base sequence. x is the average, where one evaluates. y is in the user's parameters, where one takes gradients.
+/// Only y and z are stored. x = z + (y-z)/β, with the β that built y. That β is stored as a scalar.
 /// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
-/// β is the context's, where something upstream sets it, else the field.
+/// If a transform upstream sets β, it is the context's β. Otherwise it is the field.
 ///
 /// | field  | default        | source                                                                  |
 /// |--------|----------------|-------------------------------------------------------------------------|
@@ -34,7 +34,7 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 /// | decay  | decay_point::z | AMUSE, arXiv 2605.22432                                                 |
 /// | weight | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
 ///
-/// With β = 0 y is z and x is lost: evaluating there, or raising β later, throws.
+/// With β = 0, y is z and x is lost. Then evaluating at x throws, and raising β later throws.
 /// State: `z`, from the parameter; the scalar `beta`.
 ///
 ///     auto sf_sgd = chain(update_by_schedule_free{.beta = 0.9, .decay = decay_point::y});

@@ -1,4 +1,4 @@
-// update_on_sphere: the end of a chain that turns its parameters and never lengthens them, Hyperball's.
+// update_on_sphere: the end of a chain that turns its parameters and keeps their length, as in Hyperball.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// θ ← R·p/‖p‖  with  p = θ - lr·R·u/‖u‖  and R = ‖θ‖, each parameter with its own norms
 ///
-/// Hyperball (arXiv 2606.16899): lr is an angle, and the norm that training began with (to rounding: it is measured anew
-/// every step) stands in the place of weight decay, which is not applied here. A zero parameter stays as it is, and any
-/// that the step would lead to zero. Parameter-wise.
+/// Hyperball (arXiv 2606.16899): lr is an angle. The parameter keeps the norm with which training began, up to rounding,
+/// because every step measures the norm anew. Weight decay is not applied here. A zero parameter stays as it is. A
+/// parameter that the step would lead to zero also stays as it is. Parameter-wise.
 ///
 ///     auto c = route(when(hidden_matrix, nesterov_ema{} | orthogonalize_update{} | update_on_sphere{}),
 ///                    otherwise(scale_by_adam{} | apply_update{}));

@@ -5,13 +5,13 @@
 
 namespace thalweg {
 
-/// lr ← lr·min(1, t/steps); steps becomes the context's warmup_steps (T₀) for what is downstream
+/// lr ← lr·min(1, t/steps). `steps` becomes the context's warmup_steps (T₀) for the transforms downstream.
 ///
 /// | field | default |
 /// |-------|---------|
 /// | steps | 1       |
 ///
-/// The optimizer's own `{.warmup_steps = …}` does the same for the whole chain; both multiply.
+/// The option `{.warmup_steps = …}` of the optimizer does the same for the whole chain. With both, the factors multiply.
 ///
 ///     auto c = warmup{.steps = 100} | scale_by_adam{};
 struct warmup {

@@ -5,8 +5,9 @@
 
 namespace thalweg {
 
-/// The step as it would be, if every number of every gradient is finite; else none: parameters, state and the count of
-/// steps stay as they were, bit for bit, and the report of `step` names the first parameter that is to blame.
+/// If every number of every gradient is finite, the step is taken as without this transform. Otherwise no step is taken:
+/// parameters, state and the count of steps stay as they were, bit for bit, and the report of `step` names the first
+/// parameter whose gradient is not finite.
 ///
 /// Model-wise; the first of its chain.
 ///
