@@ -342,7 +342,9 @@ void optimizer<T>::save(const std::string& path) const {
 }
 template <class T>
 void optimizer<T>::load(const std::string& path) {
-  bound("load", engine_).load(detail::bytes_of_file(path));
+  auto& to = bound("load", engine_);
+  to.check_usable();  // before the file is opened
+  to.load(detail::bytes_of_file(path));
 }
 template <class T>
 std::string optimizer<T>::to_bytes() const {

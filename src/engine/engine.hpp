@@ -54,6 +54,7 @@ public:
   [[nodiscard]] double lr() const { return options_.lr; }
   void lr(double lr);
 
+  void check_usable() const { device_->check_usable(); }
   void save(const write_bytes& write) const;
   void load(const readable_bytes& from);
   [[nodiscard]] std::string describe() const;

@@ -102,6 +102,6 @@ TEST_CASE("what float cannot hold is refused for float alone, also inside a comb
   CHECK(refusal(0.0f, parallel(ensemble{}, chain(tiny), ema{})) == epsilon);
   CHECK(refusal(0.0f, in_row_blocks(2, equalize_rows{}) | ema{.beta = 0.999999999}) ==
         "[ema] Expected beta in [0, 1) when rounded to float32 as well. Received 0.999999999.");
-  CHECK(refusal(0.0f, in_row_blocks(2, clip_adaptively{.epsilon = 1e-60})).starts_with("[in_row_blocks] Expected epsilon"));
+  CHECK(refusal(0.0f, in_row_blocks(2, clip_adaptively{.epsilon = 1e-60})).starts_with("[clip_adaptively] Expected epsilon"));
   CHECK(refusal(0.0f, scale{.by = 1e300}) == "");  // finite as the largest float
 }

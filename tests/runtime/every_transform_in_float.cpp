@@ -1,3 +1,0 @@
-#include "every_transform.hpp"
-
-TEST_CASE("every transform from text equals itself compiled, in float") { test::replay_every_transform<float>(); }
