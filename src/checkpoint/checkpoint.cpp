@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -169,19 +170,19 @@ struct contents {
   std::size_t arrays_begin, array_bytes;
 };
 
-contents read_contents(const file_to_read& file, const std::string& path) {
+contents read_contents(const readable_bytes& file) {
   const auto refuse = [&](const auto&... more) {
-    throw error("load", "Expected a safetensors file. Received '", path, "' of ", file.size(), " bytes", more..., ".");
+    throw error("load", "Expected a safetensors file. Received '", file.name, "' of ", file.size, " bytes", more..., ".");
   };
-  if (file.size() < safetensors::length_bytes) refuse();
+  if (file.size < safetensors::length_bytes) refuse();
   std::uint64_t length = 0;
   file.read(0, std::as_writable_bytes(std::span(&length, 1)));
-  if (length > std::min<std::uint64_t>(file.size() - safetensors::length_bytes, safetensors::longest_header))
+  if (length > std::min<std::uint64_t>(file.size - safetensors::length_bytes, safetensors::longest_header))
     refuse(", with a header of ", length);
   std::string text(length, ' ');
   file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(text)));
   const std::size_t begin = safetensors::length_bytes + length;
-  return {safetensors::parse(text, file.size() - begin), begin, file.size() - begin};
+  return {safetensors::parse(text, file.size - begin), begin, file.size - begin};
 }
 
 void read_options(metadata_reader& metadata, options& settings) {
@@ -260,8 +261,8 @@ std::map<std::string, std::string> check_parameters(metadata_reader& metadata, c
 }  // namespace
 
 template <class T>
-void save_checkpoint(const std::string& path, const storage<T>& store, const progress& now,
-                     const std::function<void(std::size_t i, T* out)>& average_into) {
+void write_checkpoint(const write_bytes& write, const storage<T>& store, const progress& now,
+                      const std::function<void(std::size_t i, T* out)>& average_into) {
   const bool at_x = store.at_evaluation_point;
   safetensors::header h;
   h.metadata = {{"thalweg", std::string(version)},
@@ -320,22 +321,19 @@ void save_checkpoint(const std::string& path, const storage<T>& store, const pro
   }
   const std::string header = safetensors::to_bytes(h);
 
-  file_to_replace file(path);
-  file.write(std::as_bytes(std::span(header)));
-  for (const auto& a : arrays) file.write(std::as_bytes(in_row_major(a, room)));
-  file.commit();
+  write(std::as_bytes(std::span(header)));
+  for (const auto& a : arrays) write(std::as_bytes(in_row_major(a, room)));
 }
 
 template <class T>
-progress load_checkpoint(const std::string& path, storage<T>& store, progress now) {
+progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now) {
   if (store.at_evaluation_point)
     throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-  const file_to_read file(path);
-  const auto [header, arrays_begin, array_bytes] = read_contents(file, path);
+  const auto [header, arrays_begin, array_bytes] = read_contents(bytes);
 
   metadata_reader metadata(header.metadata);
   if (const auto v = metadata.take_if_there("thalweg"); v != version)
-    throw error("load", "Expected a checkpoint of thalweg, version ", version, ". Received '", path, "', which has ",
+    throw error("load", "Expected a checkpoint of thalweg, version ", version, ". Received '", bytes.name, "', which has ",
                 v ? in_words("version '", *v, "'") : "no word of that", ".");
   check_same_chain(now.chain, metadata.take("chain"));
   read_options(metadata, now.settings);
@@ -358,7 +356,7 @@ progress load_checkpoint(const std::string& path, storage<T>& store, progress no
 
   const std::size_t count = array_bytes / sizeof(T);
   const auto loaded = allocate<T>(count);
-  file.read(arrays_begin, std::as_writable_bytes(std::span(loaded.get(), count)));
+  bytes.read(arrays_begin, std::as_writable_bytes(std::span(loaded.get(), count)));
   std::vector<const T*> values;
   for (const auto& a : arrays) {
     values.push_back(loaded.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
@@ -371,11 +369,25 @@ progress load_checkpoint(const std::string& path, storage<T>& store, progress no
   return now;
 }
 
-template void save_checkpoint(const std::string&, const storage<float>&, const progress&,
-                              const std::function<void(std::size_t, float*)>&);
-template void save_checkpoint(const std::string&, const storage<double>&, const progress&,
-                              const std::function<void(std::size_t, double*)>&);
-template progress load_checkpoint(const std::string&, storage<float>&, progress);
-template progress load_checkpoint(const std::string&, storage<double>&, progress);
+void replace_file(const std::string& path, const std::function<void(const write_bytes&)>& write_all) {
+  std::optional<file_to_replace> file;  // not before there is something to write
+  write_all([&](std::span<const std::byte> bytes) {
+    if (!file) file.emplace(path);
+    file->write(bytes);
+  });
+  if (file) file->commit();
+}
+
+readable_bytes bytes_of_file(const std::string& path) {
+  const auto file = std::make_shared<const file_to_read>(path);
+  return {path, file->size(), [file](std::size_t from, std::span<std::byte> to) { file->read(from, to); }};
+}
+
+template void write_checkpoint(const write_bytes&, const storage<float>&, const progress&,
+                               const std::function<void(std::size_t, float*)>&);
+template void write_checkpoint(const write_bytes&, const storage<double>&, const progress&,
+                               const std::function<void(std::size_t, double*)>&);
+template progress read_checkpoint(const readable_bytes&, storage<float>&, progress);
+template progress read_checkpoint(const readable_bytes&, storage<double>&, progress);
 
 }  // namespace thalweg::detail

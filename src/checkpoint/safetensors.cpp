@@ -19,24 +19,52 @@ template <class... Parts>
   throw error("load", "Expected a safetensors file. Received one ", parts..., ".");
 }
 
-// What a parser would build first and ask about later: depth, and which of two equal keys counts.
-json parse_json(std::string_view text) {
-  std::vector<std::unordered_set<std::string>> keys;
-  const auto check = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth > 3) refuse("whose header is nested too deep");
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key) {
-      auto name = parsed.get<std::string>();
-      if (!keys.back().insert(name).second) refuse("whose header has '", name, "' twice");
-    }
+/// What a parser would build first and ask about later: depth, and which of two equal keys counts. (A parser's callback
+/// would take time in the square of the entries.)
+class shape_check final : public nlohmann::json_sax<json> {
+  std::vector<std::unordered_set<std::string>> keys_;
+  std::size_t depth_ = 0;
+
+  bool enter() {
+    if (++depth_ > 4) refuse("whose header is nested too deep");
     return true;
-  };
-  try {
-    return json::parse(text, check);
-  } catch (const json::exception& e) {
+  }
+  bool leave() {
+    --depth_;
+    return true;
+  }
+
+public:
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return enter();
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return leave();
+  }
+  bool start_array(std::size_t) override { return enter(); }
+  bool end_array() override { return leave(); }
+  bool key(std::string& name) override {
+    if (!keys_.back().insert(name).second) refuse("whose header has '", name, "' twice");
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const json::exception& e) override {
     refuse("whose header is no JSON: ", e.what());
   }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(json::number_integer_t) override { return true; }
+  bool number_unsigned(json::number_unsigned_t) override { return true; }
+  bool number_float(json::number_float_t, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(json::binary_t&) override { return true; }
+};
+
+json parse_json(std::string_view text) {
+  shape_check check;
+  json::sax_parse(text, &check);
+  return json::parse(text);
 }
 
 std::size_t to_size(const json& number, const std::string& name) {

@@ -1,6 +1,7 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -218,15 +219,15 @@ progress engine<T>::progress_now() const {
 }
 
 template <class T>
-void engine<T>::save(const std::string& path) const {
+void engine<T>::save(const write_bytes& write) const {
   device_->check_usable();
-  device_->save(path, progress_now(), [this](std::size_t i, T* out) { average_into(i, out); });
+  device_->save(write, progress_now(), [this](std::size_t i, T* out) { average_into(i, out); });
 }
 
 template <class T>
-void engine<T>::load(const std::string& path) {
+void engine<T>::load(const readable_bytes& from) {
   device_->check_usable();
-  const progress loaded = device_->load(path, progress_now());
+  const progress loaded = device_->load(from, progress_now());
   options_.lr = loaded.settings.lr;
   steps_ = loaded.steps;
   calls_ = loaded.calls;
@@ -336,11 +337,26 @@ void optimizer<T>::lr(double lr) {
 }
 template <class T>
 void optimizer<T>::save(const std::string& path) const {
-  bound("save", engine_).save(path);
+  const auto& from = bound("save", engine_);
+  detail::replace_file(path, [&](const detail::write_bytes& write) { from.save(write); });
 }
 template <class T>
 void optimizer<T>::load(const std::string& path) {
-  bound("load", engine_).load(path);
+  bound("load", engine_).load(detail::bytes_of_file(path));
+}
+template <class T>
+std::string optimizer<T>::to_bytes() const {
+  std::string all;
+  bound("to_bytes", engine_).save([&](std::span<const std::byte> bytes) {
+    all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  });
+  return all;
+}
+template <class T>
+void optimizer<T>::load_bytes(std::string_view bytes) {
+  bound("load_bytes", engine_).load({"bytes", bytes.size(), [bytes](std::size_t from, std::span<std::byte> to) {
+    std::memcpy(to.data(), bytes.data() + from, to.size());
+  }});
 }
 template <class T>
 std::string optimizer<T>::describe() const {

@@ -9,6 +9,7 @@
 
 #include <thalweg/core/device.hpp>
 #include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/tensor.hpp>
@@ -53,8 +54,8 @@ public:
   [[nodiscard]] double lr() const { return options_.lr; }
   void lr(double lr);
 
-  void save(const std::string& path) const;
-  void load(const std::string& path);
+  void save(const write_bytes& write) const;
+  void load(const readable_bytes& from);
   [[nodiscard]] std::string describe() const;
 
 private:

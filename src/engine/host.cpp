@@ -128,12 +128,12 @@ public:
     store.at_evaluation_point = false;
   }
 
-  void save(const std::string& path, const progress& now,
+  void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
-    save_checkpoint<T>(path, store, now, average_into);
+    write_checkpoint<T>(write, store, now, average_into);
   }
-  progress load(const std::string& path, progress now) override {
-    return load_checkpoint<T>(path, store, std::move(now));
+  progress load(const readable_bytes& from, progress now) override {
+    return read_checkpoint<T>(from, store, std::move(now));
   }
 
   void describe(description& d) const override {

@@ -19,11 +19,11 @@ constexpr std::size_t most_paths = 1024;
 template <class T>
 std::size_t count_ways(const nodes<T>& links) {
   std::size_t all = 1;
-  for (const auto& n : links) {
-    const auto* fork = std::get_if<route_node<T>>(&n);
+  for (const auto& n : links.list()) {
+    const auto* fork = std::get_if<std::vector<typename nodes<T>::branch>>(&n);
     if (!fork) continue;
     std::size_t ways = 0;
-    for (const auto& b : fork->branches) ways = std::min(most_paths + 1, ways + count_ways(b.links));
+    for (const auto& b : *fork) ways = std::min(most_paths + 1, ways + count_ways(b.links));
     all = std::min(most_paths + 1, all * ways);
   }
   return all;
@@ -35,13 +35,13 @@ using owned_way = std::vector<std::size_t>;
 template <class T>
 std::vector<owned_way> ways_through(const nodes<T>& links, std::vector<any_transform<T>>& all) {
   std::vector<owned_way> ways(1);
-  for (const auto& n : links) {
+  for (const auto& n : links.list()) {
     std::vector<owned_way> here;
     if (const auto* one = std::get_if<any_transform<T>>(&n)) {
       here.push_back({all.size()});
       all.push_back(*one);
     } else {
-      for (const auto& b : std::get<route_node<T>>(n).branches)
+      for (const auto& b : std::get<1>(n))
         for (auto& w : ways_through(b.links, all)) here.push_back(std::move(w));
     }
     std::vector<owned_way> joined;
@@ -59,12 +59,12 @@ std::vector<owned_way> ways_through(const nodes<T>& links, std::vector<any_trans
 template <class T>
 std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
   std::size_t index = 0;
-  for (const auto& n : links) {
-    const auto* fork = std::get_if<route_node<T>>(&n);
+  for (const auto& n : links.list()) {
+    const auto* fork = std::get_if<std::vector<typename nodes<T>::branch>>(&n);
     if (!fork) continue;
     std::optional<std::size_t> chosen;
     std::size_t ways = 0;
-    for (const auto& b : fork->branches) {
+    for (const auto& b : *fork) {
       if (!chosen && (!b.holds || b.holds(p))) chosen = ways + select_in(b.links, p);
       ways += count_ways(b.links);
     }
@@ -116,18 +116,72 @@ std::vector<pass<T>> passes_of(std::span<const any_transform<T>> all, const path
   for (std::size_t k = 0; k < at.size(); k += passes.back().count) {
     pass<T> best{first_kernel + k, 1, at[k], all[p.transforms[at[k]]].alone};
     if (known)
-      for (const auto& candidate : *known) {
-        const std::size_t count = candidate.kernels.size();
-        if ((count > best.count || !best.run) && count <= types.size() - k &&
-            std::equal(candidate.kernels.begin(), candidate.kernels.end(), types.begin() + static_cast<std::ptrdiff_t>(k)))
-          best.count = count, best.run = candidate.run;
-      }
+      if (const auto [run, count] = known->longest_for(std::span(types).subspan(k)); run)
+        best.run = run, best.count = count;
     passes.push_back(best);
   }
   return passes;
 }
 
 }  // namespace
+
+template <class T>
+known_passes<T>::known_passes() = default;
+template <class T>
+known_passes<T>::known_passes(known_passes&&) noexcept = default;
+template <class T>
+known_passes<T>::~known_passes() = default;
+template <class T>
+void known_passes<T>::add(std::span<const type_id> kernels, pass_function<T> run) {
+  all_.push_back({{kernels.begin(), kernels.end()}, run});
+}
+template <class T>
+void known_passes<T>::add(const known_passes& more) {
+  all_.insert(all_.end(), more.all_.begin(), more.all_.end());
+}
+template <class T>
+std::pair<pass_function<T>, std::size_t> known_passes<T>::longest_for(std::span<const type_id> kernels) const {
+  std::pair<pass_function<T>, std::size_t> best{nullptr, 0};
+  for (const known& one : all_)
+    if (one.kernels.size() > best.second && one.kernels.size() <= kernels.size() &&
+        std::ranges::equal(one.kernels, kernels.first(one.kernels.size())))
+      best = {one.run, one.kernels.size()};
+  return best;
+}
+
+template <class T>
+nodes<T>::nodes() = default;
+template <class T>
+nodes<T>::nodes(nodes&&) noexcept = default;
+template <class T>
+nodes<T>& nodes<T>::operator=(nodes&&) noexcept = default;
+template <class T>
+nodes<T>::~nodes() = default;
+template <class T>
+void nodes<T>::add(any_transform<T> t) {
+  list_.emplace_back(std::move(t));
+}
+template <class T>
+void nodes<T>::begin_route() {
+  list_.emplace_back(std::vector<branch>());
+}
+template <class T>
+nodes<T>& nodes<T>::add_branch(predicate_function holds) {
+  auto& branches = std::get<1>(list_.back());
+  branches.push_back({std::move(holds), {}});
+  return branches.back().links;
+}
+
+template <class T>
+program<T>::program() = default;
+template <class T>
+program<T>::program(const program&) = default;
+template <class T>
+program<T>::program(program&&) noexcept = default;
+template <class T>
+program<T>& program<T>::operator=(program&&) noexcept = default;
+template <class T>
+program<T>::~program() = default;
 
 template <class T>
 bool path<T>::changed_before(std::size_t position) const {
@@ -213,7 +267,9 @@ program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, 
     }
     made.paths.push_back(std::move(p));
   }
-  made.select = [links = std::move(links)](const parameter_info& p) { return select_in(links, p); };
+  made.select = [links = std::make_shared<const nodes<T>>(std::move(links))](const parameter_info& p) {
+    return select_in(*links, p);
+  };
   return made;
 }
 
@@ -301,6 +357,9 @@ void run_stage(std::span<const any_transform<T>> all, std::size_t set, const pat
 }
 
 #define THALWEG_INSTANTIATE(T)                                                                                          \
+  template class known_passes<T>;                                                                                       \
+  template class nodes<T>;                                                                                              \
+  template struct program<T>;                                                                                           \
   template struct path<T>;                                                                                              \
   template class prepared_path<T>;                                                                                      \
   template path<T> make_path(std::span<const any_transform<T>>, std::vector<std::size_t>, std::span<const std::size_t>,          \

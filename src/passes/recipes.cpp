@@ -17,10 +17,7 @@ namespace {
 template <class T, class... Recipes>
 detail::known_passes<T> of_all(type_list<Recipes...>) {
   detail::known_passes<T> all;
-  const auto add = [&](detail::known_passes<T> of_one) {
-    for (auto& p : of_one) all.push_back(std::move(p));
-  };
-  (add(detail::passes_of_chain<T, dispatched, decltype(chain(Recipes()))>()), ...);
+  (all.add(detail::passes_of_chain<T, dispatched, decltype(chain(Recipes()))>()), ...);
   return all;
 }
 

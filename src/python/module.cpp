@@ -1,8 +1,8 @@
 // Python's module `thalweg`: chains from text, over numpy's arrays, which are trained where they lie.
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -12,13 +12,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
-
-#include <stdlib.h>
 
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
@@ -27,7 +25,6 @@
 
 #include <thalweg/text.hpp>
 
-#include "../checkpoint/file.hpp"
 #include "../checkpoint/safetensors.hpp"
 
 namespace py = pybind11;
@@ -180,41 +177,24 @@ either make_either(const parsed_chain& chain, const std::vector<bound_array>& ar
 
 // ---- checkpoints in memory ------------------------------------------------------------------------
 
-class temporary_folder {
-  std::string path_ = fs::temp_directory_path() / "thalweg-XXXXXX";
-
-public:
-  temporary_folder() {
-    if (!mkdtemp(path_.data())) throw std::system_error(errno, std::generic_category(), path_);
-  }
-  temporary_folder(temporary_folder&&) = delete;
-  ~temporary_folder() {
-    std::error_code none;
-    fs::remove_all(path_, none);
-  }
-  [[nodiscard]] std::string file() const { return path_ + "/state"; }
-};
-
-py::dict read_state(const std::string& path) {
-  const thalweg::detail::file_to_read file(path);
+py::dict state_from(std::string_view bytes) {
   std::uint64_t length = 0;
-  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
-  std::string json(length, ' ');
-  file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(json)));
-  const std::size_t begin = safetensors::length_bytes + length;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  const std::string_view behind = bytes.substr(safetensors::length_bytes + length);
 
   py::dict arrays, metadata;
-  const auto header = safetensors::parse(json, file.size() - begin);
+  const auto header =
+      safetensors::parse(std::string(bytes.substr(safetensors::length_bytes, length)), behind.size());
   for (const auto& [name, t] : header.tensors) {
     py::array a(t.dtype == "F32" ? py::dtype::of<float>() : py::dtype::of<double>(), t.shape);
-    file.read(begin + t.begin, {static_cast<std::byte*>(a.mutable_data()), t.end - t.begin});
+    std::memcpy(a.mutable_data(), behind.data() + t.begin, t.end - t.begin);
     arrays[py::str(name)] = a;
   }
   for (const auto& [key, text] : header.metadata) metadata[py::str(key)] = text;
   return py::dict(py::arg("state") = arrays, py::arg("metadata") = metadata);
 }
 
-void write_state(const std::string& path, const py::dict& saved) {
+std::string bytes_of(const py::dict& saved) {
   const auto part = [&](const char* name) {
     if (py::len(saved) != 2 || !saved.contains(name))
       throw error("load_state_dict", "Expected what state_dict() returned, with 'state' and 'metadata'. Received keys ",
@@ -238,12 +218,10 @@ void write_state(const std::string& path, const py::dict& saved) {
     const std::size_t begin = std::exchange(end, end + static_cast<std::size_t>(a.nbytes()));
     header.tensors[name] = {single ? "F32" : "F64", shape_of(a), begin, end};
   }
-  const std::string bytes = safetensors::to_bytes(header);
-  thalweg::detail::file_to_replace file(path);
-  file.write(std::as_bytes(std::span(bytes)));
-  for (const auto& a : arrays)
-    file.write({static_cast<const std::byte*>(a.data()), static_cast<std::size_t>(a.nbytes())});
-  file.commit();
+  std::string bytes = safetensors::to_bytes(header);
+  bytes.reserve(bytes.size() + end);
+  for (const auto& a : arrays) bytes.append(static_cast<const char*>(a.data()), static_cast<std::size_t>(a.nbytes()));
+  return bytes;
 }
 
 // ---- the optimizer --------------------------------------------------------------------------------
@@ -256,13 +234,16 @@ struct report {
 class numpy_optimizer {
   parsed_chain chain_;
   std::vector<bound_array> arrays_;
+  std::unordered_map<std::string, std::size_t> numbers_;  ///< of the arrays, by name
   either engine_;
   mutable std::mutex mutex_;
 
 public:
   numpy_optimizer(parsed_chain chain, const py::object& params, const options& o,
                   const std::map<std::string, std::string>& roles)
-      : chain_(std::move(chain)), arrays_(bind_arrays(params, roles)), engine_(make_either(chain_, arrays_, o)) {}
+      : chain_(std::move(chain)), arrays_(bind_arrays(params, roles)), engine_(make_either(chain_, arrays_, o)) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) numbers_.emplace(arrays_[i].info.name, i);
+  }
 
   [[nodiscard]] std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
 
@@ -289,29 +270,26 @@ public:
 
   /// x of a parameter, in memory of its own.
   py::array averaged(const std::string& name) {
-    const auto found = std::ranges::find(arrays_, name, name_of_array);
-    if (found == arrays_.end())
+    const auto found = numbers_.find(name);
+    if (found == numbers_.end())
       throw error("averaged", "Expected one of ", names_of(arrays_), ". Received '", name, "'.");
-    const auto& info = found->info;
+    const auto& info = arrays_[found->second].info;
     py::array x = std::visit([&]<class T>(const optimizer<T>&) -> py::array {
       if (info.order == storage_order::row_major) return py::array_t<T, py::array::c_style>(info.shape);
       return py::array_t<T, py::array::f_style>(info.shape);
     }, engine_);
     alone([&, out = x.mutable_data()]<class T>(const optimizer<T>& engine) {
-      engine.averaged(static_cast<std::size_t>(found - arrays_.begin()), {static_cast<T*>(out), info.size()});
+      engine.averaged(found->second, {static_cast<T*>(out), info.size()});
     });
     return x;
   }
 
   py::dict state_dict() {
-    const temporary_folder folder;
-    save(folder.file());
-    return read_state(folder.file());
+    return state_from(alone([](const auto& engine) { return engine.to_bytes(); }));
   }
   void load_state_dict(const py::dict& saved) {
-    const temporary_folder folder;
-    write_state(folder.file(), saved);
-    load(folder.file());
+    check_bound("load");
+    alone([bytes = bytes_of(saved)](auto& engine) { engine.load_bytes(bytes); });
   }
   void save(const fs::path& path) {
     alone([&](const auto& engine) { engine.save(path); });
@@ -357,10 +335,10 @@ private:
     if (py::hasattr(given, "items")) {
       found.resize(arrays_.size());
       for (auto& [name, value] : named_objects("step", "gradients", given)) {
-        const auto owner = std::ranges::find(arrays_, name, name_of_array);
-        if (owner == arrays_.end())
+        const auto owner = numbers_.find(name);
+        if (owner == numbers_.end())
           throw error("step", "Expected gradients of ", names_of(arrays_), ". Received one of '", name, "'.");
-        found[static_cast<std::size_t>(owner - arrays_.begin())] = std::move(value);
+        found[owner->second] = std::move(value);
       }
     } else if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
       for (const py::handle g : given) found.push_back(py::reinterpret_borrow<py::object>(g));

@@ -12,19 +12,16 @@ namespace thalweg {
 namespace {
 
 template <class T>
-detail::nodes<T> nodes_of(const std::vector<text::node>& links, std::size_t set) {
-  detail::nodes<T> made;
+void add_nodes(detail::nodes<T>& to, const std::vector<text::node>& links, std::size_t set) {
   for (const auto& n : links) {
     if (const auto* leaf = std::get_if<text::shared_leaf>(&n)) {
-      made.emplace_back((*leaf)->erased(std::type_identity<T>(), set));
+      to.add((*leaf)->erased(std::type_identity<T>(), set));
     } else {
-      detail::route_node<T> fork;
+      to.begin_route();
       for (const auto& b : std::get<text::route>(n).branches)
-        fork.branches.push_back({b.when ? b.when->holds : detail::predicate_function(), nodes_of<T>(b.links, set)});
-      made.emplace_back(std::move(fork));
+        add_nodes(to.add_branch(b.when ? b.when->holds : detail::predicate_function()), b.links, set);
     }
   }
-  return made;
 }
 
 }  // namespace
@@ -32,7 +29,9 @@ detail::nodes<T> nodes_of(const std::vector<text::node>& links, std::size_t set)
 template <class T>
 detail::program<T> parsed_chain::as_program(std::size_t which) const {
   const auto& [set, run_by] = passes::available(which);
-  return detail::make_program<T>(to_text(*this), nodes_of<T>(tree().links, set),
+  detail::nodes<T> made;
+  add_nodes(made, tree().links, set);
+  return detail::make_program<T>(to_text(*this), std::move(made),
                                  detail::erased<T, passes::dispatched, true>(apply_update(), set),
                                  {.set = set, .run_by = run_by, .known = &passes::of_recipes<T>()});
 }

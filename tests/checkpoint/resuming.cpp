@@ -104,6 +104,48 @@ TEST_CASE_TEMPLATE("every recipe resumes", T, float, double) {
   check(recipes::soap({.period = 2}));
 }
 
+TEST_CASE("a checkpoint in memory is the file's, and resumes") {
+  const test::folder folder;
+  model<float> a(test::small_layers()), b(test::small_layers());
+  auto opt = optimizer(recipes::amuse(), a.parameters(), settings);
+  train(a, opt, 1, 4);
+  opt.save(folder / "file");
+  const std::string bytes = opt.to_bytes();
+  CHECK(bytes == test::bytes_of(folder / "file"));
+  b.values = a.values;
+  auto resumed = optimizer(recipes::amuse(), b.parameters(), settings);
+  CHECK_THROWS_AS(resumed.load_bytes(bytes.substr(0, bytes.size() - 1)), error);
+  CHECK_THROWS_AS(resumed.load_bytes(""), error);
+  resumed.load_bytes(bytes);
+  train(a, opt, 5, 8);
+  train(b, resumed, 5, 8);
+  CHECK(same_bits(a.values, b.values));
+}
+
+TEST_CASE("an empty optimizer refuses whatever is asked") {
+  optimizer<float> empty;
+  const auto refused = [](const std::string& asked, const auto& ask) {
+    CHECK_THROWS_WITH_AS(ask(), ("[" + asked + "] Expected an optimizer with parameters. Received an empty one.").c_str(), error);
+  };
+  refused("step", [&] { empty.step(std::vector<std::vector<float>>{{1}}); });
+  refused("step", [&] { empty.step(std::vector<std::vector<float>>()); });
+  refused("evaluation_point", [&] { static_cast<void>(empty.evaluation_point()); });
+  refused("averaged", [&] { empty.averaged(0, {}); });
+  refused("lr", [&] { empty.lr(1); });
+  refused("steps", [&] { static_cast<void>(empty.steps()); });
+  refused("save", [&] { empty.save("nowhere"); });
+  refused("load", [&] { empty.load("nowhere"); });
+  refused("to_bytes", [&] { static_cast<void>(empty.to_bytes()); });
+  refused("describe", [&] { static_cast<void>(empty.describe()); });
+  model<float> m(test::small_layers());
+  empty = optimizer("sgd", m.parameters(), {.lr = 1});
+  empty.step(m.gradients);
+  CHECK(empty.steps() == 1);
+  const auto moved = std::move(empty);
+  CHECK_THROWS_AS(empty.steps(), error);
+  CHECK(moved.steps() == 1);
+}
+
 TEST_CASE_TEMPLATE("a chain with two averages and none resumes", T, float, double) {
   resumes_here<T>(route(when(hidden_matrix, amuse_beta{} | update_by_schedule_free{.beta = 0.75}),
                         when([](const parameter_info& p) { return p.role == role::embedding; },

@@ -11,14 +11,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <span>
 #include <string>
 #include <vector>
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 using namespace thalweg;
 
@@ -76,10 +71,15 @@ struct subject {
   }
   [[nodiscard]] numbers states() const { return {store.states.get(), store.states.get() + store.state_elements}; }
 
-  void save(const std::string& path) const {
-    detail::save_checkpoint<float>(path, store, now, [&](std::size_t, float* out) {
+  [[nodiscard]] std::string saved() const {
+    std::string all;
+    const auto write = [&](std::span<const std::byte> bytes) {
+      all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    };
+    detail::write_checkpoint<float>(write, store, now, [&](std::size_t, float* out) {
       for (const float value : w) *out++ = value + 1;
     });
+    return all;
   }
 };
 
@@ -91,21 +91,12 @@ bool same(const numbers& a, const numbers& b) {
 struct reference {
   std::string at_y, at_x;
   reference() {
-    std::string folder = (std::filesystem::temp_directory_path() / "thalweg-XXXXXX").string();
-    expect(mkdtemp(folder.data()), "no folder to save to");
-    const std::string path = folder + "/file";
-    const auto saved = [&](const subject& s) {
-      s.save(path);
-      std::ifstream file(path, std::ios::binary);
-      return std::string(std::istreambuf_iterator<char>(file), {});
-    };
     subject s;
-    at_y = saved(s);
+    at_y = s.saved();
     s.store.held_back = {s.w, {}};
     s.store.at_evaluation_point = true;
     s.move_to_x();
-    at_x = saved(s);
-    std::filesystem::remove_all(folder);
+    at_x = s.saved();
   }
   [[nodiscard]] static std::string arrays_of(const std::string& file) {
     std::uint64_t length = 0;
@@ -115,13 +106,16 @@ struct reference {
 };
 
 /// Whether it was taken.
-bool check(const std::string& path, bool at_x) {
+bool check(const std::string& bytes, bool at_x) {
   subject s;
   const numbers y = s.w;
   if (at_x) s.move_to_x();
   const numbers w = s.w, b = s.b, states = s.states();
   try {
-    const auto loaded = detail::load_checkpoint<float>(path, s.store, s.now);
+    const auto read = [&](std::size_t from, std::span<std::byte> to) {
+      std::memcpy(to.data(), bytes.data() + from, to.size());
+    };
+    const auto loaded = detail::read_checkpoint<float>({"bytes", bytes.size(), read}, s.store, s.now);
     expect(same(s.w, y), "the parameters are not at y");
     expect(same(s.b, b), "a parameter has changed that is not averaged");
     expect(std::ranges::all_of(s.states(), [](float value) { return std::isfinite(value); }), "a state is not finite");
@@ -146,9 +140,6 @@ int inputs_taken = 0;  ///< for replay.cpp: a corpus of which nothing is taken h
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const reference files;
-  static const int file = memfd_create("checkpoint", 0);
-  static const std::string path = in_words("/proc/self/fd/", file);
-
   std::string bytes(reinterpret_cast<const char*>(data), size);
   if (bytes.starts_with('{') || bytes.starts_with(' ')) {
     const std::uint64_t length = size;
@@ -156,9 +147,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::memcpy(start.data(), &length, sizeof length);
     bytes = start + bytes + reference::arrays_of(bytes[0] == '{' ? files.at_y : files.at_x);
   }
-  expect(ftruncate(file, 0) == 0 &&
-             pwrite(file, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size()), "no file to load");
-  inputs_taken += check(path, false);
-  inputs_taken += check(path, true);
+  inputs_taken += check(bytes, false);
+  inputs_taken += check(bytes, true);
   return 0;
 }

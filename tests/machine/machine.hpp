@@ -29,13 +29,14 @@ struct machine {
 template <class T>
 using builder =
     std::function<std::unique_ptr<machine<T>>(std::vector<thalweg::parameter<T>>, const thalweg::options&)>;
+/// What makes an optimizer on the device in question.
+template <class T>
+using maker = std::function<thalweg::optimizer<T>(std::vector<thalweg::parameter<T>>, const thalweg::options&)>;
 
-template <class T, class Given>
+template <class T>
 struct machine_on_host final : machine<T> {
-  using type = decltype(thalweg::optimizer(std::declval<Given>(), std::vector<thalweg::parameter<T>>(), {}));
-  type optimizer;
-  machine_on_host(const Given& given, std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o)
-      : optimizer(given, std::move(parameters), o) {}
+  thalweg::optimizer<T> optimizer;
+  explicit machine_on_host(thalweg::optimizer<T> o) : optimizer(std::move(o)) {}
   void step(const std::vector<std::span<const T>>& gradients) override { optimizer.step(gradients); }
   std::shared_ptr<void> evaluation_point() override {
     return std::make_shared<thalweg::evaluation_guard<T>>(optimizer.evaluation_point());
@@ -45,12 +46,18 @@ struct machine_on_host final : machine<T> {
   std::string describe() const override { return optimizer.describe(); }
 };
 
+template <class T>
+builder<T> builder_on_host(maker<T> make) {
+  return [make = std::move(make)](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
+    return std::make_unique<machine_on_host<T>>(make(std::move(parameters), o));
+  };
+}
 /// Binds `given`, a chain, a transform or `unfused(…)`, to parameters.
 template <class T, class Given>
-builder<T> build_on_host(Given given) {
-  return [given](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
-    return std::make_unique<machine_on_host<T, Given>>(given, std::move(parameters), o);
-  };
+builder<T> build_on_host(const Given& given) {
+  return builder_on_host<T>([given](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
+    return thalweg::optimizer<T>(given, std::move(parameters), o);
+  });
 }
 
 struct builders {

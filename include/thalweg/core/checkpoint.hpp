@@ -37,6 +37,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,14 +68,28 @@ struct progress {
   std::vector<route> routes{};  ///< as `bound_parameter::path` numbers them
 };
 
-/// `average_into(i, out)` writes x of parameter i, or throws `error` where there is none. It is asked at y only.
+/// Where the bytes of a checkpoint go, one piece behind the other.
+using write_bytes = std::function<void(std::span<const std::byte>)>;
+/// And where they come from.
+struct readable_bytes {
+  std::string name;  ///< for messages
+  std::size_t size = 0;
+  std::function<void(std::size_t from, std::span<std::byte> to)> read;
+};
+
+/// The first write comes when all is checked. `average_into(i, out)` writes x of parameter i, or throws `error` where
+/// there is none. It is asked at y only.
 template <class T>
-void save_checkpoint(const std::string& path, const storage<T>& store, const progress& now,
-                     const std::function<void(std::size_t i, T* out)>& average_into);
+void write_checkpoint(const write_bytes& write, const storage<T>& store, const progress& now,
+                      const std::function<void(std::size_t i, T* out)>& average_into);
 
 /// Fills the arrays of `store` and, from mode x, the averaged parameters. Returns `now` with what is to be taken over:
 /// steps, calls, lr, the routes' numbers.
 template <class T>
-progress load_checkpoint(const std::string& path, storage<T>& store, progress now);
+progress read_checkpoint(const readable_bytes& from, storage<T>& store, progress now);
+
+/// Files: what `write_all` writes takes the file's place whole or not at all.
+void replace_file(const std::string& path, const std::function<void(const write_bytes&)>& write_all);
+readable_bytes bytes_of_file(const std::string& path);
 
 }  // namespace thalweg::detail

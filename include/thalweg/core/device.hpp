@@ -71,19 +71,15 @@ public:
   virtual void hold_back(const std::function<void(std::size_t i, T* out)>& average_into) = 0;
   virtual void put_back() noexcept = 0;
 
-  virtual void save(const std::string& path, const progress& now,
+  virtual void save(const write_bytes& write, const progress& now,
                     const std::function<void(std::size_t i, T* out)>& average_into) const = 0;
-  virtual progress load(const std::string& path, progress now) = 0;
+  virtual progress load(const readable_bytes& from, progress now) = 0;
 
   /// What it adds to a description: who runs, bytes of work memory.
   virtual void describe(description& d) const = 0;
   /// What computes the transform at a position, where it leaves the choice to others.
   [[nodiscard]] virtual std::string computed_by(std::size_t path, std::size_t position) const = 0;
 };
-
-/// Makes the device that a program runs on.
-template <class T>
-using device_maker = std::function<std::shared_ptr<device<T>>(bound_program<T> bound)>;
 
 /// The host: its memory, and the threads of `options::parallel`.
 template <class T>

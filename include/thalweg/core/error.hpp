@@ -1,9 +1,9 @@
 // The one exception of thalweg, and the words its messages are made of.
 #pragma once
 
-#include <charconv>
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -12,47 +12,50 @@
 namespace thalweg {
 
 /// The shortest text that reads back as the same number.
-inline std::string to_text(double number) {
-  char digits[32];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  return {digits, end};
-}
+std::string to_text(double number);
+
+/// `(4, 2, 3, 3)`
+std::string to_text(std::span<const std::size_t> shape);
+
+namespace detail {
+std::string digits_of(long long number);
+std::string digits_of(unsigned long long number);
+}  // namespace detail
 
 template <std::integral Integer>
 std::string to_text(Integer number) {
-  return std::to_string(number);
+  if constexpr (std::signed_integral<Integer>) return detail::digits_of(static_cast<long long>(number));
+  else return detail::digits_of(static_cast<unsigned long long>(number));
 }
 
-/// `(4, 2, 3, 3)`
-inline std::string to_text(std::span<const std::size_t> shape) {
-  std::string text = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    if (i) text += ", ";
-    text += std::to_string(shape[i]);
-  }
-  return text += ')';
+namespace detail {
+std::string joined(std::initializer_list<std::string_view> words);
+
+template <class Part>
+decltype(auto) words_of(const Part& part) {
+  if constexpr (std::convertible_to<const Part&, std::string_view>) return std::string_view(part);
+  else return to_text(part);
 }
+}  // namespace detail
 
 /// The parts as one text: words as they are, everything else by its `to_text`.
 template <class... Parts>
 std::string in_words(const Parts&... parts) {
-  std::string text;
-  const auto add = [&](const auto& part) {
-    if constexpr (std::convertible_to<decltype(part), std::string_view>) text += std::string_view(part);
-    else text += to_text(part);
-  };
-  (add(parts), ...);
-  return text;
+  return detail::joined({std::string_view(detail::words_of(parts))...});
 }
 
 /// What is thrown for bad input: `[where] Expected …. Received ….`, before anything is written.
 ///
 ///     throw error("orthogonalize_update", "Expected rank >= 2. Received '", name, "' with shape ", shape, ".");
 class error : public std::invalid_argument {
+  struct message {
+    std::string text;
+  };
+  error(std::string_view where, const message& m);
+
 public:
   template <class... Parts>
-  explicit error(std::string_view where, const Parts&... parts)
-      : std::invalid_argument(in_words("[", where, "] ", parts...)) {}
+  explicit error(std::string_view where, const Parts&... parts) : error(where, message{in_words(parts...)}) {}
 };
 
 }  // namespace thalweg

@@ -62,7 +62,7 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
       const auto value = static_cast<double>(transform.*f.place);
       check_in_range(where, f.name, value, f.allowed);
       if (std::is_floating_point_v<value_type> && !f.allowed.contains(static_cast<double>(saturated<T>(value))))
-        throw error(where, "Expected ", f.name, " in ", f.allowed, " when rounded to float32 as well. Received ", value, ".");
+        detail::refuse_value(where, f.name, value, f.allowed, " when rounded to float32 as well");
     } else if constexpr (has_fields<value_type>) {
       check_fields<T>(where, transform.*f.place);
     } else if constexpr (requires { (transform.*f.place).index(); }) {  // a variant of named choices

@@ -323,8 +323,12 @@ any_transform<T> erased(const Transform& t, std::size_t set) {
   if constexpr (combinator<Transform>) {
     return t.template lowered<T, Passes>(set);
   } else {
-    any_transform<T> made{std::make_shared<info_of<Transform>>(t),
-                          std::make_shared<code_of<Transform, T, Passes>>(t, Passes::in(set)), nullptr};
+    // By pointers of the bases: what owns them is compiled once.
+    any_transform<T> made{std::shared_ptr<const transform_info>(
+                              static_cast<const transform_info*>(new info_of<Transform>(t))),
+                          std::shared_ptr<const transform_code<T>>(
+                              static_cast<const transform_code<T>*>(new code_of<Transform, T, Passes>(t, Passes::in(set)))),
+                          nullptr};
     if constexpr (Alone && has_kernel(kind_of<Transform>())) made.alone = pass_of<Passes, T>(kernels<Transform>());
     return made;
   }
@@ -334,7 +338,10 @@ any_transform<T> erased(const Transform& t, std::size_t set) {
 
 template <class T, class Passes, class... Transforms>
 void add_pass(known_passes<T>& to, kernels<Transforms...> all) {
-  if constexpr (sizeof...(Transforms) > 0) to.push_back({{id_of<Transforms>()...}, pass_of<Passes, T>(all)});
+  if constexpr (sizeof...(Transforms) > 0) {
+    const type_id types[]{id_of<Transforms>()...};
+    to.add(types, pass_of<Passes, T>(all));
+  }
 }
 
 /// The passes of every stage of a way.
@@ -359,7 +366,7 @@ known_passes<T> passes_of_chain() {
 
 template <class T, class Passes, bool Alone, class Transform>
 void add_nodes(nodes<T>& to, const Transform& t, std::size_t set) {
-  to.emplace_back(erased<T, Passes, Alone>(t, set));
+  to.add(erased<T, Passes, Alone>(t, set));
 }
 template <class T, class Passes, bool Alone, class... Branches>
 void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set);
@@ -369,15 +376,13 @@ void add_nodes(nodes<T>& to, const chained<Links...>& c, std::size_t set) {
 }
 template <class T, class Passes, bool Alone, class... Branches>
 void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set) {
-  route_node<T> fork;
+  to.begin_route();
   const auto add = [&]<class Predicate, class Links>(const branch<Predicate, Links>& b) {
-    branch_node<T> made;
-    if constexpr (!std::is_same_v<Predicate, every_parameter>) made.holds = b.predicate;
-    add_nodes<T, Passes, Alone>(made.links, b.chain, set);
-    fork.branches.push_back(std::move(made));
+    predicate_function holds;
+    if constexpr (!std::is_same_v<Predicate, every_parameter>) holds = b.predicate;
+    add_nodes<T, Passes, Alone>(to.add_branch(std::move(holds)), b.chain, set);
   };
   std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
-  to.emplace_back(std::move(fork));
 }
 
 /// With passes that are compiled here.

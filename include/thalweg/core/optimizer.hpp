@@ -7,9 +7,9 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,7 +17,6 @@
 #include <utility>
 #include <vector>
 
-#include <thalweg/core/device.hpp>
 #include <thalweg/core/evaluation.hpp>
 #include <thalweg/core/instruction_sets.hpp>
 #include <thalweg/core/lower.hpp>
@@ -40,6 +39,13 @@ std::true_type is_in_library(const Recipe&);
 namespace detail {
 template <class T>
 class engine;
+template <class T>
+class device;
+template <class T>
+struct bound_program;
+/// Makes the device that a program runs on: the host, or a GPU.
+template <class T>
+using device_maker = std::function<std::shared_ptr<device<T>>(bound_program<T> bound)>;
 
 /// Of a text, as thalweg::parse reads it.
 template <class T>
@@ -99,7 +105,7 @@ public:
   /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
   ///
   ///     const auto report = opt.step(gradients, {.loss = loss});
-  template <std::ranges::input_range Gradients>
+  template <class Gradients>
   step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     detail::check_read_in_place<Gradients>();
     std::size_t i = 0;
@@ -135,6 +141,10 @@ public:
   /// Goes on where `save` left off, bit for bit. The parameters must be bound and hold what they held then; all options
   /// but lr, which is restored, must be those of then. Throws before anything is changed.
   void load(const std::string& path);
+
+  /// The same in memory: the bytes that `save` would write, and a `load` of them.
+  [[nodiscard]] std::string to_bytes() const;
+  void load_bytes(std::string_view bytes);
 
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;

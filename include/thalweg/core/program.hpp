@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -104,14 +105,25 @@ template <class T>
 using pass_function = void (*)(std::size_t set, std::size_t n, const arrays<T>& a, const void* const* prepared,
                                const double* sums, const std::size_t* first_sum);
 
-/// Which kernels a pass is for: the types of their transforms.
+/// Passes by the kernels that they are for: the types of their transforms.
 template <class T>
-struct known_pass {
-  std::vector<type_id> kernels;
-  pass_function<T> run;
+class known_passes {
+  struct known {
+    std::vector<type_id> kernels;
+    pass_function<T> run;
+  };
+  std::vector<known> all_;
+
+public:
+  known_passes();
+  known_passes(known_passes&&) noexcept;
+  ~known_passes();
+
+  void add(std::span<const type_id> kernels, pass_function<T> run);
+  void add(const known_passes& more);
+  /// The pass for as many of these kernels, from the first on, as one is known for, and how many; null if none is.
+  [[nodiscard]] std::pair<pass_function<T>, std::size_t> longest_for(std::span<const type_id> kernels) const;
 };
-template <class T>
-using known_passes = std::vector<known_pass<T>>;
 
 /// A transform in a chain.
 template <class T>
@@ -121,23 +133,33 @@ struct any_transform {
   pass_function<T> alone = nullptr;  ///< its kernel in a pass of its own
 };
 
-template <class T>
-struct branch_node;
-/// Each parameter takes the first branch whose predicate holds for it.
-template <class T>
-struct route_node {
-  std::vector<branch_node<T>> branches;
-};
-template <class T>
-using node = std::variant<any_transform<T>, route_node<T>>;
-template <class T>
-using nodes = std::vector<node<T>>;
-
 using predicate_function = std::function<bool(const parameter_info&)>;
+
+/// A chain as it is written: transforms, and routes whose branches are chains. A parameter takes the first branch whose
+/// predicate holds for it.
 template <class T>
-struct branch_node {
-  predicate_function holds;  ///< empty: otherwise
-  nodes<T> links;
+class nodes {
+public:
+  struct branch {
+    predicate_function holds;  ///< empty: otherwise
+    nodes links;
+  };
+  using node = std::variant<any_transform<T>, std::vector<branch>>;
+
+  nodes();
+  nodes(nodes&&) noexcept;
+  nodes& operator=(nodes&&) noexcept;
+  ~nodes();
+
+  void add(any_transform<T> t);
+  void begin_route();
+  /// The chain, to be filled, of one more branch of the route that was begun last.
+  nodes& add_branch(predicate_function holds);
+
+  [[nodiscard]] const std::vector<node>& list() const { return list_; }
+
+private:
+  std::vector<node> list_;
 };
 
 /// Kernels [first, first + count) of a path, in one pass.
@@ -183,6 +205,12 @@ struct path {
 /// What `path`s are made of: a chain's links with the passes that are known for them.
 template <class T>
 struct program {
+  program();
+  program(const program&);
+  program(program&&) noexcept;
+  program& operator=(program&&) noexcept;
+  ~program();
+
   std::string text;     ///< the chain's
   std::string run_by;   ///< in words, for describe()
   std::size_t set = 0;  ///< the instruction set of the library's passes

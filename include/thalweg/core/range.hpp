@@ -29,14 +29,17 @@ inline constexpr range finite_number{};
 inline constexpr range non_negative = from(0);
 inline constexpr range positive = above(0);
 
-inline std::string to_text(const range& r) {
-  return in_words(r.low_included ? "[" : "(", r.low, ", ", r.high, r.high_included ? "]" : ")");
+/// `[0, 1)`
+std::string to_text(const range& r);
+
+namespace detail {
+[[noreturn]] void refuse_value(std::string_view where, std::string_view name, double value, const range& allowed,
+                               std::string_view remark = "");
 }
 
 /// Throws where a number is out of range; `where` names the owner in the message.
 constexpr void check_in_range(std::string_view where, std::string_view name, double value, const range& allowed) {
-  if (!allowed.contains(value))
-    throw error(where, "Expected ", name, " in ", allowed, ". Received ", value, ".");
+  if (!allowed.contains(value)) detail::refuse_value(where, name, value, allowed);
 }
 
 }  // namespace thalweg

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <optional>
-#include <ranges>
+#include <iterator>
+#include <span>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include <thalweg/core/error.hpp>
 
@@ -49,11 +51,16 @@ inline void check_loss(std::string_view reader, const step_inputs& given) {
                 ". A chain that begins with when_finite skips such steps.");
 }
 
+template <class>
+inline constexpr bool is_span = false;
+template <class T, std::size_t N>
+inline constexpr bool is_span<std::span<T, N>> = true;
+
 /// Refuses a range whose gradients would be gone before the step reads them.
-template <std::ranges::input_range Gradients>
+template <class Gradients>
 constexpr void check_read_in_place() {
-  static_assert(std::is_reference_v<std::ranges::range_reference_t<const Gradients&>> ||
-                    std::ranges::borrowed_range<std::ranges::range_value_t<const Gradients&>>,
+  using one = decltype(*std::begin(std::declval<const Gradients&>()));
+  static_assert(std::is_reference_v<one> || is_span<std::remove_cv_t<one>>,
                 "thalweg: step(gradients) reads the gradients in place; this range makes them as it goes");
 }
 

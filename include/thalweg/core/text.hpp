@@ -22,11 +22,16 @@ constexpr std::string_view type_name() {
   return text.empty() || text.find_first_of("()") != text.npos ? "..." : text;
 }
 
+namespace detail {
+template <class T>
+inline constexpr std::string_view name_of_type = type_name<T>();
+}
+
 /// A transform is called by its own `name`, where it has one, or by that of its type.
 template <class Transform>
 constexpr std::string_view name_of(const Transform& transform) {
   if constexpr (requires { std::string_view(transform.name); }) return transform.name;
-  else return type_name<Transform>();
+  else return detail::name_of_type<Transform>;
 }
 
 template <has_fields Transform>

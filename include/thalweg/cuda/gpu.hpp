@@ -183,18 +183,18 @@ public:
     store.at_evaluation_point = false;
   }
 
-  void save(const std::string& path, const progress& now,
+  void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     const host_mirror m = mirror();
-    save_checkpoint<T>(path, m.store, now, [&](std::size_t i, T* out) {
+    write_checkpoint<T>(write, m.store, now, [&](std::size_t i, T* out) {
       const device_array<T> x(store.parameters[i].size);
       average_into(i, x.data());
       copy_and_wait<T>(x.data(), x.size(), out);
     });
   }
-  progress load(const std::string& path, progress now) override {
+  progress load(const readable_bytes& from, progress now) override {
     host_mirror m = mirror();
-    auto loaded = load_checkpoint<T>(path, m.store, std::move(now));
+    auto loaded = read_checkpoint<T>(from, m.store, std::move(now));
     copy(m.store.states.get(), store.state_elements, states_.data());
     for (std::size_t i = 0; i < store.parameters.size(); ++i)
       copy(m.store.parameters[i].data, store.parameters[i].size, store.parameters[i].data);

@@ -23,17 +23,17 @@ namespace test {
 inline constexpr bool runs_unfused = false;  // on a device every chain is fused
 
 /// The arrays of the device lie as far from where loads are aligned as the host's do.
-template <class T, class Given>
+template <class T>
 class machine_on_device final : public machine<T> {
   std::vector<std::span<T>> of_host_;
   arrays_on_device<T> values_, gradients_;
   thalweg::optimizer<T> optimizer_;
 
 public:
-  machine_on_device(const Given& given, std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o)
+  machine_on_device(const maker<T>& make, std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o)
       : of_host_(spans_of(parameters)), values_(copied(of_host_), offset_of(of_host_)),
         gradients_(copied(of_host_), offset_of(of_host_)),
-        optimizer_(thalweg::cuda::optimizer(given, moved(std::move(parameters)), o)) {}
+        optimizer_(make(moved(std::move(parameters)), o)) {}
 
   void step(const std::vector<std::span<const T>>& gradients) override {
     gradients_.put(copied(gradients));
@@ -87,11 +87,17 @@ private:
   }
 };
 
+template <class T>
+builder<T> builder_on_device(maker<T> make) {
+  return [make = std::move(make)](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
+    return std::make_unique<machine_on_device<T>>(make, std::move(parameters), o);
+  };
+}
 template <class T, class Given>
 builder<T> build(const Given& given) {
-  return [given](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
-    return std::make_unique<machine_on_device<T, Given>>(given, std::move(parameters), o);
-  };
+  return builder_on_device<T>([given](std::vector<thalweg::parameter<T>> parameters, const thalweg::options& o) {
+    return thalweg::cuda::optimizer(given, std::move(parameters), o);
+  });
 }
 
 template <class... Leaves>
