@@ -162,15 +162,19 @@ TEST_CASE("cuda: a step on a gradient that is not finite is none, and says for w
 }
 
 TEST_CASE("cuda: gradients are gathered over calls") {
-  const auto chain = accumulate{.steps = 3} | clip_by_norm{.max_norm = 0.1} | recipes::sf_adamw();
-  model<float> host(test::varied_layers());
-  model_on_device<float> m(test::varied_layers());
-  auto expected = optimizer(chain, host.parameters(), settings);
-  auto opt = cuda::optimizer(chain, m.parameters(), settings);
-  host.train(expected, 1, 8);
-  m.train(opt, 1, 8);
-  CHECK(opt.steps() == 2);
-  CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+  const auto check = [](const auto& chain) {
+    model<float> host(test::varied_layers());
+    model_on_device<float> m(test::varied_layers());
+    auto expected = optimizer(chain, host.parameters(), settings);
+    auto opt = cuda::optimizer(chain, m.parameters(), settings);
+    host.train(expected, 1, 8);
+    m.train(opt, 1, 8);
+    CHECK(opt.steps() == 2);
+    CHECK(test::distance(m.values.get(), host.values) <= test::rounding<float>);
+  };
+  const auto gathering = accumulate{.steps = 3} | clip_by_norm{.max_norm = 0.1} | recipes::sf_adamw();
+  check(gathering);
+  check(when_finite{} | gathering);
 }
 
 TEST_CASE("cuda: x is copied to where it is wanted") {

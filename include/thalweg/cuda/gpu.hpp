@@ -130,8 +130,9 @@ public:
   void absorb(long call) override {
     const std::size_t l = bound.what.gate;
     for_each_path([&](std::size_t p, on_path& here) {
-      transforms_[l]->absorb(stream_, seen_at(p, bound.what.paths[p].gate, here.chunks),
-                             bound.what.info(l).transform(), call);
+      auto seen = seen_at(p, bound.what.paths[p].gate, here.chunks);
+      seen.from_gradient = true;  // what may stop a step has changed nothing
+      transforms_[l]->absorb(stream_, seen, bound.what.info(l).transform(), call);
     });
   }
 
