@@ -163,7 +163,7 @@ void race_all(const request& request) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  thalweg::add_word<sign_momentum>();
+  thalweg::add_transform<sign_momentum>();
   std::vector<std::string> keys;
   for (const contender& who : contenders(100, false)) keys.push_back(who.key);
   if (const auto request = parse(argc, argv, keys)) race_all(*request);

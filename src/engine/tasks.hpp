@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <thalweg/core/parallel.hpp>
+#include <thalweg/core/threads.hpp>
 #include <thalweg/core/tensor.hpp>
 
 namespace thalweg::detail {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <thalweg/core/parallel.hpp>
+#include <thalweg/core/threads.hpp>
 #include <thalweg/core/storage.hpp>
 
 namespace thalweg::detail {

@@ -21,13 +21,13 @@ namespace thalweg::text {
 
 namespace {
 
-[[noreturn]] void refuse(const word& w, std::string_view expected) {
+[[noreturn]] void refuse(const call& w, std::string_view expected) {
   throw error("parse", "Expected for ", w.text, ": ", expected, ". Received ", quoted(to_text(w)), " at column ",
               w.column, ".");
 }
 
 /// A positional argument.
-const pipe& plain(const word& w, std::size_t i, std::string_view expected) {
+const pipe& plain(const call& w, std::size_t i, std::string_view expected) {
   if (i >= w.arguments.size() || !w.arguments[i].name.empty()) refuse(w, expected);
   return w.arguments[i].value;
 }
@@ -69,7 +69,7 @@ shared_leaf composed(std::string name, std::string written, std::function<contex
       composed_schedule{std::move(name), std::move(written), std::move(ask)});
 }
 
-shared_leaf make_join(const word& w, parse_links parse) {
+shared_leaf make_join(const call& w, parse_links parse) {
   constexpr std::string_view expected = "for_steps(n, schedule), …, schedule, with steps in [1, inf)";
   const auto part = [&](std::size_t i, const pipe& words) {
     shared_leaf s = schedule(words, parse);
@@ -83,7 +83,7 @@ shared_leaf make_join(const word& w, parse_links parse) {
   std::string written = in_words(behind->text(), ")");
   for (std::size_t i = last; i-- > 0;) {
     const pipe& words = plain(w, i, expected);
-    const word& share = words.front();
+    const call& share = words.front();
     const bool fits = words.size() == 1 && share.text == "for_steps" && share.arguments.size() == 2 &&
                       share.arguments[0].name.empty() && share.arguments[1].name.empty();
     const auto steps = fits ? count(share.arguments[0].value) : std::nullopt;
@@ -100,7 +100,7 @@ shared_leaf make_join(const word& w, parse_links parse) {
   return behind;
 }
 
-shared_leaf make_piecewise(const word& w, parse_links) {
+shared_leaf make_piecewise(const call& w, parse_links) {
   std::vector<thalweg::piecewise<1>> changes;
   std::string written;
   for (const argument& a : w.arguments) {
@@ -116,7 +116,7 @@ shared_leaf make_piecewise(const word& w, parse_links) {
                   });
 }
 
-shared_leaf make_schedule_weight_decay(const word& w, parse_links parse) {
+shared_leaf make_schedule_weight_decay(const call& w, parse_links parse) {
   constexpr std::string_view expected = "one schedule without state";
   const shared_leaf moves = w.arguments.size() == 1 ? schedule(plain(w, 0, expected), parse) : nullptr;
   if (!moves) refuse(w, expected);
@@ -156,7 +156,7 @@ public:
   }
 };
 
-shared_leaf make_scheduled(const word& w, parse_links parse) {
+shared_leaf make_scheduled(const call& w, parse_links parse) {
   constexpr std::string_view expected = "a field, a schedule without state, the transform that has the field";
   if (w.arguments.size() != 3) refuse(w, expected);
   const pipe& place = plain(w, 0, expected);
@@ -206,7 +206,7 @@ detail::merge<T> merge_of(const merging& how) {
   return {std::string(how.name), [](tensor<T> u, branches b) { ensemble()(u, b); }};
 }
 
-shared_leaf make_parallel(const word& w, parse_links parse) {
+shared_leaf make_parallel(const call& w, parse_links parse) {
   constexpr std::string_view expected =
       "ensemble, or grafting with two chains; then chains, without a route, an end that writes the parameters, anything "
       "model-wise, accumulate, a scalar state or decay_weights, which stands before or behind it";
@@ -255,7 +255,7 @@ shared_leaf make_parallel(const word& w, parse_links parse) {
 
 // ---- blocks ---------------------------------------------------------------------------------------
 
-shared_leaf make_in_row_blocks(const word& w, parse_links parse) {
+shared_leaf make_in_row_blocks(const call& w, parse_links parse) {
   constexpr std::string_view expected =
       "how many (in [1, inf), whole) and a tensor-wise transform of the update, without state";
   if (w.arguments.size() != 2) refuse(w, expected);
@@ -274,7 +274,7 @@ shared_leaf make_in_row_blocks(const word& w, parse_links parse) {
 
 struct named_combinator {
   std::string_view name;
-  shared_leaf (*make)(const word&, parse_links);
+  shared_leaf (*make)(const call&, parse_links);
 };
 constexpr std::array combinators{named_combinator{"in_row_blocks", &make_in_row_blocks}, named_combinator{"join", &make_join},
                                  named_combinator{"parallel", &make_parallel}, named_combinator{"piecewise", &make_piecewise},
@@ -296,7 +296,7 @@ std::vector<std::string> names_of_combinators() {
   return names;
 }
 
-shared_leaf make_combinator(const word& w, parse_links parse) {
+shared_leaf make_combinator(const call& w, parse_links parse) {
   if (w.arguments.empty() && w.text != "piecewise")
     throw error("parse", "Expected ", w.text, " with what it holds in brackets. Received none at column ", w.column, ".");
   return find(w.text)->make(w, parse);

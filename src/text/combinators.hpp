@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <thalweg/text/word.hpp>
+#include <thalweg/text/call.hpp>
 
 #include "tree.hpp"
 
@@ -18,6 +18,6 @@ bool is_combinator(std::string_view name);
 std::vector<std::string> names_of_combinators();
 
 /// `parallel(…)`, `scheduled(…)`, `in_row_blocks(…)`, `join(…)` and their like; `parse` for the chains inside.
-shared_leaf make_combinator(const word& w, parse_links parse);
+shared_leaf make_combinator(const call& w, parse_links parse);
 
 }  // namespace thalweg::text

@@ -18,7 +18,7 @@ namespace {
 
 std::vector<node> links_of(const pipe& words);
 
-[[noreturn]] void refuse_name(std::string_view expected, const word& w, std::span<const std::string> known) {
+[[noreturn]] void refuse_name(std::string_view expected, const call& w, std::span<const std::string> known) {
   throw error("parse", "Expected ", expected, ". Received ", quoted(w.text), " at column ", w.column, ".",
               near(w.text, known));
 }
@@ -30,21 +30,21 @@ std::string all(std::span<const std::string> names) {
 }
 
 /// Words that are no links of a chain, and the places that they have instead.
-struct placed_word {
+struct placed_name {
   std::string_view text, place;
 };
-constexpr std::array placed_words{placed_word{"for_steps", "join(for_steps(n, schedule), …, schedule), not last"},
-                                  placed_word{"change", "piecewise(change(from, by), …)"},
-                                  placed_word{"when", "route(when(predicate, chain), …)"},
-                                  placed_word{"otherwise", "route(…, otherwise(chain)), last"},
-                                  placed_word{"ensemble", "parallel(ensemble, chain, …), first"},
-                                  placed_word{"grafting", "parallel(grafting, chain, chain), first"}};
+constexpr std::array placed_names{placed_name{"for_steps", "join(for_steps(n, schedule), …, schedule), not last"},
+                                  placed_name{"change", "piecewise(change(from, by), …)"},
+                                  placed_name{"when", "route(when(predicate, chain), …)"},
+                                  placed_name{"otherwise", "route(…, otherwise(chain)), last"},
+                                  placed_name{"ensemble", "parallel(ensemble, chain, …), first"},
+                                  placed_name{"grafting", "parallel(grafting, chain, chain), first"}};
 
 /// `when(hidden_matrix, a | b)`, `otherwise(c)`
 branch branch_of(const argument& a, bool last) {
   constexpr std::string_view expected = "when(predicate, chain), …, otherwise(chain)";
   if (!a.name.empty() || a.value.size() != 1) refuse_argument("route", std::string(expected), a);
-  const word& w = a.value.front();
+  const call& w = a.value.front();
   auto inside = w.arguments.begin();
   branch b;
   if (w.text == "when" && !w.arguments.empty()) {
@@ -68,7 +68,7 @@ branch branch_of(const argument& a, bool last) {
   return b;
 }
 
-route route_of(const word& w) {
+route route_of(const call& w) {
   if (w.arguments.empty())
     throw error("parse", "Expected for route: when(predicate, chain), …, otherwise(chain). Received none at column ",
                 w.column, ".");
@@ -82,7 +82,7 @@ std::vector<node> links_of(const pipe& words) {
   const auto append = [&](std::vector<node> more) {
     links.insert(links.end(), std::move_iterator(more.begin()), std::move_iterator(more.end()));
   };
-  for (const word& w : words) {
+  for (const call& w : words) {
     if (w.text == "route") {
       links.emplace_back(route_of(w));
     } else if (w.text == "chain") {
@@ -97,7 +97,7 @@ std::vector<node> links_of(const pipe& words) {
     } else if (is_combinator(w.text)) {
       links.emplace_back(make_combinator(w, &links_of));
     } else {
-      if (const auto at = std::ranges::find(placed_words, w.text, &placed_word::text); at != placed_words.end())
+      if (const auto at = std::ranges::find(placed_names, w.text, &placed_name::text); at != placed_names.end())
         throw error("parse", "Expected a transform or recipe. Received ", quoted(w.text), " at column ", w.column,
                     ", which stands in ", at->place, ".");
       auto known = names_of_transforms();

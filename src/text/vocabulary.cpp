@@ -48,7 +48,7 @@ void add_links(std::vector<node>& to, const routed<Branches...>& r) {
 }
 
 template <class Recipe>
-std::vector<node> links_of_recipe(const word& w) {
+std::vector<node> links_of_recipe(const call& w) {
   std::vector<node> links;
   add_links(links, chain(read_fields<Recipe>(w)));
   return links;

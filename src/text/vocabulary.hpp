@@ -8,7 +8,7 @@
 #include <vector>
 
 #include <thalweg/text/vocabulary.hpp>
-#include <thalweg/text/word.hpp>
+#include <thalweg/text/call.hpp>
 
 #include "tree.hpp"
 
@@ -19,7 +19,7 @@ leaf_maker find_transform(std::string_view name);
 std::shared_ptr<const predicate> find_predicate(std::string_view name);
 
 /// The links of a recipe, with the options that a word names.
-using recipe_maker = std::vector<node> (*)(const word&);
+using recipe_maker = std::vector<node> (*)(const call&);
 recipe_maker find_recipe(std::string_view name);
 
 std::vector<std::string> names_of_transforms();

@@ -47,11 +47,11 @@ class reader {
     return is;
   }
 
-  word take_word() {
+  call take_call() {
     skip();
     if (at_ == text_.size() || !(begins_name(text_[at_]) || begins_number(text_[at_])))
       refuse("a name or a number");
-    word w{.text = std::string(text_.substr(at_, end() - at_)), .column = at_ + 1, .arguments = {}};
+    call w{.text = std::string(text_.substr(at_, end() - at_)), .column = at_ + 1, .arguments = {}};
     at_ = end();
     skip();
     if (begins_number(w.text.front()) || !take('(')) return w;
@@ -84,7 +84,7 @@ public:
 
   pipe take_pipe() {
     pipe p;
-    do p.push_back(take_word());
+    do p.push_back(take_call());
     while (take('|'));
     return p;
   }
@@ -102,7 +102,7 @@ public:
 
 std::string text_of(const pipe& words) {
   std::string text;
-  for (const word& w : words) text += in_words(text.empty() ? "" : " | ", to_text(w));
+  for (const call& w : words) text += in_words(text.empty() ? "" : " | ", to_text(w));
   return text;
 }
 
@@ -138,7 +138,7 @@ pipe words_of(std::string_view text) {
   return words;
 }
 
-std::string to_text(const word& w) {
+std::string to_text(const call& w) {
   std::string arguments;
   for (const argument& a : w.arguments) arguments += in_words(arguments.empty() ? "(" : ", ", to_text(a));
   return in_words(w.text, arguments, arguments.empty() ? "" : ")");
@@ -152,7 +152,7 @@ void refuse_argument(std::string_view of, const std::string& expected, const arg
 
 namespace {
 template <class Number>
-std::optional<Number> number_of(const word& w) {
+std::optional<Number> number_of(const call& w) {
   Number value{};
   const char* const end = w.text.data() + w.text.size();
   const auto [read, failure] = std::from_chars(w.text.data(), end, value);
@@ -161,10 +161,10 @@ std::optional<Number> number_of(const word& w) {
 }
 }  // namespace
 
-std::optional<double> read_number(const word& w) {
+std::optional<double> read_number(const call& w) {
   return number_of<double>(w);
 }
-std::optional<long> read_whole_number(const word& w) {
+std::optional<long> read_whole_number(const call& w) {
   return number_of<long>(w);
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include <thalweg/text/word.hpp>
+#include <thalweg/text/call.hpp>
 
 namespace thalweg::text {
 

@@ -1,5 +1,5 @@
 // Built without a pool: a step runs on the thread that calls it, unless the embedder brings threads.
-#include <thalweg/core/parallel.hpp>
+#include <thalweg/core/threads.hpp>
 
 namespace thalweg {
 

@@ -1,5 +1,5 @@
 // Threads from oneTBB's pool, which the process shares.
-#include <thalweg/core/parallel.hpp>
+#include <thalweg/core/threads.hpp>
 
 #include <algorithm>
 #include <memory>

@@ -278,8 +278,8 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
 
 TEST_CASE("a user's transform and predicate") {
   CHECK(refusal("sign_momentum").starts_with("[parse] Expected a transform or recipe."));
-  add_word<sign_momentum>();
-  add_word<sign_momentum>();  // the same again
+  add_transform<sign_momentum>();
+  add_transform<sign_momentum>();  // the same again
   add_predicate("is_bias", [](const parameter_info& p) { return p.shape.size() == 1; });
   CHECK(read("sign_momentum | freeze") == "sign_momentum(beta=0.9) | freeze");
   CHECK(refusal("sign_momentum(beta=2)") ==
@@ -295,12 +295,12 @@ TEST_CASE("a user's transform and predicate") {
   b.train(there, 1, 5);
   CHECK(test::same_bits(a.values, b.values));
 
-  CHECK_THROWS_WITH_AS(add_word<other::ema>(), "[parse] Expected a transform with a name of its own. Received another 'ema'.", error);
+  CHECK_THROWS_WITH_AS(add_transform<other::ema>(), "[parse] Expected a transform with a name of its own. Received another 'ema'.", error);
   CHECK_THROWS_AS(add_predicate("hidden_matrix", is_bias), error);
   CHECK_THROWS_AS(add_predicate("no name", is_bias), error);
   CHECK_THROWS_AS(add_predicate("empty", nullptr), error);
 
-  add_word<of_float_alone>();
+  add_transform<of_float_alone>();
   test::model<double> m(test::small_layers());
   CHECK_THROWS_WITH_AS(optimizer(parse("of_float_alone"), m.parameters(), {}),
                        "[of_float_alone] Expected parameters of a type that it takes. Received double.", error);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <thalweg/core/field.hpp>
-#include <thalweg/core/parallel.hpp>
+#include <thalweg/core/threads.hpp>
 
 namespace thalweg {
 

@@ -1,4 +1,4 @@
-// Words of one's own for chains from text: `add_word<sign_momentum>()`.
+// Words of one's own for chains from text: `add_transform<sign_momentum>()`.
 #pragma once
 
 #include <functional>
@@ -7,18 +7,18 @@
 #include <string_view>
 
 #include <thalweg/text/leaf.hpp>
-#include <thalweg/text/word.hpp>
+#include <thalweg/text/call.hpp>
 
 namespace thalweg {
 
 namespace text {
-using leaf_maker = shared_leaf (*)(const word&);
+using leaf_maker = shared_leaf (*)(const call&);
 
 /// Throws where another transform has the name.
 void add_transform(std::string_view name, leaf_maker make);
 
 template <class Transform, class Passes>
-shared_leaf make_leaf(const word& w) {
+shared_leaf make_leaf(const call& w) {
   return std::make_shared<leaf_of<Transform, Passes>>(read_fields<Transform>(w));
 }
 }  // namespace text
@@ -26,10 +26,10 @@ shared_leaf make_leaf(const word& w) {
 /// From now on `parse` knows a transform of the user's by its name, with its `fields`. Its kernel runs in the registers
 /// for which the including file is compiled.
 ///
-///     add_word<sign_momentum>();
+///     add_transform<sign_momentum>();
 ///     auto opt = optimizer("sign_momentum(beta=0.9) | update_by_schedule_free", parameters, {.lr = 0.01});
 template <class Transform>
-void add_word() {
+void add_transform() {
   static_assert(checked_transform<Transform>::value);
   text::add_transform(type_name<Transform>(), &text::make_leaf<Transform, detail::fused_passes>);
 }

@@ -20,12 +20,12 @@ namespace thalweg::text {
 struct argument;
 
 /// A name or a number, and what stands in its brackets: `nesterov_ema(beta=0.95)`, `spectral`, `1e-3`.
-struct word {
+struct call {
   std::string text;
   std::size_t column = 1;  ///< where it begins, from 1
   std::vector<argument> arguments;
 };
-using pipe = std::vector<word>;
+using pipe = std::vector<call>;
 
 /// `beta=0.95`, or without a name `ema | scale_by_sign`.
 struct argument {
@@ -35,7 +35,7 @@ struct argument {
 };
 
 /// As it would be written.
-std::string to_text(const word& w);
+std::string to_text(const call& w);
 std::string to_text(const argument& a);
 
 /// `[parse] Expected for ema: beta in [0, 1). Received 'bta' at column 5.`
@@ -43,8 +43,8 @@ std::string to_text(const argument& a);
                                   std::string_view remark = "");
 
 /// A number that a double or a long holds.
-std::optional<double> read_number(const word& w);
-std::optional<long> read_whole_number(const word& w);
+std::optional<double> read_number(const call& w);
+std::optional<long> read_whole_number(const call& w);
 
 // An enumerator has a name, other values of the type have none.
 template <auto Value>
@@ -109,11 +109,11 @@ std::string expected_fields() {
 }
 
 template <class Transform>
-Transform read_fields(const word& w, Transform t = {});
+Transform read_fields(const call& w, Transform t = {});
 
 /// The value that a word says, if it is one that is allowed.
 template <class Value>
-std::optional<Value> read_value(const word& w, [[maybe_unused]] const range& allowed) {
+std::optional<Value> read_value(const call& w, [[maybe_unused]] const range& allowed) {
   std::optional<Value> read;
   if constexpr (std::floating_point<Value> || std::integral<Value>) {
     const auto value = [&] {
@@ -137,7 +137,7 @@ std::optional<Value> read_value(const word& w, [[maybe_unused]] const range& all
 
 /// A transform, or an option's choice, with the fields that a word names. Throws `error` with all that it might name.
 template <class Transform>
-Transform read_fields(const word& w, Transform t) {
+Transform read_fields(const call& w, Transform t) {
   if constexpr (has_fields<Transform>) {
     std::vector<std::string_view> seen;
     for (const argument& a : w.arguments) {
