@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""At plain -O2 the passes of header-only chains are vectorised, and free of calls.  vectorised.py COMPILER FLAG…
+"""At plain -O2 the passes of chains that are compiled here are vectorised, and free of calls.  vectorised.py COMPILER FLAG…
 
 A chain is compiled for any x86-64 and for AVX2 with FMA, both with the user's floating-point flags (none). Then
 - nothing of libm is called but `pow`, of double, once a step: no sqrtf, sqrt, fabsf, powf …, which keep errno;
@@ -25,7 +25,7 @@ void train(std::vector<parameter<float>> p, const std::vector<std::vector<float>
     opt.step(g);
     const auto at_x = opt.evaluation_point();
   };
-  run(recipes::adamw()), run(recipes::sf_adamw()), run(recipes::amuse());
+  run(chain(recipes::adamw())), run(chain(recipes::sf_adamw())), run(chain(recipes::amuse()));
 }
 """
 wrong = []

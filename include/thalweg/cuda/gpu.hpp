@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <thalweg/core/device.hpp>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/cuda/device.hpp>
 #include <thalweg/cuda/launch.hpp>
 #include <thalweg/cuda/launches.hpp>
