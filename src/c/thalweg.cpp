@@ -10,7 +10,6 @@
 #include <memory>
 #include <new>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -28,7 +27,7 @@ namespace thalweg::c {
 template <class T>
 struct trainer {
   thalweg::optimizer<T> optimizer;
-  std::vector<std::size_t> sizes;  ///< of the parameters
+  std::vector<std::span<const T>> gradients;  ///< of the latest step; as long as the parameters
   std::optional<evaluation_guard<T>> at_x{};
 };
 
@@ -121,24 +120,23 @@ template <class T>
 std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given, const options& o) {
   std::vector<parameter<T>> parameters;
   std::vector<std::string> names;
-  std::vector<std::size_t> sizes;
+  std::vector<std::span<const T>> gradients;
   for (const auto& p : given) {
     parameters.push_back(to_parameter<T>(p));
     names.push_back(parameters.back().name);
-    sizes.push_back(element_count(parameters.back().shape));
+    gradients.emplace_back(parameters.back().data, element_count(parameters.back().shape));
   }
-  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), o), std::move(sizes)};
+  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), o), std::move(gradients)};
   return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});
 }
 
 template <class T>
 step_report step(trainer<T>& by, const void* const* gradients, std::size_t count, const step_inputs& inputs) {
   check_at_y("step", by);
-  if (count != by.sizes.size())
-    throw error("step", "Expected ", by.sizes.size(), " gradients, one a parameter. Received ", count, ".");
-  return by.optimizer.step(by.sizes | std::views::transform([&](std::size_t size) {
-    return array_of<T>("step", *gradients++, size);
-  }), inputs);
+  if (count != by.gradients.size())
+    throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
+  for (auto& g : by.gradients) g = array_of<T>("step", *gradients++, g.size());
+  return by.optimizer.step(by.gradients, inputs);
 }
 
 /// For thalweg_free.

@@ -217,7 +217,7 @@ path<T> make_path(std::span<const any_transform<T>> all, std::vector<std::size_t
     if (has_kernel(is.what)) p.kernel_sums.push_back(first_sum[l]);
     p.ends = is.ends;
   }
-  while (p.gate < p.positions() && !all[p.transforms[p.gate]].info->is.gates) ++p.gate;
+  while (p.positions() > p.gate && !all[p.transforms[p.gate]].info->is.gates) ++p.gate;
   cut(p.kinds, source.fused, [&](stage s) { p.stages.push_back(s); });
   std::size_t kernels = 0;
   for (const stage s : p.stages) {
@@ -305,7 +305,7 @@ namespace {
 /// The gradient as it is known at a position: behind a gate, what that has gathered.
 template <class T>
 const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>& one) {
-  return p.gate < position ? one.states[p.first_array[p.gate]] : one.gradient;
+  return position > p.gate ? one.states[p.first_array[p.gate]] : one.gradient;
 }
 
 }  // namespace
