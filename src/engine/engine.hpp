@@ -49,7 +49,6 @@ public:
   evaluation_guard<T> evaluation_point();
   void averaged(std::size_t i, std::span<T> out) const;
 
-  [[nodiscard]] std::size_t parameters() const { return store().parameters.size(); }
   [[nodiscard]] long steps() const { return steps_; }
   [[nodiscard]] double lr() const { return options_.lr; }
   void lr(double lr);

@@ -19,6 +19,8 @@ struct side_by_side {
   std::size_t set = 0, sums = 0;
 };
 
+constexpr std::size_t most_branches = 16, most_sums = 64;  // a step allocates nothing
+
 // Numbers enough for an update of any type, in whole cache lines.
 std::size_t room_for(std::size_t n) { return padded<float>(n); }
 
@@ -109,7 +111,6 @@ public:
   }
   void apply(const void* memory, const whole<T>& given, std::span<T> scratch, T* const* states,
              const std::vector<std::size_t>* state_shapes) const override {
-    constexpr std::size_t most_sums = 64, most_branches = 16;
     const auto& at = *static_cast<const prepared*>(memory);
     const std::size_t n = given.update.size(), room = room_for(n), branches = at.size();
     std::array<tensor<const T>, most_branches> results;
@@ -154,8 +155,9 @@ any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transfo
       all->transforms.push_back(std::move(l));
     }
   }
-  if (branches.size() > 16 || first_sum.back() > 64)
-    throw error("parallel", "Expected at most 16 branches and 64 sums over a parameter. Received ", branches.size(),
+  if (branches.size() > most_branches || first_sum.back() > most_sums)
+    throw error("parallel", "Expected at most ", most_branches, " branches and ", most_sums,
+                " sums over a parameter. Received ", branches.size(),
                 " and ", first_sum.back(), ".");
   for (auto& w : ways) all->branches.push_back(make_path<T>(all->transforms, std::move(w), first_sum, source, true));
   return {std::make_shared<parallel_info<T>>(all, std::move(text)),

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <thalweg/core/combinators.hpp>
+#include <thalweg/core/error.hpp>
 
 namespace thalweg::detail {
 
@@ -52,13 +53,17 @@ public:
 
   /// What the schedule makes of a learning rate, it makes of the field's value.
   context prepare(const context& c, double* scalars, void* memory, std::span<const field_value_now> outer) const override {
+    if (outer.size() >= most_fields)
+      throw error("scheduled", "Expected at most ", most_fields, " schedules around one transform. Received more.");
     context of_value = c;
     of_value.lr = value_;
     std::array<field_value_now, most_fields> now;
     std::size_t count = 0;
+    for (const auto& change : outer) {
+      if (change.field == field_) of_value.lr = change.value;  // of two schedules of one field the inner goes on
+      now[count++] = change;
+    }
     now[count++] = {field_, schedule_(of_value).lr};
-    for (const auto& change : outer)  // of several schedules of one field the outer one counts
-      if (count < most_fields) now[count++] = change;
     return inner_->prepare(c, scalars, memory, std::span(now).first(count));
   }
 

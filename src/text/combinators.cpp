@@ -202,8 +202,8 @@ template <class T>
 detail::merge<T> merge_of(const merging& how) {
   using branches = std::span<const tensor<const T>>;
   if (how.chains == 2)
-    return {std::string(how.name), [](tensor<T> u, branches b) { grafting()(u, std::array{b[0], b[1]}); }};
-  return {std::string(how.name), [](tensor<T> u, branches b) { ensemble()(u, b); }};
+    return {[](tensor<T> u, branches b) { grafting()(u, std::array{b[0], b[1]}); }};
+  return {[](tensor<T> u, branches b) { ensemble()(u, b); }};
 }
 
 shared_leaf make_parallel(const call& w, parse_links parse) {

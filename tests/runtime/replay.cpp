@@ -76,6 +76,8 @@ TEST_CASE("schedules") {
   replays(join(for_steps(2, warmup{.steps = 2}), for_steps(2, linear{.steps = 2, .final = 0.5}), cosine{.steps = 5}) | ema{});
   replays(piecewise{change{.from = 3, .by = 0.5}, change{.from = 5, .by = 0.1}} | scale_by_adam{});
   replays(chain(scheduled(&nesterov_ema::beta, linear{.steps = 4, .final = 0.5}, nesterov_ema{.beta = 0.9})));
+  replays(chain(scheduled(&ema::beta, linear{.steps = 4, .final = 0.5},
+                          scheduled(&ema::beta, cosine{.steps = 9, .final = 0.25}, ema{.beta = 0.9}))));
   replays(chain(scheduled(&update_by_schedule_free::beta,
                           join(for_steps(3, scale_lr{}), linear{.steps = 2, .final = 0.9}), update_by_schedule_free{})));
   replays(scheduled(&clip_by_global_norm::max_norm, linear{.steps = 4, .final = 0.5}, clip_by_global_norm{}) | ema{});

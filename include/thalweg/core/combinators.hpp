@@ -15,7 +15,6 @@ namespace thalweg::detail {
 /// Puts the results of the branches together and writes them to the update.
 template <class T>
 struct merge {
-  std::string text;
   std::function<void(tensor<T> update, std::span<const tensor<const T>> branches)> apply;
   bool may_throw = false;
 };

@@ -74,7 +74,7 @@ struct parallel_chains {
       merge(update, all);
     };
     const bool quiet = std::is_nothrow_invocable_v<const Merge&, tensor<T>, const results&>;
-    return detail::make_parallel<T>({std::string(name_of(merge)), put_together, !quiet}, std::move(branches), text(),
+    return detail::make_parallel<T>({put_together, !quiet}, std::move(branches), text(),
                                     {.fused = Passes::fused, .set = set, .known = &known});
   }
 };
