@@ -42,7 +42,7 @@ images draw(std::size_t n, unsigned seed) {
 template <class Chain>
 bool train(const char* name, const Chain& chain, const thalweg::options& options) {
   tiny_dnn::set_random_seed(1);
-  const auto data = draw(800, 1), held_out = draw(400, 2);
+  const auto data = draw(400, 1), held_out = draw(200, 2);
   // snippet: tiny_dnn_training
   auto net = make_network();
   thalweg::tiny_dnn::optimizer opt(chain, net, options);
@@ -58,8 +58,8 @@ bool train(const char* name, const Chain& chain, const thalweg::options& options
 
 int main() {
   using namespace thalweg;
-  const bool amuse = train("AMUSE", recipes::amuse(), {.lr = 0.02, .warmup_steps = 40});
-  const auto chain = clip_by_global_norm{.max_norm = 1} | scale_by_lion{} | linear{.steps = 400};
+  const bool amuse = train("AMUSE", recipes::amuse(), {.lr = 0.02, .warmup_steps = 20});
+  const auto chain = clip_by_global_norm{.max_norm = 1} | scale_by_lion{} | linear{.steps = 200};
   const bool own = train("a chain of one's own", chain, {.lr = 0.002});
   return amuse && own ? 0 : 1;
 }
