@@ -33,9 +33,11 @@ cd "$stage"
   # -O3: some of g++'s warnings come with the optimiser.
   "$@" -std=c++20 -O3 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.cpp -o user.o
   ${CC:-cc} -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror $(pkg-config --cflags thalweg) -c user.c -o user_in_c.o
-  for program in user user_in_c; do  # an archive is linked as C++ is
-    "$@" $program.o $(pkg-config --libs thalweg) -o $program
-    LD_LIBRARY_PATH=$libraries ./$program
+  "$@" user.o $(pkg-config --libs thalweg) -o user
+  LD_LIBRARY_PATH=$libraries ./user
+  for static in '' --static; do  # by cc, as a C program is
+    ${CC:-cc} user_in_c.o $(pkg-config --libs $static thalweg) -lm -o user_in_c
+    LD_LIBRARY_PATH=$libraries ./user_in_c
   done
   "$@" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Werror user_of_cuda.cpp $(pkg-config --cflags --libs thalweg-cuda) \
     -o user_of_cuda
