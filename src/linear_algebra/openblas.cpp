@@ -42,7 +42,7 @@ void accumulate_any(const request<T>& q) {
 }
 
 // OpenBLAS knows only one number of threads for the whole process: the first of us to come sets it to one, the
-// last to go puts it back.
+// last to go puts it back, unless the program has set another number meanwhile.
 std::mutex guard;
 int inside = 0, threads_outside = 1;
 
@@ -61,7 +61,7 @@ void begin_one_thread() {
 }
 void end_one_thread() {
   const std::lock_guard lock(guard);
-  if (--inside == 0 && threads_outside != 1) openblas_set_num_threads(threads_outside);
+  if (--inside == 0 && threads_outside != 1 && openblas_get_num_threads() == 1) openblas_set_num_threads(threads_outside);
 }
 
 }  // namespace thalweg::linear_algebra::native
