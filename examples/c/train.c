@@ -92,8 +92,11 @@ thalweg_optimizer* make_optimizer(struct network* n) {
       {"head", head_shape, 2, THALWEG_HEAD, THALWEG_ROW_MAJOR, n->head},
       {"head_bias", NULL, 0, THALWEG_HEAD, THALWEG_ROW_MAJOR, &n->head_bias},
   };
+  const double decay[] = {1, 0, 1, 0};  // none on the biases
   thalweg_options options = thalweg_options_default();
   options.lr = 0.2;
+  options.weight_decay = 1e-4;
+  options.weight_decay_factors = decay;
   options.warmup_steps = 50;
   thalweg_optimizer* opt = NULL;
   must(thalweg_create("amuse(rho=0.5)", THALWEG_FLOAT32, parameters, 4, &options, &opt));

@@ -97,7 +97,7 @@ int main() {
 
     // snippet: cuda_training
     const std::vector<parameter<float>> parameters{
-        {.name = "weights", .shape = {outputs, inputs}, .data = weights.data()},  // device memory
+        {.name = "weights", .shape = {outputs, inputs}, .role = role::hidden, .data = weights.data()},  // device memory
         {.name = "bias", .shape = {outputs}, .data = bias.data()}};
     const std::vector<std::span<const float>> gradients{weights_gradient.span(), bias_gradient.span()};
 

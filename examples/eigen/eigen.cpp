@@ -11,7 +11,8 @@ struct network {  // a column a sample
   Eigen::VectorXf bias = Eigen::VectorXf::Zero(16);
 
   std::vector<parameter<float>> parameters() {
-    return {as_parameter("hidden", hidden), as_parameter("bias", bias), as_parameter("head", head, role::head)};
+    return {as_parameter("hidden", hidden, role::hidden), as_parameter("bias", bias),
+            as_parameter("head", head, role::head)};
   }
 };
 // end

@@ -56,7 +56,8 @@ def gradients(net, x, label):
 def race(chain, lr, steps=600):
     random = np.random.default_rng(1)
     held_out, net = spirals(2000, random), network(random)  # net: name -> array
-    opt = thalweg.Optimizer(chain, net, lr=lr, warmup_steps=30, roles={"embed": "embedding", "head": "head"})
+    roles = {"embed": "embedding", "hidden": "hidden", "head": "head"}
+    opt = thalweg.Optimizer(chain, net, lr=lr, warmup_steps=30, roles=roles)
     losses = []
     for step in range(1, steps + 1):
         opt.step(gradients(net, *spirals(64, random)))  # writes into net's arrays

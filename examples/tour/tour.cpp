@@ -102,7 +102,7 @@ void training() {
   const std::vector<batch> data(3, batch{0.5f});
   std::vector<std::vector<float>> gradients{std::vector<float>(64), std::vector<float>(8)};
   // snippet: training
-  std::vector parameters{as_parameter("hidden", model.hidden, {8, 8}), as_parameter("bias", model.bias)};
+  std::vector parameters{as_parameter("hidden", model.hidden, {8, 8}, role::hidden), as_parameter("bias", model.bias)};
   auto opt = optimizer(amuse, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
   for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
   { auto at_x = opt.evaluation_point(); validate(model); }  // parameters hold x here; y is back bit for bit after

@@ -10,7 +10,9 @@ struct classifier {  // a row a sample
   xt::xtensor<double, 2> weights = xt::zeros<double>({8, 3});
   xt::xtensor<double, 1> bias = xt::zeros<double>({3});
 
-  std::vector<parameter<double>> parameters() { return {as_parameter("weights", weights), as_parameter("bias", bias)}; }
+  std::vector<parameter<double>> parameters() {
+    return {as_parameter("weights", weights, role::head), as_parameter("bias", bias)};
+  }
 };
 // end
 

@@ -73,9 +73,11 @@ THALWEG_FUNCTION const char* thalweg_last_error(void);
 typedef int thalweg_dtype;
 enum { THALWEG_FLOAT32 = 0, THALWEG_FLOAT64 = 1 };
 
-/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone.
+/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to an
+/// embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one. Vectors
+/// need none, and neither does a chain that treats all alike ("adamw").
 typedef int thalweg_role;
-enum { THALWEG_HIDDEN = 0, THALWEG_EMBEDDING = 1, THALWEG_HEAD = 2 };
+enum { THALWEG_UNSPECIFIED = 0, THALWEG_HIDDEN = 1, THALWEG_EMBEDDING = 2, THALWEG_HEAD = 3 };
 
 /// How a matrix lies in memory. C arrays are row-major; column-major is for matrices alone.
 typedef int thalweg_storage_order;
@@ -101,11 +103,14 @@ typedef struct thalweg_options {
   double weight_lr_power;  ///< p >= 0 of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682); 2
   double r;                ///< >= 0; 0
   int64_t threads;         ///< on which a step runs; 1: the caller's alone; 0, the default: as many as there are cores
+  /// One number >= 0 a parameter: the parameter's lr and weight decay, as multiples of these here. Null, the default: all 1.
+  const double* lr_factors;
+  const double* weight_decay_factors;
 } thalweg_options;
 
 /// Defined here, so that it fills the struct that the program was compiled with.
 static inline thalweg_options thalweg_options_default(void) {
-  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0};
+  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0, NULL, NULL};
   return options;
 }
 

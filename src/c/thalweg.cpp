@@ -82,18 +82,15 @@ void check_at_y(const char* where, const trainer<T>& by) {
     throw error(where, "Expected the parameters at y. Received them at x: call thalweg_end_evaluation first.");
 }
 
-options to_options(const thalweg_options* said) {
-  thalweg_options o = thalweg_options_default();
-  if (said) {
-    constexpr std::size_t first_size = offsetof(thalweg_options, threads) + sizeof o.threads;
-    if (said->size < first_size)
-      throw error("create", "Expected options that began as thalweg_options_default(). Received some of size ",
-                  said->size, ".");
-    if (said->size > sizeof o)
-      throw error("create", "Expected options of interface ", THALWEG_INTERFACE, ", as this library has, of size ",
-                  sizeof o, ". Received a later interface's, of size ", said->size, ".");
-    std::memcpy(&o, said, said->size);
-  }
+/// Refuses a struct whose size is not that of this interface. Once a struct has grown, the sizes of before belong here.
+template <class Struct>
+void check_size(const char* where, const char* began_as, const Struct& said) {
+  if (said.size != sizeof said)
+    throw error(where, "Expected a struct that began as ", began_as, ", of size ", sizeof said,
+                " in the interface of this library. Received size ", said.size, ".");
+}
+
+options to_options(const thalweg_options& o) {
   const auto count = whole_number<std::size_t>("threads", o.threads);
   return {.lr = o.lr,
           .weight_decay = o.weight_decay,
@@ -103,30 +100,35 @@ options to_options(const thalweg_options* said) {
           .parallel = count ? threads(count) : threads()};
 }
 
+double factor_at(const double* factors, std::size_t parameter) { return factors ? factors[parameter] : 1; }
+
 template <class T>
-parameter<T> to_parameter(const thalweg_parameter& p) {
+parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double weight_decay_factor) {
   const std::string name = p.name ? p.name : "";  // refused with all else that is wrong with parameters
   if (p.rank && !p.shape)
     throw error("create", "Expected a shape of ", p.rank, " dimensions for '", name, "'. Received null.");
   return {.name = name,
           .shape = {p.shape, p.shape + p.rank},
-          .role = meant("a role", p.role, std::array{role::hidden, role::embedding, role::head}),
+          .role = meant("a role", p.role, std::array{role::unspecified, role::hidden, role::embedding, role::head}),
           .data = static_cast<T*>(p.data),
           .order = meant("a storage order", p.order,
-                         std::array{storage_order::row_major, storage_order::column_major})};
+                         std::array{storage_order::row_major, storage_order::column_major}),
+          .lr_factor = lr_factor,
+          .weight_decay_factor = weight_decay_factor};
 }
 
 template <class T>
-std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given, const options& o) {
+std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given,
+                                        const thalweg_options& o) {
   std::vector<parameter<T>> parameters;
   std::vector<std::string> names;
   std::vector<std::span<const T>> gradients;
-  for (const auto& p : given) {
-    parameters.push_back(to_parameter<T>(p));
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    parameters.push_back(to_parameter<T>(given[i], factor_at(o.lr_factors, i), factor_at(o.weight_decay_factors, i)));
     names.push_back(parameters.back().name);
     gradients.emplace_back(parameters.back().data, element_count(parameters.back().shape));
   }
-  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), o), std::move(gradients)};
+  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), to_options(o)), std::move(gradients)};
   return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});
 }
 
@@ -164,7 +166,10 @@ thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype, const thal
     const std::span all(&given("create", "parameters", parameters), count);
     auto& to = given("create", "a place for the optimizer", optimizer);
     const auto make_it = meant("a dtype", dtype, std::array{&make<float>, &make<double>});
-    to = make_it(text, all, to_options(options)).release();
+    const thalweg_options defaults = thalweg_options_default();
+    const thalweg_options& said = options ? *options : defaults;
+    check_size("create", "thalweg_options_default()", said);
+    to = make_it(text, all, said).release();
   });
 }
 

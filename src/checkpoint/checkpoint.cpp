@@ -217,6 +217,13 @@ template <class T>
 void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector<progress::route>& routes) {
   std::map<std::size_t, std::size_t> path_of_route, route_of_path;
   for (const auto& p : store.parameters) {
+    for_each_field<parameter_info>([&](const auto& f) {
+      const std::string key = parameter_key(p.info, f.name);
+      const double saved = metadata.has(key) ? metadata.take_number<double>(key, f.allowed) : 1;
+      if (saved != p.info.*f.place)
+        throw error("load", "Expected a checkpoint of ", f.name, "=", p.info.*f.place, " of '", p.info.name,
+                    "', as this optimizer has. Received one of ", saved, ".");
+    });
     const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), non_negative);
     if (path_of_route.emplace(route, p.path).first->second != p.path ||
         route_of_path.emplace(p.path, route).first->second != route)
@@ -297,6 +304,9 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
       h.metadata[parameter_key(p.info, what)] = checksum(in_row_major(parameter_at<T>(p, data), room));
     };
     h.metadata[parameter_key(p.info, "route")] = to_text(std::ranges::find(paths, p.path) - paths.begin());
+    for_each_field<parameter_info>([&](const auto& f) {
+      if (p.info.*f.place != 1) h.metadata[parameter_key(p.info, f.name)] = to_text(p.info.*f.place);
+    });
     if (!p.averaged) {
       put("checksum", p.data);
     } else if (at_x) {

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/field.hpp>
 
 namespace thalweg::detail {
 
@@ -37,6 +38,9 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     if (reinterpret_cast<std::uintptr_t>(data[i]) % element_bytes) refuse("memory aligned to its element type", who);
     if (p.order == storage_order::column_major && p.shape.size() != 2)
       refuse("a matrix where storage is column-major", who);
+    for_each_field<parameter_info>([&](const auto& f) {
+      check_in_range("optimizer", in_words(f.name, " of '", p.name, "'"), p.*f.place, f.allowed);
+    });
   }
 
   std::vector<std::size_t> by_address(parameters.size());
@@ -48,7 +52,7 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     if (begin(b) < begin(a) + parameters[a].size() * element_bytes)
       refuse("parameters in memory of their own",
              in_words("'", parameters[std::min(a, b)].name, "' and '", parameters[std::max(a, b)].name,
-                      "', which overlap; bind shared weights once"));
+                      "', which overlap. Bind shared weights once; a head that is tied to an embedding is an embedding"));
   }
 }
 

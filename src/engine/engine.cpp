@@ -1,6 +1,7 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <compare>
 #include <cstring>
 #include <optional>
 #include <type_traits>
@@ -30,7 +31,7 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
   bound.prepared.reserve(bound.what.paths.size());
   for (std::size_t i = 0; i < bound.what.paths.size(); ++i) {
     const path<T>& way = bound.what.paths[i];
-    bound.prepared.push_back(bound.members[i].empty() ? prepared_path<T>() : prepared_path<T>(bound.what.transforms, way));
+    bound.prepared.push_back(prepared_path<T>(bound.what.transforms, way));
     auto& scalars = now_.scalars.emplace_back();
     for (const std::size_t t : way.transforms)
       for (std::size_t s = 0; s < bound.what.info(t).is.scalars; ++s) scalars.push_back(bound.what.info(t).initial(s));
@@ -47,23 +48,43 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
   device_->bind(options_);
 }
 
+namespace {
+
+/// What the parameters of one path have in common.
+struct path_key {
+  std::size_t way;
+  double lr_factor, weight_decay_factor;
+  auto operator<=>(const path_key&) const = default;
+};
+
+}  // namespace
+
 template <class T>
 void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
                      std::vector<bound_parameter<T>>& to) const {
   std::vector<parameter_info> infos;
   std::vector<const void*> data;
   for (auto& p : given) {
-    infos.push_back({std::move(p.name), std::move(p.shape), p.role, p.order});
+    infos.push_back({std::move(p.name), std::move(p.shape), p.role, p.order, p.lr_factor, p.weight_decay_factor});
     data.push_back(p.data);
   }
   check_parameters(infos, data, sizeof(T));
 
   const program<T>& what = bound.what;
-  bound.members.resize(what.paths.size());
+  std::vector<path_key> of_each;
+  for (const auto& p : infos) of_each.push_back({what.select(p), p.lr_factor, p.weight_decay_factor});
+  std::vector<path_key> keys = of_each;
+  std::ranges::sort(keys);
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  std::vector<path<T>> paths;
+  for (const auto& key : keys) paths.push_back(what.paths[key.way]);
+  bound.what.paths = std::move(paths);
+  bound.members.resize(keys.size());
+
   for (std::size_t i = 0; i < infos.size(); ++i) {
     bound_parameter<T> p{.info = std::move(infos[i]), .data = given[i].data};
     p.size = p.info.size();
-    p.path = what.select(p.info);
+    p.path = static_cast<std::size_t>(std::ranges::lower_bound(keys, of_each[i]) - keys.begin());
     bound.members[p.path].push_back(i);
     const auto& way = what.paths[p.path].transforms;
     for (const std::size_t t : way) what.info(t).check(p.info);
@@ -91,9 +112,8 @@ void engine<T>::lr(double lr) {
 template <class T>
 void engine<T>::check_loss_is_there(const step_inputs& given) const {
   for (std::size_t p = 0; p < what().paths.size(); ++p)
-    if (takes(p))
-      for (const std::size_t t : what().paths[p].transforms)
-        if (what().info(t).is.reads_loss) check_loss(what().info(t).name, given);
+    for (const std::size_t t : what().paths[p].transforms)
+      if (what().info(t).is.reads_loss) check_loss(what().info(t).name, given);
 }
 
 template <class T>
@@ -106,7 +126,6 @@ void engine<T>::prepare(const step_inputs& inputs) {
                          .warmup_steps = options_.warmup_steps,
                          .loss = inputs.loss};
   for (std::size_t i = 0; i < what().paths.size(); ++i) {
-    if (!takes(i)) continue;  // it has no say
     const path<T>& way = what().paths[i];
     const auto& prepared = device_->bound.prepared[i];
     std::ranges::copy(now_.scalars[i], next_.scalars[i].begin());
@@ -115,15 +134,20 @@ void engine<T>::prepare(const step_inputs& inputs) {
       return what().code(way.transforms[position]).prepare(c, scalars + way.first_scalar[position], prepared.at[position]);
     };
 
-    context last = at_begin;  // the lr in which the path ends: only the contextual transforms are asked
+    // The lr in which the path ends, without the parameters' factor, which does not weigh in an average: only the
+    // contextual transforms are asked.
+    context last = at_begin;
     for (std::size_t k = 0; k < way.positions(); ++k)
       if (way.kinds[k] == kind::contextual) last = pass_on(k, last, spare_scalars_.data());
-    if (last.lr - last.lr != 0)
-      throw error("step", "Expected schedules that leave lr finite. Received ", last.lr, ".");
+    const parameter_info& of = one_of(i);
+    if (const double lr = last.lr * of.lr_factor; lr - lr != 0)
+      throw error("step", "Expected schedules that leave lr finite. Received ", lr, ".");
     const double weight = weight_of_step(step, last.lr, options_.weight_lr_power, options_.r);
     next_.weight_sums[i] = now_.weight_sums[i] + weight;
 
     context c = at_begin;
+    c.lr *= of.lr_factor;
+    c.weight_decay *= of.weight_decay_factor;
     if (next_.weight_sums[i] > 0) c.average_weight = weight / next_.weight_sums[i];  // else nothing has moved
     for (std::size_t k = 0; k < way.positions(); ++k) c = pass_on(k, c, next_.scalars[i].data());
   }
@@ -170,7 +194,7 @@ average_of<T> engine<T>::average_by(std::size_t path) const {
 
 template <class T>
 void engine<T>::check_average(std::size_t path) const {
-  if (steps_ == 0 || !takes(path)) return;  // x is y
+  if (steps_ == 0) return;  // x is y
   const auto by = average_by(path);
   by.code->average(by.scalars, 0, {});
 }
@@ -256,13 +280,18 @@ std::string engine<T>::describe() const {
       const transform_info& t = what().info(way.transforms[k]);
       names[p] += in_words(names[p].empty() ? "" : " | ", t.name);
       entry.chain += in_words(entry.chain.empty() ? "" : " | ", t.text());
-      if (takes(p))
-        if (const std::string by = device_->computed_by(p, k); !by.empty())
-          entry.computed_by.push_back(in_words(t.name, " by ", by));
+      if (const std::string by = device_->computed_by(p, k); !by.empty())
+        entry.computed_by.push_back(in_words(t.name, " by ", by));
       for (const slot& s : t.slots)
         if (s.what == slot_kind::scalar) entry.scalars.push_back(in_words(t.name, ".", s.name, "=", *next++));
     }
-    if (takes(p)) d.paths.push_back(std::move(entry));
+    for_each_field<parameter_info>([&](const auto& factor) {
+      if (one_of(p).*factor.place == 1) return;
+      const std::string text = in_words(", ", factor.name, "=", one_of(p).*factor.place);
+      names[p] += text;
+      entry.chain += text;
+    });
+    d.paths.push_back(std::move(entry));
   }
   for (const auto& p : store().parameters) d.add(p, names[p.path]);
   return table(d);

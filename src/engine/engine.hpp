@@ -38,7 +38,10 @@ class engine {
 
   [[nodiscard]] const program<T>& what() const { return device_->bound.what; }
   [[nodiscard]] const storage<T>& store() const { return device_->store; }
-  [[nodiscard]] bool takes(std::size_t path) const { return !device_->bound.members[path].empty(); }
+  /// One of the parameters that take a path: their factors are the same.
+  [[nodiscard]] const parameter_info& one_of(std::size_t path) const {
+    return store().parameters[device_->bound.members[path].front()].info;
+  }
 
 public:
   engine(program<T> p, std::vector<parameter<T>> parameters, const options& o, const device_maker<T>& make_device);

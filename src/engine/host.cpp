@@ -207,7 +207,6 @@ private:
     bool may_throw = false;
     for (std::size_t p = 0; p < what.paths.size(); ++p) {
       const path<T>& way = what.paths[p];
-      if (bound.members[p].empty()) continue;
       for (const auto& passes : way.passes)
         if (passes.size() > 1) shared = std::max(shared, tile_elements);
       for (const std::size_t i : bound.members[p]) {

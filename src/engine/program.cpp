@@ -55,9 +55,9 @@ std::vector<owned_way> ways_through(const nodes<T>& links, std::vector<any_trans
   return ways;
 }
 
-// Which way a parameter takes, numbered as above.
+// Which way a parameter takes, numbered as above; none where a route has no branch for it.
 template <class T>
-std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
+std::optional<std::size_t> way_of(const nodes<T>& links, const parameter_info& p) {
   std::size_t index = 0;
   for (const auto& n : links.list()) {
     const auto* fork = std::get_if<std::vector<typename nodes<T>::branch>>(&n);
@@ -65,15 +65,35 @@ std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
     std::optional<std::size_t> chosen;
     std::size_t ways = 0;
     for (const auto& b : *fork) {
-      if (!chosen && (!b.holds || b.holds(p))) chosen = ways + select_in(b.links, p);
+      if (!chosen && (!b.holds || b.holds(p))) {
+        const auto inside = way_of(b.links, p);
+        if (!inside) return {};
+        chosen = ways + *inside;
+      }
       ways += count_ways(b.links);
     }
-    if (!chosen)
-      throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
-                  " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
+    if (!chosen) return {};
     index = index * ways + *chosen;
   }
   return index;
+}
+
+// A parameter without a role takes its way only where all roles take that one.
+template <class T>
+std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
+  const auto way = way_of(links, p);
+  if (p.role == role::unspecified)
+    for (const role r : {role::hidden, role::embedding, role::head}) {
+      parameter_info with_role = p;
+      with_role.role = r;
+      if (way_of(links, with_role) != way)
+        throw error("route", "Expected a role for '", p.name, "' with shape ", p.shape, ", by which this chain decides: ",
+                    role::hidden, ", ", role::embedding, " or ", role::head, ". Received none.");
+    }
+  if (!way)
+    throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
+                " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
+  return *way;
 }
 
 template <class T>

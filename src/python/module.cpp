@@ -131,23 +131,44 @@ std::string names_of(const std::vector<bound_array>& arrays) {
   return all;
 }
 
-std::vector<bound_array> bind_arrays(const py::object& params, const std::map<std::string, std::string>& roles) {
+/// What Python says of single parameters, by name.
+struct by_name {
+  std::map<std::string, std::string> roles;
+  std::map<std::string, double> lr_factors, weight_decay_factors;
+};
+
+template <class Value>
+Value value_of(const std::map<std::string, Value>& all, const std::string& name, Value otherwise) {
+  const auto found = all.find(name);
+  return found == all.end() ? otherwise : found->second;
+}
+
+template <class Value>
+void check_names(const char* what, const std::map<std::string, Value>& all, const std::vector<bound_array>& arrays) {
+  for (const auto& [name, value] : all)
+    if (std::ranges::find(arrays, name, name_of_array) == arrays.end())
+      throw error("optimizer", "Expected ", what, " of ", names_of(arrays), ". Received one of '", name, "'.");
+}
+
+std::vector<bound_array> bind_arrays(const py::object& params, const by_name& said) {
   std::vector<bound_array> all;
   for (const auto& [name, value] : named_objects("optimizer", "params", params)) {
     const py::array a = as_array("optimizer", "for '" + name + "'", value);
-    const auto chosen = roles.find(name);
+    const auto chosen = said.roles.find(name);
     bound_array bound{{.name = name,
                        .shape = shape_of(a),
-                       .role = chosen == roles.end() ? role::hidden : role_from(name, chosen->second),
-                       .order = order_of(name, a)},
+                       .role = chosen == said.roles.end() ? role::unspecified : role_from(name, chosen->second),
+                       .order = order_of(name, a),
+                       .lr_factor = value_of(said.lr_factors, name, 1.0),
+                       .weight_decay_factor = value_of(said.weight_decay_factors, name, 1.0)},
                       a, a.data(), {}};
     for (py::object owner = a; !owner.is_none() && py::isinstance<py::array>(owner); owner = owner.attr("base"))
       bound.pins.emplace_back(owner);
     all.push_back(std::move(bound));
   }
-  for (const auto& [name, text] : roles)
-    if (std::ranges::find(all, name, name_of_array) == all.end())
-      throw error("optimizer", "Expected roles of ", names_of(all), ". Received one of '", name, "'.");
+  check_names("roles", said.roles, all);
+  check_names("lr_factors", said.lr_factors, all);
+  check_names("weight_decay_factors", said.weight_decay_factors, all);
   return all;
 }
 
@@ -158,8 +179,8 @@ optimizer<T> make(const parsed_chain& chain, const std::vector<bound_array>& arr
     if (!py::isinstance<py::array_t<T>>(values))
       throw error("optimizer", "Expected ", dtype<T>, " for '", info.name, "', as '", arrays[0].info.name,
                   "' has. Received ", dtype_of(values), "; train a copy in its place, astype(numpy.", dtype<T>, ").");
-    parameters.push_back(
-        {info.name, info.shape, info.role, static_cast<T*>(const_cast<void*>(data)), info.order});
+    parameters.push_back({info.name, info.shape, info.role, static_cast<T*>(const_cast<void*>(data)), info.order,
+                          info.lr_factor, info.weight_decay_factor});
   }
   return {chain, parameters, o};
 }
@@ -239,9 +260,8 @@ class numpy_optimizer {
   mutable std::mutex mutex_;
 
 public:
-  numpy_optimizer(parsed_chain chain, const py::object& params, const options& o,
-                  const std::map<std::string, std::string>& roles)
-      : chain_(std::move(chain)), arrays_(bind_arrays(params, roles)), engine_(make_either(chain_, arrays_, o)) {
+  numpy_optimizer(parsed_chain chain, const py::object& params, const options& o, const by_name& said)
+      : chain_(std::move(chain)), arrays_(bind_arrays(params, said)), engine_(make_either(chain_, arrays_, o)) {
     for (std::size_t i = 0; i < arrays_.size(); ++i) numbers_.emplace(arrays_[i].info.name, i);
   }
 
@@ -449,24 +469,31 @@ Trains numpy arrays in place by a chain.
 chain   text, as for parse, or a Chain
 params  a dict, name -> array, or a list of (name, array): writeable, all float32 or all float64, in C order, or
         matrices in Fortran order. They are not copied, and are kept alive.
-roles   'hidden' (the default), 'embedding' or 'head' by name: what a route cannot tell by a shape
+roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a shape. A head that is tied to an embedding
+        is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
+lr_factors, weight_decay_factors
+        numbers by name: a parameter's lr and weight decay, as multiples of the optimizer's; 1 where none is given
 threads how many a step runs on; by default as many as there are cores
 
->>> opt = thalweg.Optimizer('amuse', {'w': w, 'b': b}, lr=0.02, weight_decay=0.05, warmup_steps=100)
+>>> opt = thalweg.Optimizer('amuse', {'w': w, 'b': b}, lr=0.02, weight_decay=0.05, warmup_steps=100,
+...                         roles={'w': 'hidden'}, weight_decay_factors={'b': 0})
 >>> opt.step({'w': dw, 'b': db})
 >>> with opt.evaluation_point(): validate(w, b)
 
 Python's other threads run during a step. An optimizer may be used from several: one waits for the other.)")
       .def(py::init([](const py::object& chain, const py::object& params, double lr, double weight_decay,
                        long warmup_steps, double weight_lr_power, double r,
-                       const std::map<std::string, std::string>& roles, std::optional<std::size_t> workers) {
+                       const std::map<std::string, std::string>& roles, const std::map<std::string, double>& lr_factors,
+                       const std::map<std::string, double>& weight_decay_factors, std::optional<std::size_t> workers) {
              const auto o = options_from(lr, weight_decay, warmup_steps, weight_lr_power, r, workers);
-             return std::make_shared<numpy_optimizer>(chain_from(chain), params, o, roles);
+             return std::make_shared<numpy_optimizer>(chain_from(chain), params, o,
+                                                      by_name{roles, lr_factors, weight_decay_factors});
            }),
            py::arg("chain"), py::arg("params"), py::kw_only(), py::arg("lr") = defaults.lr,
            py::arg("weight_decay") = defaults.weight_decay, py::arg("warmup_steps") = defaults.warmup_steps,
            py::arg("weight_lr_power") = defaults.weight_lr_power, py::arg("r") = defaults.r,
-           py::arg("roles") = py::dict(), py::arg("threads") = py::none())
+           py::arg("roles") = py::dict(), py::arg("lr_factors") = py::dict(),
+           py::arg("weight_decay_factors") = py::dict(), py::arg("threads") = py::none())
       .def("step", &numpy_optimizer::step, py::arg("gradients"), py::arg("loss") = py::none(),
            "One step. gradients: a dict by name, or a list in the order of the parameters, of their dtype and shapes. "
            "They are read in place where they lie in memory as their parameters do, else copied.")

@@ -45,6 +45,8 @@ class Optimizer:
         weight_lr_power: float = 2,
         r: float = 0,
         roles: Mapping[str, str] = {},
+        lr_factors: Mapping[str, float] = {},
+        weight_decay_factors: Mapping[str, float] = {},
         threads: Optional[int] = None,
     ) -> None: ...
     def step(

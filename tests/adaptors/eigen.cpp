@@ -73,7 +73,7 @@ TEST_CASE("as_parameter takes shape, order and memory from the type") {
   const auto q = as_parameter("w", rows);
   static_assert(std::is_same_v<decltype(q), const parameter<double>>);
   CHECK(q.shape == std::vector<std::size_t>{4, 2});
-  CHECK(q.role == role::hidden);
+  CHECK(q.role == role::unspecified);
   CHECK(q.order == storage_order::row_major);
 
   Eigen::VectorXf column(5);
@@ -125,8 +125,8 @@ TEST_CASE("Muon steps a matrix the same way, by rows or by columns") {
   Eigen::MatrixXd columns = start;
   row_matrix rows = start;
   const row_matrix row_gradient = gradient;
-  auto by_columns = optimizer(recipes::muon(), std::vector{as_parameter("w", columns)}, {.lr = 0.1});
-  auto by_rows = optimizer(recipes::muon(), std::vector{as_parameter("w", rows)}, {.lr = 0.1});
+  auto by_columns = optimizer(recipes::muon(), std::vector{as_parameter("w", columns, role::hidden)}, {.lr = 0.1});
+  auto by_rows = optimizer(recipes::muon(), std::vector{as_parameter("w", rows, role::hidden)}, {.lr = 0.1});
   for (int i = 0; i < 3; ++i)
     by_columns.step({as_gradient(gradient)}), by_rows.step({as_gradient(row_gradient)});
   CHECK(columns.isApprox(Eigen::MatrixXd(rows), 1e-12));

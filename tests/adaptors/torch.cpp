@@ -83,7 +83,7 @@ TEST_CASE("names, order and roles of a module's parameters") {
   const auto listed = tt::parameters_of(model->parameters());
   CHECK(listed.size() == found.size());
   CHECK(listed[1].name == "1");
-  CHECK(listed[1].role == role::hidden);
+  CHECK(listed[1].role == role::unspecified);
 }
 
 // The initials of the roles of linear layers and raw parameters that are registered under these names in this order:

@@ -237,7 +237,7 @@ void from_text(benchmark::State& state, const Recipe& recipe, bool matrices) {
   const auto parameters = [&](float* values) {
     std::vector<parameter<float>> all;
     for (std::size_t i = 0; i < n; i += size)
-      all.push_back({.name = in_words("w", i), .shape = {rows, size / rows}, .data = values + i});
+      all.push_back({.name = in_words("w", i), .shape = {rows, size / rows}, .role = role::hidden, .data = values + i});
     return all;
   };
   for (std::size_t i = 0; i < n; i += size) gradients.emplace_back(a.at[0] + i, size);

@@ -35,6 +35,8 @@ struct model {
   void add(std::string name, std::vector<std::size_t> shape, role r, storage_order order) {
     values.emplace_back(element_count(shape));
     parameters.push_back({std::move(name), std::move(shape), r, values.back().data(), order});
+    parameters.back().lr_factor = 1 + 0.25 * static_cast<double>(parameters.size() % 3);
+    parameters.back().weight_decay_factor = static_cast<double>(parameters.size() % 2);
   }
 
   static void draw(std::vector<std::vector<T>>& arrays, unsigned seed) {
@@ -42,6 +44,12 @@ struct model {
     std::normal_distribution<double> normal;
     for (auto& array : arrays)
       for (T& number : array) number = static_cast<T>(normal(random));
+  }
+
+  [[nodiscard]] std::vector<double> factors(double parameter<T>::*which) const {
+    std::vector<double> all;
+    for (const auto& p : parameters) all.push_back(p.*which);
+    return all;
   }
 
   [[nodiscard]] std::vector<thalweg_parameter> in_c() const {
@@ -68,6 +76,10 @@ void check_agreement(const char* chain) {
   in_c.weight_lr_power = o.weight_lr_power;
   in_c.r = o.r;
   in_c.threads = 1;
+  const auto lr_factors = there.factors(&parameter<T>::lr_factor);
+  const auto weight_decay_factors = there.factors(&parameter<T>::weight_decay_factor);
+  in_c.lr_factors = lr_factors.data();
+  in_c.weight_decay_factors = weight_decay_factors.data();
   thalweg_optimizer* handle = nullptr;
   const auto parameters = there.in_c();
   REQUIRE(thalweg_create(chain, std::is_same_v<T, float> ? THALWEG_FLOAT32 : THALWEG_FLOAT64, parameters.data(),
@@ -127,6 +139,8 @@ TEST_CASE("the options' defaults are those of C++") {
   CHECK(ours.weight_lr_power == theirs.weight_lr_power);
   CHECK(ours.r == theirs.r);
   CHECK(ours.threads == 0);
+  CHECK(ours.lr_factors == nullptr);
+  CHECK(ours.weight_decay_factors == nullptr);
 }
 
 TEST_CASE("the text of a chain is that of C++") {

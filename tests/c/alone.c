@@ -382,10 +382,10 @@ static void options(void) {
   CHECK_OPTION(weight_lr_power, -2, "Expected weight_lr_power in [0, inf)");
   CHECK_OPTION(r, -1, "Expected r in [0, inf)");
   CHECK_OPTION(threads, -1, "Expected threads in [0, ");
-  CHECK_OPTION(size, 0, "Expected options that began as thalweg_options_default()");
-  CHECK_OPTION(size, sizeof o - 1, "Expected options that began as thalweg_options_default()");
-  CHECK_OPTION(size, sizeof o + 8, "Received a later interface's");
-  CHECK_OPTION(size, SIZE_MAX, "Received a later interface's");
+  CHECK_OPTION(size, 0, "[create] Expected a struct that began as thalweg_options_default()");
+  CHECK_OPTION(size, sizeof o - 1, "[create] Expected a struct that began as thalweg_options_default()");
+  CHECK_OPTION(size, sizeof o + 8, "[create] Expected a struct that began as thalweg_options_default()");
+  CHECK_OPTION(size, SIZE_MAX, "[create] Expected a struct that began as thalweg_options_default()");
   for (int64_t threads = 1; threads < 4; ++threads) {
     o = thalweg_options_default();
     o.threads = threads;
@@ -430,8 +430,8 @@ static void parameters(void) {
   CHECK_PARAMETER(name, "", "Expected a name for every parameter");
   CHECK_PARAMETER(name, "matrix", "Expected parameters of distinct names. Received 'matrix' twice.");
   CHECK_PARAMETER(shape, NULL, "Expected a shape of 1 dimensions for 'bias'. Received null.");
-  CHECK_PARAMETER(role, 3, "Expected a role from 0 to 2. Received 3.");
-  CHECK_PARAMETER(role, -1, "Expected a role from 0 to 2. Received -1.");
+  CHECK_PARAMETER(role, 4, "Expected a role from 0 to 3. Received 4.");
+  CHECK_PARAMETER(role, -1, "Expected a role from 0 to 3. Received -1.");
   CHECK_PARAMETER(order, 2, "Expected a storage order from 0 to 1. Received 2.");
   CHECK_PARAMETER(order, THALWEG_COLUMN_MAJOR, "Expected a matrix where storage is column-major");
   CHECK_PARAMETER(data, NULL, "Expected memory for every parameter. Received null for 'bias'");

@@ -359,6 +359,37 @@ TEST_CASE("load refuses the same words for other routes") {
   turned.load(folder / "file");
 }
 
+TEST_CASE("load refuses other factors of a parameter, and goes on with the same") {
+  test::folder folder;
+  const auto layers_with = [](double lr, double weight_decay) {
+    auto layers = test::small_layers();
+    layers[1].lr_factor = lr;
+    layers[1].weight_decay_factor = weight_decay;
+    return layers;
+  };
+  model<float> m(layers_with(0.5, 0));
+  auto opt = optimizer(amuse, m.parameters(), settings);
+  m.train(opt, 1, 4);
+  opt.save(folder / "file");
+  const auto resumed = [&](double lr, double weight_decay) {
+    model<float> other(layers_with(lr, weight_decay));
+    other.values = m.values;
+    auto again = optimizer(amuse, other.parameters(), settings);
+    again.load(folder / "file");
+    other.train(again, 5, 7);
+    return other.values;
+  };
+  CHECK_THROWS_WITH_AS(resumed(1, 0),
+                       "[load] Expected a checkpoint of lr_factor=1 of 'b1', as this optimizer has. Received one of 0.5.",
+                       error);
+  CHECK_THROWS_WITH_AS(
+      resumed(0.5, 1),
+      "[load] Expected a checkpoint of weight_decay_factor=1 of 'b1', as this optimizer has. Received one of 0.", error);
+  const auto values = resumed(0.5, 0);
+  m.train(opt, 5, 7);
+  CHECK(same_bits(values, m.values));
+}
+
 TEST_CASE("load refuses parameters that the checkpoint does not go with") {
   subject<float> s;
   model<float> m(test::small_layers());

@@ -124,6 +124,15 @@ TEST_CASE("parameters that are not what they must be") {
   CHECK(refusal_of({{.name = "w", .shape = {2, 3}, .data = data, .order = storage_order::column_major}}) ==
         "");
   CHECK(refusal_of({{.name = "s", .data = data}}) == "");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const double wrong : {-1.0, -1e-300, infinity, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK(refusal_of({{.name = "s", .data = data, .lr_factor = wrong}}) ==
+          in_words("[optimizer] Expected lr_factor of 's' in [0, inf). Received ", wrong, "."));
+    CHECK(refusal_of({{.name = "s", .data = data, .weight_decay_factor = wrong}}) ==
+          in_words("[optimizer] Expected weight_decay_factor of 's' in [0, inf). Received ", wrong, "."));
+  }
+  for (const double right : {0.0, 1e-300, 1e300})
+    CHECK(refusal_of({{.name = "s", .data = data, .lr_factor = right, .weight_decay_factor = right}}) == "");
 }
 
 TEST_CASE("shapes that overflow are refused, whatever their product wraps to") {
@@ -161,8 +170,8 @@ TEST_CASE("parameters that overlap are refused, whatever their order; neighbours
                        {.name = "b", .shape = {b_size}, .data = data + b}});
   };
   const std::string overlap =
-      "[optimizer] Expected parameters in memory of their own. Received 'a' and 'b', which overlap; bind "
-      "shared weights once.";
+      "[optimizer] Expected parameters in memory of their own. Received 'a' and 'b', which overlap. Bind "
+      "shared weights once; a head that is tied to an embedding is an embedding.";
   CHECK(two(0, 8, 7, 8) == overlap);
   CHECK(two(7, 8, 0, 8) == overlap);
   CHECK(two(0, 20, 5, 2) == overlap);  // one inside the other

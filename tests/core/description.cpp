@@ -91,6 +91,43 @@ TEST_CASE("describe shows each parameter's shape, role, chain, state and bytes")
   CHECK(has(table, "parameters 2.2 KiB, state 4.5 KiB"));  // 574 and 1148 floats
 }
 
+TEST_CASE("describe shows the factors of parameters, which the fused chain obeys as the unfused one does") {
+  const auto layers = [] {
+    auto all = test::small_layers();
+    all[0].lr_factor = 0.5;
+    all[1].weight_decay_factor = 0;
+    all[3].lr_factor = 0;
+    all[3].weight_decay_factor = 2;
+    return all;
+  };
+  model<double> m(layers()), same(layers());
+  const auto table_before = m.values[3];
+  const options o{.lr = 0.02, .weight_decay = 0.5, .warmup_steps = 3};
+  auto fused = optimizer(recipes::amuse(), m.parameters(), o);
+  auto one_by_one = optimizer(unfused(recipes::amuse()), same.parameters(), o);
+  m.train(fused, 1, 7);
+  same.train(one_by_one, 1, 7);
+  CHECK(test::distance(m.values, same.values) < 1e-12);
+  CHECK(test::distance(test::both_x(m, fused)[1], test::both_x(same, one_by_one)[1]) < 1e-12);
+  CHECK(m.values[3] == table_before);  // its lr is 0
+
+  const std::string table = fused.describe();
+  CAPTURE(table);
+  const std::string ends = " | amuse_beta | update_by_schedule_free", muon = "nesterov_ema | orthogonalize_update" + ends,
+                    adam = "scale_lr | scale_by_exp_avg_sq" + ends;
+  CHECK(row(table, "w1").at(3) == muon + ", lr_factor=0.5");
+  CHECK(row(table, "w2").at(3) == muon);
+  CHECK(row(table, "b1").at(3) == adam + ", weight_decay_factor=0");
+  CHECK(row(table, "b2").at(3) == adam);
+  CHECK(row(table, "table").at(3) == adam + ", lr_factor=0, weight_decay_factor=2");
+  CHECK(has(table, "weight=plain_weight), lr_factor=0, weight_decay_factor=2\n"));
+}
+
+TEST_CASE("describe shows a parameter without a role") {
+  model<float> m({{"w", {3, 2}, role::unspecified}});
+  CHECK(row(optimizer(scale{}, m.parameters(), {}).describe(), "w").at(2) == "unspecified");
+}
+
 TEST_CASE("describe follows the training") {
   model<double> m(test::small_layers());
   auto opt = optimizer(unfused(recipes::amuse()), m.parameters(), {.lr = 0.02, .warmup_steps = 4});

@@ -25,6 +25,7 @@ struct layer {
   std::string name;
   std::vector<std::size_t> shape;
   thalweg::role role = thalweg::role::hidden;
+  double lr_factor = 1, weight_decay_factor = 1;
 };
 
 template <class T>
@@ -51,7 +52,9 @@ struct model {
       all.push_back({.name = layers[i].name,
                      .shape = layers[i].shape,
                      .role = layers[i].role,
-                     .data = values[i].data()});
+                     .data = values[i].data(),
+                     .lr_factor = layers[i].lr_factor,
+                     .weight_decay_factor = layers[i].weight_decay_factor});
     return all;
   }
 

@@ -3,6 +3,7 @@
 #include <thalweg/transforms/amuse_beta.hpp>
 #include <thalweg/transforms/scale.hpp>
 #include <thalweg/transforms/scale_lr.hpp>
+#include <thalweg/transforms/schedule_weight_decay.hpp>
 #include <thalweg/transforms/update_by_schedule_free.hpp>
 #include <thalweg/transforms/warmup.hpp>
 
@@ -130,6 +131,105 @@ TEST_CASE("a parameter without a branch is refused at binding, before anything i
       "no when(…) takes. Add otherwise(…).",
       error);
   CHECK(test::same_bits(m.values, before));
+}
+
+TEST_CASE("a parameter without a role is refused where the chain decides by it") {
+  const auto refusal = [](const auto& chain, std::vector<std::size_t> shape, role r = role::unspecified) -> std::string {
+    model<double> m({{"wte", std::move(shape), r}});
+    try {
+      optimizer(chain, m.parameters(), {});
+      return "";
+    } catch (const error& e) {
+      return e.what();
+    }
+  };
+  const std::string asked = "[route] Expected a role for 'wte' with shape (2, 3), by which this chain decides: hidden, "
+                            "embedding or head. Received none.";
+  const auto for_matrices = route(when(hidden_matrix, scale{}), otherwise());
+  CHECK(refusal(for_matrices, {2, 3}) == asked);
+  CHECK(refusal(for_matrices, {3}) == "");
+  CHECK(refusal(for_matrices, {}) == "");
+  for (const role r : {role::hidden, role::embedding, role::head}) CHECK(refusal(for_matrices, {2, 3}, r) == "");
+  CHECK(refusal(scale{}, {2, 3}) == "");
+  CHECK(refusal(route(when(is_vector, scale{}), otherwise()), {2, 3}) == "");
+  // Also in a route within a route, by a predicate of the user's, and where only one role has a branch.
+  CHECK(refusal(route(when(named('w'), for_matrices), otherwise()), {2, 3}) == asked);
+  CHECK(refusal(route(when(named('x'), for_matrices), otherwise()), {2, 3}) == "");
+  CHECK(refusal(route(when([](const parameter_info& p) { return p.role != role::head; }, scale{}), otherwise()), {2, 3}) ==
+        asked);
+  CHECK(refusal(route(when(is_embedding, scale{})), {2, 3}) == asked);
+  CHECK(refusal(route(when(named('x'), scale{})), {2, 3}) ==
+        "[route] Expected a branch for every parameter. Received 'wte' with shape (2, 3) and role unspecified, which no "
+        "when(…) takes. Add otherwise(…).");
+}
+
+namespace {
+
+/// a and c as they are, b with its own lr, d without decay.
+std::vector<test::layer> with_factors() {
+  auto layers = abcd;
+  layers[1].lr_factor = 0.3;
+  layers[3].weight_decay_factor = 0;
+  return layers;
+}
+
+}  // namespace
+
+TEST_CASE("a parameter's factors multiply its lr and its weight decay") {
+  const options o{.lr = 0.5, .weight_decay = 0.25, .warmup_steps = 2};
+  model<double> m(with_factors());
+  auto before = m.values;
+  auto opt = optimizer(scale{2}, m.parameters(), o);
+  for (long t = 1; t <= 3; ++t) {
+    m.train(opt, t, t);
+    for (std::size_t i = 0; i < 4; ++i) {
+      const double lr = (t == 1 ? 0.25 : 0.5) * (i == 1 ? 0.3 : 1), decay = i == 3 ? 0 : 0.25;
+      for (std::size_t j = 0; j < before[i].size(); ++j) {
+        before[i][j] -= lr * 2 * m.gradients[i][j] + lr * decay * before[i][j];
+        CHECK(m.values[i][j] == doctest::Approx(before[i][j]).epsilon(1e-14));
+      }
+    }
+  }
+}
+
+TEST_CASE("factors are what transforms of a branch would do, bit for bit, and 1 is nothing") {
+  const options o{.lr = 0.1, .weight_decay = 0.5, .warmup_steps = 3};
+  model<double> by_factors(with_factors()), by_route(abcd), plain(abcd);
+  auto with = optimizer(scale{2}, by_factors.parameters(), o);
+  auto branches = optimizer(route(when(named('b'), scale_lr{.by = 0.3}),
+                                  when(named('d'), schedule_weight_decay(scale_lr{.by = 0})), otherwise()) | scale{2},
+                            by_route.parameters(), o);
+  auto without = optimizer(scale{2}, plain.parameters(), o);
+  by_factors.train(with, 1, 6);
+  by_route.train(branches, 1, 6);
+  plain.train(without, 1, 6);
+  CHECK(test::same_bits(by_factors.values, by_route.values));
+  for (const std::size_t i : {0, 2}) CHECK(test::same_bits(by_factors.values[i], plain.values[i]));
+  for (const std::size_t i : {1, 3}) CHECK(!test::same_bits(by_factors.values[i], plain.values[i]));
+}
+
+TEST_CASE("a parameter's lr_factor does not weigh in its average") {
+  // So small that lr² is 0, and 0 itself: the average is that of the steps all the same.
+  for (const double factor : {0.0, 1e-170, 0.7, 3.0}) {
+    CAPTURE(factor);
+    model<double> m({{"a", {4}}, {"b", {4}, role::hidden, factor}});
+    const auto first = m.values;
+    auto opt = optimizer(chain(update_by_schedule_free{.beta = 0.75}), m.parameters(), {.lr = 0.2, .warmup_steps = 3});
+    std::vector<double> x = m.values[1], z = x, y = x;
+    double weights = 0;
+    for (long t = 1; t <= 6; ++t) {
+      m.train(opt, t, t);
+      const double lr = 0.2 * std::min(1.0, static_cast<double>(t) / 3);
+      weights += lr * lr;
+      for (std::size_t j = 0; j < 4; ++j) {
+        z[j] -= factor * lr * m.gradients[1][j];
+        x[j] += lr * lr / weights * (z[j] - x[j]);
+        y[j] = 0.25 * z[j] + 0.75 * x[j];
+        CHECK(m.values[1][j] == doctest::Approx(y[j]).epsilon(1e-12));
+      }
+    }
+    CHECK((factor > 0.1) == !test::same_bits(m.values[1], first[1]));
+  }
 }
 
 TEST_CASE("a branch may be an empty chain") {

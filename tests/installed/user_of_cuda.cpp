@@ -8,7 +8,7 @@
 int main() {
   std::vector<float> numbers(6);
   try {
-    const std::vector parameters{thalweg::as_parameter("w", numbers, {2, 3})};
+    const std::vector parameters{thalweg::as_parameter("w", numbers, {2, 3}, thalweg::role::hidden)};
     thalweg::cuda::optimizer("muon", parameters, {});
   } catch (const thalweg::error& e) {
     std::puts(e.what());

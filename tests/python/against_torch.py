@@ -82,7 +82,7 @@ class AgainstTorch(unittest.TestCase):
         y = x[:, :1] - x[:, 1:2]
         named = dict(model.named_parameters())
         opt = thalweg.Optimizer("amuse", {name: p.detach().numpy() for name, p in named.items()}, lr=0.02,
-                                warmup_steps=10, roles={"2.weight": "head"})
+                                warmup_steps=10, roles={"0.weight": "hidden", "2.weight": "head"})
 
         def loss():
             return torch.nn.functional.mse_loss(model(x), y)

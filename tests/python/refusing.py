@@ -80,6 +80,14 @@ class Parameters(unittest.TestCase):
     def test_roles(self):
         params = {"a": np.zeros((2, 2)), "b": np.zeros(3)}
         self.refused("Expected roles of 'a', 'b'. Received one of 'c'", params, roles={"c": "head"})
+        self.refused("Expected lr_factors of 'a', 'b'. Received one of 'c'", params, lr_factors={"c": 1})
+        self.refused("Expected weight_decay_factors of 'a', 'b'. Received", params, weight_decay_factors={"c": 1})
+        for wrong in (-1, float("nan"), float("inf")):
+            self.refused(r"Expected lr_factor of 'b' in \[0, inf\)", params, lr_factors={"b": wrong})
+            self.refused(r"Expected weight_decay_factor of 'b' in", params, weight_decay_factors={"b": wrong})
+        self.refused(r"Expected a role for 'a' with shape \(2, 2\), by which this chain decides", params, "muon")
+        thalweg.Optimizer("muon", params, roles={"a": "hidden"})
+        thalweg.Optimizer("adamw", params)
         self.refused("role of 'hidden', 'embedding' or 'head' for 'a'. Received 'haed'", params, roles={"a": "haed"})
 
     def test_chains_and_options(self):

@@ -50,6 +50,7 @@ def copied(params):
 
 
 def optimizer(chain, params, lr=0.1, **more):
+    more.setdefault("roles", {name: "hidden" for name in dict(params)})
     return thalweg.Optimizer(chain, params, lr=lr, warmup_steps=3, **more)
 
 
@@ -133,7 +134,7 @@ class InPlace(Case):
     def test_roles_and_options_arrive(self):
         params = model()
         opt = thalweg.Optimizer("amuse", params, lr=0.25, weight_decay=0.5, warmup_steps=7, weight_lr_power=1, r=3,
-                                roles={"w": "embedding", "columns": "head"}, threads=1)
+                                roles={"w": "embedding", "columns": "head", "filters": "hidden"}, threads=1)
         said = opt.describe()
         self.assertIn("lr=0.25, weight_decay=0.5, warmup_steps=7, weight_lr_power=1, r=3", said)
         role = {line.split()[0]: line for line in said.splitlines() if line.startswith(("w ", "columns ", "filters "))}

@@ -231,7 +231,7 @@ void ranges(const subject& s, std::size_t rank) {
     std::vector<double> values(21);
     const auto p = one(21, rank);
     try {
-      e.build({{.name = p.name, .shape = p.shape, .data = values.data()}}, setting{}.options);
+      e.build({{.name = p.name, .shape = p.shape, .role = p.role, .data = values.data()}}, setting{}.options);
       return "";
     } catch (const thalweg::error& error) {
       return error.what();

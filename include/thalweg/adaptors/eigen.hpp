@@ -35,11 +35,12 @@ tensor_matrix<T> as_matrix(tensor<T> t) {
 ///
 ///     Eigen::MatrixXf w = Eigen::MatrixXf::Random(128, 784);
 ///     Eigen::VectorXf b = Eigen::VectorXf::Zero(128);
-///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w), as_parameter("b", b)}, {.lr = 0.02});
+///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, role::hidden), as_parameter("b", b)},
+///                          {.lr = 0.02});
 ///
 /// What is a vector by its type has rank 1, all else rank 2, stored as the type says (Eigen's default: by columns).
 template <class Derived>
-auto as_parameter(std::string name, Eigen::PlainObjectBase<Derived>& m, role r = role::hidden) {
+auto as_parameter(std::string name, Eigen::PlainObjectBase<Derived>& m, role r = role::unspecified) {
   const auto rows = static_cast<std::size_t>(m.rows()), cols = static_cast<std::size_t>(m.cols());
   parameter<typename Derived::Scalar> p{.name = std::move(name), .shape = {rows, cols}, .role = r, .data = m.data()};
   if constexpr (Derived::IsVectorAtCompileTime) p.shape = {rows * cols};

@@ -37,6 +37,7 @@ struct parameter {
   std::vector<std::size_t> shape{};
   thalweg::role role = role::hidden;
   storage_order order = storage_order::row_major;
+  double lr_factor = 1, weight_decay_factor = 1;
 };
 
 /// The vectors that a network trains, in the order in which it updates them. It is a value: what is guessed wrong can
@@ -189,6 +190,8 @@ private:
     for (const auto& p : parameters_) {
       all.push_back(as_parameter(p.name, std::span<T>(*p.values), p.shape, p.role));
       all.back().order = p.order;
+      all.back().lr_factor = p.lr_factor;
+      all.back().weight_decay_factor = p.weight_decay_factor;
     }
     return all;
   }

@@ -40,7 +40,8 @@ template <class T>
 struct parameter {
   std::string name{};
   ::torch::Tensor values{};
-  thalweg::role role = role::hidden;
+  thalweg::role role = role::unspecified;
+  double lr_factor = 1, weight_decay_factor = 1;
 };
 
 namespace detail {
@@ -84,7 +85,7 @@ class collector {
 
   void add(std::string name, const ::torch::Tensor& values, role r) {
     const auto [position, is_new] = seen_.try_emplace(values.unsafeGetTensorImpl(), found_.size());
-    if (is_new) found_.push_back({std::move(name), values, r});
+    if (is_new) found_.push_back({.name = std::move(name), .values = values, .role = r});
     else if (r == role::embedding) found_[position->second].role = r;
   }
 
@@ -140,11 +141,11 @@ std::vector<parameter<T>> parameters_of(const ::torch::nn::Module& model) {
   return std::move(all).parameters();
 }
 
-/// Tensors without a module, named by their numbers; nothing tells their roles: all are hidden.
+/// Tensors without a module, named by their numbers; nothing tells their roles: they have none.
 template <class T = float>
 std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tensors) {
   std::vector<parameter<T>> all;
-  for (const auto& t : tensors) all.push_back({in_words(all.size()), t});
+  for (const auto& t : tensors) all.push_back({.name = in_words(all.size()), .values = t});
   return all;
 }
 
@@ -285,13 +286,16 @@ private:
       all.push_back({.name = p.name,
                      .shape = {p.values.sizes().begin(), p.values.sizes().end()},
                      .role = p.role,
-                     .data = p.values.template data_ptr<T>()});
+                     .data = p.values.template data_ptr<T>(),
+                     .lr_factor = p.lr_factor,
+                     .weight_decay_factor = p.weight_decay_factor});
     return all;
   }
 
   void check_bound(std::string_view where) const {
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      const auto& [name, now, role] = parameters_[i];
+      const auto& name = parameters_[i].name;
+      const auto& now = parameters_[i].values;
       if (!now.requires_grad())
         throw error(where, "Expected '", name, "' to require gradients, as when it was bound. Received it frozen; bind "
                     "anew.");

@@ -66,9 +66,9 @@ storage_order order_of(const Array& array, const std::string& where) {
 /// The array as a parameter: a view, so `array` must stay where it is, and keep its shape.
 ///
 ///     xt::xarray<float> w = xt::random::randn<float>({128, 784});
-///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w)}, {.lr = 0.02});
+///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, role::hidden)}, {.lr = 0.02});
 template <xtensor_array Array>
-auto as_parameter(std::string name, Array& array, role r = role::hidden) {
+auto as_parameter(std::string name, Array& array, role r = role::unspecified) {
   const auto order = detail::order_of(array, "as_parameter");
   return parameter<typename Array::value_type>{.name = std::move(name),
                                                .shape = {array.shape().begin(), array.shape().end()},

@@ -20,7 +20,7 @@
 //            at y) and leaves them at y.
 // Other values (older ones, or rounded on their way) are refused: load the parameters first, then the optimizer.
 //
-// What must be the same: the chain, the parameters' names, shapes, type and routes, and all options but lr. lr changes in
+// What must be the same: the chain, the parameters' names, shapes, type, routes and factors, and all options but lr. lr changes in
 // training and is restored. Set another lr after `load`. The threads and the order of the parameters may differ. "Bit for
 // bit" holds on the same instruction set. No checkpoint holds what a function of the user keeps to itself, in a `tap` or
 // `tensorwise`. A field that `fields` does not name is not compared.

@@ -19,12 +19,13 @@
 
 namespace thalweg::detail {
 
-/// A program that is bound to parameters, and what its transforms have prepared for the next step.
+/// A program that is bound to parameters, and what its transforms have prepared for the next step. Its paths are those that
+/// parameters take, one for all parameters of one way with the same `lr_factor` and `weight_decay_factor`.
 template <class T>
 struct bound_program {
   program<T> what;
   std::vector<std::vector<std::size_t>> members;  ///< parameters by path
-  std::vector<prepared_path<T>> prepared;         ///< by path; empty where no parameter takes one
+  std::vector<prepared_path<T>> prepared;         ///< by path
 };
 
 /// How x of a parameter is computed: by the last transform of its path, from that transform's scalars.

@@ -9,17 +9,20 @@
 #include <vector>
 
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/field.hpp>
 
 namespace thalweg {
 
-/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone.
-enum class role { hidden, embedding, head };
+/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to an
+/// embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
+enum class role { unspecified, hidden, embedding, head };
 
 /// How a matrix lies in memory. C arrays, xtensor and PyTorch are row-major, Eigen's matrices column-major.
 enum class storage_order { row_major, column_major };
 
 constexpr std::string_view to_text(role r) {
-  return r == role::hidden ? "hidden" : r == role::embedding ? "embedding" : "head";
+  constexpr std::string_view names[] = {"unspecified", "hidden", "embedding", "head"};
+  return names[static_cast<std::size_t>(r)];
 }
 
 constexpr std::size_t element_count(std::span<const std::size_t> shape) {
@@ -30,23 +33,28 @@ constexpr std::size_t element_count(std::span<const std::size_t> shape) {
 
 /// A view of memory that the user owns and that stays where it is while the optimizer lives.
 ///
-///     parameter<float> w{.name = "w", .shape = {128, 784}, .data = weights.data()};
+///     parameter<float> w{.name = "w", .shape = {128, 784}, .role = role::hidden, .data = weights.data()};
 ///     parameter<float> e{.name = "embedding", .shape = {50257, 768}, .role = role::embedding, .data = table};
+///     parameter<float> b{.name = "bias", .shape = {128}, .data = bias.data(), .weight_decay_factor = 0};
 template <class T>
 struct parameter {
   std::string name{};
   std::vector<std::size_t> shape{};
-  thalweg::role role = role::hidden;
+  thalweg::role role = role::unspecified;
   T* data = nullptr;
   storage_order order = storage_order::row_major;
+  double lr_factor = 1;            ///< this parameter's lr, as a multiple of the optimizer's
+  double weight_decay_factor = 1;  ///< this parameter's weight decay, as a multiple of the optimizer's
 };
 
 /// A span or vector as a parameter; without a shape it is a vector. Throws where the values do not fill the shape.
 ///
 ///     std::vector<float> w(128 * 784), b(128);
-///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, {128, 784}), as_parameter("b", b)}, {.lr = 0.02});
+///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, {128, 784}, role::hidden), as_parameter("b", b)},
+///                          {.lr = 0.02});
 template <class T>
-parameter<T> as_parameter(std::string name, std::span<T> values, std::vector<std::size_t> shape, role r = role::hidden) {
+parameter<T> as_parameter(std::string name, std::span<T> values, std::vector<std::size_t> shape,
+                          role r = role::unspecified) {
   if (element_count(shape) != values.size())
     throw error("as_parameter", "Expected the ", element_count(shape), " elements of shape ", shape, " for '", name,
                 "'. Received ", values.size(), ".");
@@ -54,15 +62,15 @@ parameter<T> as_parameter(std::string name, std::span<T> values, std::vector<std
 }
 template <class T>
 parameter<T> as_parameter(std::string name, std::vector<T>& values, std::vector<std::size_t> shape,
-                          role r = role::hidden) {
+                          role r = role::unspecified) {
   return as_parameter(std::move(name), std::span<T>(values), std::move(shape), r);
 }
 template <class T>
-parameter<T> as_parameter(std::string name, std::span<T> values, role r = role::hidden) {
+parameter<T> as_parameter(std::string name, std::span<T> values, role r = role::unspecified) {
   return as_parameter(std::move(name), values, {values.size()}, r);
 }
 template <class T>
-parameter<T> as_parameter(std::string name, std::vector<T>& values, role r = role::hidden) {
+parameter<T> as_parameter(std::string name, std::vector<T>& values, role r = role::unspecified) {
   return as_parameter(std::move(name), std::span<T>(values), r);
 }
 
@@ -70,8 +78,12 @@ parameter<T> as_parameter(std::string name, std::vector<T>& values, role r = rol
 struct parameter_info {
   std::string name{};
   std::vector<std::size_t> shape{};
-  thalweg::role role = role::hidden;
+  thalweg::role role = role::unspecified;
   storage_order order = storage_order::row_major;
+  double lr_factor = 1, weight_decay_factor = 1;
+
+  static constexpr auto fields = list{field{"lr_factor", &parameter_info::lr_factor, non_negative},
+                                      field{"weight_decay_factor", &parameter_info::weight_decay_factor, non_negative}};
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
   [[nodiscard]] std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }

@@ -218,11 +218,11 @@ public:
   }
 
 private:
-  /// f(number, path) for each that a parameter takes.
+  /// f(number, path) for each.
   template <class F>
   void for_each_path(F f) {
     for (std::size_t p = 0; p < paths_.size(); ++p)
-      if (!bound.members[p].empty()) f(p, paths_[p]);
+      f(p, paths_[p]);
   }
 
   template <class Value>
