@@ -118,10 +118,11 @@ static void train(struct network* n, thalweg_optimizer* opt, int last) {
     }
     // snippet: c_step
     const void* gradients[] = {gradient.hidden, gradient.hidden_bias, gradient.head, &gradient.head_bias};
-    must(thalweg_step(opt, gradients, 4, NULL, NULL));
+    thalweg_report report = thalweg_report_default();
+    must(thalweg_step(opt, gradients, 4, NULL, &report));
     if ((step + 1) % 100 == 0) {
       must(thalweg_begin_evaluation(opt));  // the parameters hold x, the average
-      printf("step %4d  accuracy %.3f\n", (int)step + 1, accuracy(n));
+      printf("step %4d  lr %.3f  accuracy %.3f\n", (int)step + 1, report.lr, accuracy(n));
       must(thalweg_end_evaluation(opt));    // and y again, bit for bit
     }
     // end

@@ -22,7 +22,8 @@ void train(const std::vector<thalweg::parameter<float>>& parameters,       // th
 int main() {
   std::vector<float> w(6);  // of the host's: refused, whether there is a GPU or not
   try {
-    train({{.name = "w", .shape = {2, 3}, .role = thalweg::role::hidden, .data = w.data()}}, {w}, nullptr, [](void*) {}, 1);
+    train({{.name = "w", .shape = {2, 3}, .role = thalweg::role::hidden, .data = w.data()}},
+          {w}, nullptr, [](void*) {}, 1);
   } catch (const thalweg::error& e) {
     std::puts(e.what());
     return 0;

@@ -73,7 +73,7 @@ float train(const char* name, const Chain& chain, double lr) {
   for (auto& x : data)
     for (auto& value : x) value = normal(random);
 
-  const std::vector<parameter<float>> parameters{{.name = "W", .shape = {4, 3}, .data = m.weights.data()}};
+  const std::vector parameters{as_parameter("W", m.weights, {4, 3}, role::hidden)};
   auto opt = optimizer(chain, parameters, {.lr = lr, .warmup_steps = 20});
   for (const auto& x : data) {
     backward(m, x);

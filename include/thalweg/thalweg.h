@@ -25,10 +25,11 @@
 // optimizer, functions that take it as const may be called at once; none of them while another thread changes it.
 //
 // What is stable. Functions, constants and structs keep their names, layout and meaning. Functions and constants are
-// added, which raises THALWEG_INTERFACE; thalweg_options alone grows, at its end. Transforms and their fields, the
-// words of messages and the format of checkpoints belong to the library's version. Before 1.0 the shared library is
-// named after its minor version, because of C++ (libthalweg.so.0.1). For the next minor version you link a C program
-// anew. You neither change nor compile it. A program that finds the functions by dlsym is not linked anew either.
+// added, which raises THALWEG_INTERFACE; thalweg_options and thalweg_report alone grow, at their ends. Transforms and
+// their fields, the words of messages and the format of checkpoints belong to the library's version. Before 1.0 the
+// shared library is named after its minor version, because of C++ (libthalweg.so.0.1). For the next minor version you
+// link a C program anew. You neither change nor compile it. A program that finds the functions by dlsym is not linked
+// anew either.
 #ifndef THALWEG_THALWEG_H
 #define THALWEG_THALWEG_H
 
@@ -73,9 +74,9 @@ THALWEG_FUNCTION const char* thalweg_last_error(void);
 typedef int thalweg_dtype;
 enum { THALWEG_FLOAT32 = 0, THALWEG_FLOAT64 = 1 };
 
-/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to an
-/// embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one. Vectors
-/// need none, and neither does a chain that treats all alike ("adamw").
+/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to
+/// an embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
+/// Vectors need none, and neither does a chain that treats all alike ("adamw").
 typedef int thalweg_role;
 enum { THALWEG_UNSPECIFIED = 0, THALWEG_HIDDEN = 1, THALWEG_EMBEDDING = 2, THALWEG_HEAD = 3 };
 
@@ -103,7 +104,7 @@ typedef struct thalweg_options {
   double weight_lr_power;  ///< p >= 0 of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682); 2
   double r;                ///< >= 0; 0
   int64_t threads;         ///< on which a step runs; 1: the caller's alone; 0, the default: as many as there are cores
-  /// One number >= 0 a parameter: the parameter's lr and weight decay, as multiples of these here. Null, the default: all 1.
+  /// One number >= 0 a parameter: its lr and weight decay, as multiples of these here. Null, the default: all 1.
   const double* lr_factors;
   const double* weight_decay_factors;
 } thalweg_options;
@@ -126,13 +127,26 @@ THALWEG_FUNCTION thalweg_status thalweg_create(const char* chain, thalweg_dtype 
 /// Frees it; the parameters stay as they are. At an evaluation point y is put back first. Null is nothing to free.
 THALWEG_FUNCTION void thalweg_destroy(thalweg_optimizer* optimizer);
 
-/// What became of a step.
+/// What became of a step. Begin with thalweg_report_default(), whose size says what there is room for.
 typedef struct thalweg_report {
-  int taken;  ///< 1: the parameters have moved. 0: not so while `accumulate` gathers, or `when_finite` skips
+  size_t size;  ///< of this struct, as the program was compiled
+  int taken;    ///< 1: the parameters have moved. 0: not so while `accumulate` gathers, or `when_finite` skips
+  int has_gradient_norm;  ///< whether `gradient_norm` was measured: the step was taken, and its chain measures
   /// For whose sake `when_finite` skipped the step: the parameter's name, until thalweg_destroy. Null if it did not, or
   /// for the sake of the loss.
   const char* not_finite;
+  /// The learning rate of the step, after the warm-up and the chain's schedules, and before a parameter's factor. It is
+  /// the largest of all routes. 0 if the step was not taken.
+  double lr;
+  /// The norm of all gradients together: "clip_by_global_norm" (before it clips) and "report_gradient_norm" measure it,
+  /// at the head of the chain.
+  double gradient_norm;
 } thalweg_report;
+
+static inline thalweg_report thalweg_report_default(void) {
+  const thalweg_report report = {sizeof(thalweg_report), 0, 0, NULL, 0, 0};
+  return report;
+}
 
 /// One step: reads the gradients, writes the parameters and the state. `gradients`: one array a parameter, in the order
 /// of the parameters, each as long as its parameter, aligned, and apart from all parameters. `loss`, for the transforms

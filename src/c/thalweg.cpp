@@ -180,12 +180,18 @@ thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gra
   return status_of([&] {
     auto& asked = trainer_of("step", optimizer);
     const auto* const arrays = &given("step", "gradients", gradients);
+    if (report) check_size("step", "thalweg_report_default()", *report);
     step_inputs inputs;
     if (loss) inputs.loss = *loss;
     const auto became = std::visit([&](auto& by) { return step(by, arrays, count, inputs); }, asked);
     if (!report) return;
     const auto culprit = std::ranges::find(optimizer->names, became.parameter);
-    *report = {became.taken, culprit == optimizer->names.end() ? nullptr : culprit->c_str()};
+    *report = {sizeof *report,
+               became.taken,
+               became.gradient_norm.has_value(),
+               culprit == optimizer->names.end() ? nullptr : culprit->c_str(),
+               became.lr,
+               became.gradient_norm.value_or(0)};
   });
 }
 

@@ -52,7 +52,8 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     if (begin(b) < begin(a) + parameters[a].size() * element_bytes)
       refuse("parameters in memory of their own",
              in_words("'", parameters[std::min(a, b)].name, "' and '", parameters[std::max(a, b)].name,
-                      "', which overlap. Bind shared weights once; a head that is tied to an embedding is an embedding"));
+                      "', which overlap. Bind shared weights once; a head that is tied to an embedding is an "
+                      "embedding"));
   }
 }
 

@@ -1,6 +1,7 @@
 #include "engine.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <compare>
 #include <cstring>
 #include <optional>
@@ -117,7 +118,7 @@ void engine<T>::check_loss_is_there(const step_inputs& given) const {
 }
 
 template <class T>
-void engine<T>::prepare(const step_inputs& inputs) {
+double engine<T>::prepare(const step_inputs& inputs) {
   const long step = steps_ + 1;
   const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
   const context at_begin{.step = step,
@@ -125,6 +126,7 @@ void engine<T>::prepare(const step_inputs& inputs) {
                          .weight_decay = options_.weight_decay,
                          .warmup_steps = options_.warmup_steps,
                          .loss = inputs.loss};
+  double largest_lr = 0;
   for (std::size_t i = 0; i < what().paths.size(); ++i) {
     const path<T>& way = what().paths[i];
     const auto& prepared = device_->bound.prepared[i];
@@ -142,6 +144,7 @@ void engine<T>::prepare(const step_inputs& inputs) {
     const parameter_info& of = one_of(i);
     if (const double lr = last.lr * of.lr_factor; lr - lr != 0)
       throw error("step", "Expected schedules that leave lr finite. Received ", lr, ".");
+    largest_lr = std::max(largest_lr, last.lr);
     const double weight = weight_of_step(step, last.lr, options_.weight_lr_power, options_.r);
     next_.weight_sums[i] = now_.weight_sums[i] + weight;
 
@@ -151,6 +154,7 @@ void engine<T>::prepare(const step_inputs& inputs) {
     if (next_.weight_sums[i] > 0) c.average_weight = weight / next_.weight_sums[i];  // else nothing has moved
     for (std::size_t k = 0; k < way.positions(); ++k) c = pass_on(k, c, next_.scalars[i].data());
   }
+  return largest_lr;
 }
 
 template <class T>
@@ -160,7 +164,7 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
   if (what().may_stop() && !has_finite_loss(given)) return {.taken = false};
   check_loss_is_there(given);
   gathered_losses losses = losses_;  // of all the calls that a gate makes one step of
-  prepare(losses.take(given));
+  const double lr = prepare(losses.take(given));
   device_->begin_step(gradients_.all());
 
   std::size_t first = 0;
@@ -180,7 +184,10 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
   ++steps_;
   ++calls_;
   losses_ = {};
-  return {};
+  step_report report{.lr = lr};
+  if (what().has_norm())
+    if (const auto squares = device_->known_sum(what().norm)) report.gradient_norm = std::sqrt(*squares);
+  return report;
 }
 
 // ---- evaluating -----------------------------------------------------------------------------------

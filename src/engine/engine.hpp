@@ -65,8 +65,8 @@ private:
   /// Gives the parameters their paths and states, but for the memory of these.
   void bind(bound_program<T>& bound, std::vector<parameter<T>>& given, std::vector<bound_parameter<T>>& to) const;
   void check_loss_is_there(const step_inputs& given) const;
-  /// What the transforms make of the next step; `next_` is what will be, if it is taken.
-  void prepare(const step_inputs& inputs);
+  /// What the transforms make of the next step; `next_` is what will be, if it is taken. Returns its lr.
+  double prepare(const step_inputs& inputs);
   [[nodiscard]] average_of<T> average_by(std::size_t path) const;
   /// Throws where x is asked for and lost.
   void check_average(std::size_t path) const;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -70,6 +71,10 @@ public:
   }
 
   double sum_that_may_stop() override { return sums_[bound.what.first_sum[bound.what.stop]]; }
+
+  [[nodiscard]] std::optional<double> known_sum(std::size_t transform) const override {
+    return sums_[bound.what.first_sum[transform]];
+  }
 
   std::string_view stopped_by() override {
     const program<T>& what = bound.what;

@@ -87,8 +87,8 @@ std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
       parameter_info with_role = p;
       with_role.role = r;
       if (way_of(links, with_role) != way)
-        throw error("route", "Expected a role for '", p.name, "' with shape ", p.shape, ", by which this chain decides: ",
-                    role::hidden, ", ", role::embedding, " or ", role::head, ". Received none.");
+        throw error("route", "Expected a role for '", p.name, "' with shape ", p.shape,
+                    ", by which this chain decides: hidden, embedding or head. Received none.");
     }
   if (!way)
     throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
@@ -277,6 +277,7 @@ program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, 
   made.phases.push_back(written);
   made.stop = first_that(is, &traits::stops);
   made.gate = first_that(is, &traits::gates);
+  made.norm = find_gradient_norm(is, views);
   for (auto& w : ways) {
     auto p = make_path<T>(all, std::move(w), made.first_sum, source);
     for (const std::size_t l : made.phases) {

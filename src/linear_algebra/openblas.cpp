@@ -61,7 +61,8 @@ void begin_one_thread() {
 }
 void end_one_thread() {
   const std::lock_guard lock(guard);
-  if (--inside == 0 && threads_outside != 1 && openblas_get_num_threads() == 1) openblas_set_num_threads(threads_outside);
+  if (--inside == 0 && openblas_get_num_threads() == 1 && threads_outside != 1)
+    openblas_set_num_threads(threads_outside);
 }
 
 }  // namespace thalweg::linear_algebra::native

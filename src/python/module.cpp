@@ -250,6 +250,8 @@ std::string bytes_of(const py::dict& saved) {
 struct report {
   bool taken;
   std::optional<std::string> parameter;
+  double lr;
+  std::optional<double> gradient_norm;
 };
 
 class numpy_optimizer {
@@ -284,7 +286,8 @@ public:
       for (std::size_t i = 0; i < given.size(); ++i)
         spans.emplace_back(static_cast<const T*>(given[i].data()), arrays_[i].info.size());
       const step_report r = engine.step(spans, {.loss = loss});
-      return report{r.taken, r.parameter.empty() ? std::nullopt : std::optional(std::string(r.parameter))};
+      return report{r.taken, r.parameter.empty() ? std::nullopt : std::optional(std::string(r.parameter)), r.lr,
+                    r.gradient_norm};
     });
   }
 
@@ -450,9 +453,16 @@ PYBIND11_MODULE(thalweg, m) {
   py::class_<report>(m, "StepReport", "What became of a step.")
       .def_readonly("taken", &report::taken, "Whether the parameters have moved.")
       .def_readonly("parameter", &report::parameter, "For whose sake when_finite skipped the step, or None.")
+      .def_readonly("lr", &report::lr,
+                    "The learning rate of the step, after the warm-up and the chain's schedules, and before a "
+                    "parameter's lr_factor: the largest of all routes. 0 if the step was not taken.")
+      .def_readonly("gradient_norm", &report::gradient_norm,
+                    "The norm of all gradients together, or None. clip_by_global_norm (before it clips) and "
+                    "report_gradient_norm measure it, at the head of the chain.")
       .def("__repr__", [](const report& r) {
         return in_words("thalweg.StepReport(taken=", r.taken ? "True" : "False", ", parameter=",
-                        r.parameter ? "'" + *r.parameter + "'" : "None", ")");
+                        r.parameter ? "'" + *r.parameter + "'" : "None", ", lr=", r.lr, ", gradient_norm=",
+                        r.gradient_norm ? to_text(*r.gradient_norm) : "None", ")");
       });
 
   py::class_<evaluation_point>(m, "EvaluationPoint", "What a with statement takes: x in the parameters, then y again.")
@@ -469,8 +479,8 @@ Trains numpy arrays in place by a chain.
 chain   text, as for parse, or a Chain
 params  a dict, name -> array, or a list of (name, array): writeable, all float32 or all float64, in C order, or
         matrices in Fortran order. They are not copied, and are kept alive.
-roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a shape. A head that is tied to an embedding
-        is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
+roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a shape. A head that is tied to an
+        embedding is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
 lr_factors, weight_decay_factors
         numbers by name: a parameter's lr and weight decay, as multiples of the optimizer's; 1 where none is given
 threads how many a step runs on; by default as many as there are cores

@@ -80,7 +80,8 @@ struct memory {
         there->emplace_back(n);
         cuda::copy(noise.data(), n, there->back().data(), nullptr);
       }
-      parameters.push_back({.name = in_words("p", i), .shape = shapes[i], .role = role::hidden, .data = values.back().data()});
+      parameters.push_back({.name = in_words("p", i), .shape = shapes[i], .role = role::hidden,
+                            .data = values.back().data()});
       spans.push_back(gradients.back().span());
     }
     cuda::synchronize(nullptr);

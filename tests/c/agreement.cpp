@@ -91,9 +91,14 @@ void check_agreement(const char* chain) {
     model<T>::draw(here.gradients, step);
     model<T>::draw(there.gradients, step);
     const double loss = 1 / (1.0 + step);
-    opt.step(here.gradients, {.loss = loss});
-    REQUIRE(thalweg_step(handle, gradients.data(), gradients.size(), &loss, nullptr) == THALWEG_OK);
+    const auto report = opt.step(here.gradients, {.loss = loss});
+    thalweg_report reported = thalweg_report_default();
+    REQUIRE(thalweg_step(handle, gradients.data(), gradients.size(), &loss, &reported) == THALWEG_OK);
     CHECK(here.values == there.values);
+    CHECK(reported.taken == report.taken);
+    CHECK(reported.lr == report.lr);
+    CHECK(reported.has_gradient_norm == report.gradient_norm.has_value());
+    CHECK(reported.gradient_norm == report.gradient_norm.value_or(0));
     if (step == 4) {
       opt.lr(0.01);
       REQUIRE(thalweg_set_lr(handle, 0.01) == THALWEG_OK);
@@ -121,7 +126,8 @@ void check_agreement(const char* chain) {
 
 TEST_CASE("the C interface steps as optimizer does, bit for bit") {
   for (const char* chain :
-       {"amuse(rho=0.5)", "cosine(steps=20) | adamw(beta2=0.95)", "muon", "scale_by_polyak | apply_update",
+       {"amuse(rho=0.5)", "cosine(steps=20) | adamw(beta2=0.95)", "clip_by_global_norm | muon",
+        "scale_by_polyak | apply_update",
         "route(when(hidden_matrix, nesterov_ema | orthogonalize_update), otherwise(scale_by_adam)) | "
         "update_by_schedule_free(beta=0.8)"}) {
     check_agreement<float>(chain);

@@ -91,12 +91,15 @@ static void training(void) {
   thalweg_optimizer* opt = made("amuse", &m);
   CHECK(steps_of(opt) == 0);
   const struct model before = m;
-  thalweg_report report = {-1, "none yet"};
+  thalweg_report report = thalweg_report_default();
   const double loss = 0.5;
   backward(&m);
   CHECK_OK(thalweg_step(opt, m.gradients, count, &loss, &report));
   CHECK(report.taken == 1);
   CHECK(report.not_finite == NULL);
+  CHECK(report.size == sizeof report);
+  CHECK(report.lr == 0.02 * (1.0 / 3));
+  CHECK(!report.has_gradient_norm);
   CHECK(!same(&m, &before));
   CHECK(steps_of(opt) == 1);
   train(opt, &m, 300);
@@ -108,7 +111,7 @@ static void training(void) {
 
 static void reports(void) {
   struct model m;
-  thalweg_report report = {-1, NULL};
+  thalweg_report report = thalweg_report_default();
   thalweg_optimizer* opt = made("accumulate(steps=2) | adam", &m);
   for (int call = 0; call < 4; ++call) {
     const struct model before = m;
@@ -116,6 +119,7 @@ static void reports(void) {
     CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
     CHECK(report.taken == call % 2);
     CHECK(report.not_finite == NULL);
+    CHECK((report.lr > 0) == report.taken);
     CHECK(same(&m, &before) == !report.taken);
   }
   CHECK(steps_of(opt) == 2);
@@ -136,13 +140,88 @@ static void reports(void) {
   CHECK(same(&m, &before));
   CHECK(steps_of(opt) == 0);
   thalweg_destroy(opt);
+
+  opt = made("when_finite | clip_by_global_norm(max_norm=0.5) | adam", &m);
+  memset(m.matrix_gradient, 0, sizeof m.matrix_gradient);
+  memset(m.bias_gradient, 0, sizeof m.bias_gradient);
+  m.matrix_gradient[3] = 3;
+  m.bias_gradient[0] = -4;
+  CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
+  CHECK(report.has_gradient_norm && report.gradient_norm == 5);
+  m.bias_gradient[1] = NAN;
+  CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
+  CHECK(!report.has_gradient_norm);
+
+  const struct model unchanged = m;
+  const size_t wrong[] = {0, 1, sizeof report - 1, sizeof report + 8, SIZE_MAX};
+  for (int i = 0; i < 5; ++i) {
+    report.size = wrong[i];
+    CHECK_REFUSED(thalweg_step(opt, m.gradients, count, NULL, &report),
+                  "[step] Expected a struct that began as thalweg_report_default()");
+    CHECK(report.size == wrong[i] && same(&m, &unchanged) && steps_of(opt) == 1);
+  }
+  thalweg_destroy(opt);
+}
+
+static void factors(void) {
+  struct model m;
+  thalweg_optimizer* opt = NULL;
+  const double lr[] = {0.5, 1}, decay[] = {1, 0}, wrong[] = {-1, NAN, INFINITY};
+  start(&m);
+  thalweg_options options = thalweg_options_default();
+  options.lr = 0.5;
+  options.weight_decay = 0.5;
+  options.lr_factors = lr;
+  options.weight_decay_factors = decay;
+  CHECK_OK(thalweg_create("apply_update", THALWEG_FLOAT32, m.parameters, count, &options, &opt));
+  const struct model before = m;
+  for (int i = 0; i < matrix_size; ++i) m.matrix_gradient[i] = 1;
+  for (int i = 0; i < bias_size; ++i) m.bias_gradient[i] = 1;
+  CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, NULL));
+  for (int i = 0; i < matrix_size; ++i)
+    CHECK(m.matrix[i] == before.matrix[i] - (0.25f * 1 + 0.125f * before.matrix[i]));
+  for (int i = 0; i < bias_size; ++i) CHECK(m.bias[i] == before.bias[i] - 0.5f);
+  thalweg_destroy(opt);
+
+  for (int i = 0; i < 3; ++i) {
+    const double one_wrong[] = {1, wrong[i]};
+    opt = NULL;
+    options.lr_factors = one_wrong;
+    options.weight_decay_factors = NULL;
+    CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &opt),
+                  "[optimizer] Expected lr_factor of 'bias' in [0, inf). Received ");
+    options.lr_factors = NULL;
+    options.weight_decay_factors = one_wrong;
+    CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &opt),
+                  "[optimizer] Expected weight_decay_factor of 'bias' in [0, inf). Received ");
+    CHECK(opt == NULL);
+  }
+}
+
+static void roles(void) {
+  struct model m;
+  thalweg_optimizer* opt = NULL;
+  const thalweg_options options = usual();
+  start(&m);
+  m.parameters[0].role = m.parameters[1].role = THALWEG_UNSPECIFIED;
+  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, m.parameters, count, &options, &opt),
+                "[route] Expected a role for 'matrix' with shape (3, 2), by which this chain decides: hidden, "
+                "embedding or head. Received none.");
+  CHECK(opt == NULL);
+  CHECK_OK(thalweg_create("adamw", THALWEG_FLOAT32, m.parameters, count, &options, &opt));
+  thalweg_destroy(opt);
+  m.parameters[0].role = THALWEG_HIDDEN;  // the vector needs none
+  CHECK_OK(thalweg_create("amuse", THALWEG_FLOAT32, m.parameters, count, &options, &opt));
+  thalweg_destroy(opt);
 }
 
 static void losses(void) {
   struct model m;
   thalweg_optimizer* opt = made("scale_by_polyak | apply_update", &m);
   const struct model before = m;
-  thalweg_report report = {7, "as it was"};
+  thalweg_report report = thalweg_report_default();
+  report.taken = 7;
+  report.not_finite = "as it was";
   backward(&m);
   CHECK_REFUSED(thalweg_step(opt, m.gradients, count, NULL, &report), "[scale_by_polyak] Expected the step's loss");
   CHECK(report.taken == 7 && strcmp(report.not_finite, "as it was") == 0);
@@ -473,6 +552,8 @@ int main(int argument_count, char** arguments) {
   versions();
   training();
   reports();
+  factors();
+  roles();
   losses();
   learning_rate();
   evaluation();

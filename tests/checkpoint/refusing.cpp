@@ -379,12 +379,10 @@ TEST_CASE("load refuses other factors of a parameter, and goes on with the same"
     other.train(again, 5, 7);
     return other.values;
   };
-  CHECK_THROWS_WITH_AS(resumed(1, 0),
-                       "[load] Expected a checkpoint of lr_factor=1 of 'b1', as this optimizer has. Received one of 0.5.",
-                       error);
-  CHECK_THROWS_WITH_AS(
-      resumed(0.5, 1),
-      "[load] Expected a checkpoint of weight_decay_factor=1 of 'b1', as this optimizer has. Received one of 0.", error);
+  const std::string of_b1 = "=1 of 'b1', as this optimizer has. Received one of ";
+  CHECK_THROWS_WITH_AS(resumed(1, 0), ("[load] Expected a checkpoint of lr_factor" + of_b1 + "0.5.").c_str(), error);
+  CHECK_THROWS_WITH_AS(resumed(0.5, 1),
+                       ("[load] Expected a checkpoint of weight_decay_factor" + of_b1 + "0.").c_str(), error);
   const auto values = resumed(0.5, 0);
   m.train(opt, 5, 7);
   CHECK(same_bits(values, m.values));

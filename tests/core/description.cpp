@@ -113,8 +113,9 @@ TEST_CASE("describe shows the factors of parameters, which the fused chain obeys
 
   const std::string table = fused.describe();
   CAPTURE(table);
-  const std::string ends = " | amuse_beta | update_by_schedule_free", muon = "nesterov_ema | orthogonalize_update" + ends,
-                    adam = "scale_lr | scale_by_exp_avg_sq" + ends;
+  const std::string ends = " | amuse_beta | update_by_schedule_free";
+  const std::string muon = "nesterov_ema | orthogonalize_update" + ends;
+  const std::string adam = "scale_lr | scale_by_exp_avg_sq" + ends;
   CHECK(row(table, "w1").at(3) == muon + ", lr_factor=0.5");
   CHECK(row(table, "w2").at(3) == muon);
   CHECK(row(table, "b1").at(3) == adam + ", weight_decay_factor=0");

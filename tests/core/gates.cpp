@@ -1,6 +1,9 @@
-// Steps that are not taken: skipped, gathered, or refused for want of the loss.
+// What becomes of a step: skipped, gathered, or refused for want of the loss; and what it reports.
 #include <cmath>
 #include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include <doctest/doctest.h>
 #include <thalweg/core/optimizer.hpp>
@@ -251,4 +254,83 @@ TEST_CASE("a transform that reads the loss is found inside combinators") {
   };
   CHECK(refusal(parallel(ensemble{}, times_loss{} | ema{}, ema{})).starts_with("[parallel] Expected the step's loss"));
   CHECK(refusal(parallel(ensemble{}, ema{}, ema{})) == "");
+}
+
+namespace {
+
+/// What a chain reports of a step on the gradients 3, 0, -4 in one parameter and 12 in another.
+step_report report_of(std::string_view chain, options o = {.lr = 0.5}, long steps = 1) {
+  std::vector<float> w{1, 2, 3}, b{4};
+  const std::vector<std::vector<float>> gradients{{3, 0, -4}, {12}};
+  auto opt = optimizer(chain, std::vector{as_parameter("w", w), as_parameter("b", b)}, o);
+  step_report report;
+  for (long t = 1; t <= steps; ++t) report = opt.step(gradients);
+  return report;
+}
+
+}  // namespace
+
+TEST_CASE("a step reports the gradients' norm where its chain measures it") {
+  for (const char* chain :
+       {"report_gradient_norm | adam", "clip_by_global_norm(max_norm=0.5) | adam", "when_finite | clip_by_global_norm",
+        "warmup(steps=9) | when_finite | report_gradient_norm | clip_by_global_norm | update_by_schedule_free",
+        "scheduled(max_norm, linear(steps=5, final=0.5), clip_by_global_norm)",
+        "report_gradient_norm | route(when(is_vector, adam), otherwise())"}) {
+    CAPTURE(std::string(chain));
+    const auto report = report_of(chain);
+    CHECK(report.taken);
+    REQUIRE(report.gradient_norm);
+    CHECK(*report.gradient_norm == 13);
+  }
+  for (const char* chain : {"adam", "ema | clip_by_global_norm", "scale(by=2) | report_gradient_norm", "clip_by_norm",
+                            "route(when(is_vector, clip_by_global_norm), otherwise()) | adam"}) {
+    CAPTURE(std::string(chain));
+    CHECK(!report_of(chain).gradient_norm);
+  }
+}
+
+TEST_CASE("behind accumulate the norm is that of the mean, and a step that is not taken reports none") {
+  CHECK(!report_of("accumulate(steps=4) | report_gradient_norm", {}, 3).gradient_norm);
+  CHECK(report_of("accumulate(steps=4) | report_gradient_norm", {}, 3).lr == 0);
+  CHECK(report_of("accumulate(steps=4) | report_gradient_norm", {}, 4).gradient_norm == 13);
+
+  std::vector<float> w{1};
+  auto opt = optimizer("when_finite | report_gradient_norm", std::vector{as_parameter("w", w)}, {.lr = 1});
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(opt.step({std::vector{-2.f}}).gradient_norm == 2);
+  const auto skipped = opt.step({std::vector{nan}});
+  CHECK(!skipped.gradient_norm);
+  CHECK(skipped.lr == 0);
+  auto unguarded = optimizer("report_gradient_norm", std::vector{as_parameter("w", w)}, {.lr = 1});
+  CHECK(std::isnan(*unguarded.step({std::vector{nan}}).gradient_norm));  // as it is
+}
+
+TEST_CASE("measuring changes nothing, bit for bit, also of a parameter that is cut among threads") {
+  model<float> with(layers), without(layers);
+  auto measured = optimizer("report_gradient_norm | adamw", with.parameters(), {.lr = 0.1, .weight_decay = 0.1});
+  auto plain = optimizer("adamw", without.parameters(), {.lr = 0.1, .weight_decay = 0.1});
+  for (long t = 1; t <= 3; ++t) {
+    with.differentiate(t);
+    double squares = 0;
+    for (const auto& g : with.gradients)
+      for (const float x : g) squares += static_cast<double>(x) * x;
+    CHECK(*measured.step(with.gradients).gradient_norm == doctest::Approx(std::sqrt(squares)).epsilon(1e-12));
+  }
+  without.train(plain, 1, 3);
+  CHECK(same(with, without));
+}
+
+TEST_CASE("a step reports its lr: after the warm-up and the schedules, the largest of all routes") {
+  CHECK(report_of("adam").lr == 0.5);
+  CHECK(report_of("adam", {.lr = 0.5, .warmup_steps = 4}).lr == 0.125);
+  CHECK(report_of("adam", {.lr = 0.5, .warmup_steps = 4}, 3).lr == 0.375);
+  CHECK(report_of("linear(steps=4) | adam", {.lr = 0.5}, 3).lr == doctest::Approx(0.25));
+  CHECK(report_of("route(when(is_vector, scale_lr(by=0.25)), otherwise())").lr == 0.125);
+
+  model<float> m(layers);
+  m.layers[2].lr_factor = 8;  // a parameter's own is not told
+  auto opt = optimizer("route(when(is_vector, scale_lr(by=0.25)), otherwise()) | adam", m.parameters(), {.lr = 0.5});
+  CHECK(opt.step(m.gradients).lr == 0.5);
+  opt.lr(2);
+  CHECK(opt.step(m.gradients).lr == 2);
 }

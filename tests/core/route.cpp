@@ -134,7 +134,8 @@ TEST_CASE("a parameter without a branch is refused at binding, before anything i
 }
 
 TEST_CASE("a parameter without a role is refused where the chain decides by it") {
-  const auto refusal = [](const auto& chain, std::vector<std::size_t> shape, role r = role::unspecified) -> std::string {
+  const auto refusal = [](const auto& chain, std::vector<std::size_t> shape,
+                          role r = role::unspecified) -> std::string {
     model<double> m({{"wte", std::move(shape), r}});
     try {
       optimizer(chain, m.parameters(), {});
@@ -155,12 +156,12 @@ TEST_CASE("a parameter without a role is refused where the chain decides by it")
   // Also in a route within a route, by a predicate of the user's, and where only one role has a branch.
   CHECK(refusal(route(when(named('w'), for_matrices), otherwise()), {2, 3}) == asked);
   CHECK(refusal(route(when(named('x'), for_matrices), otherwise()), {2, 3}) == "");
-  CHECK(refusal(route(when([](const parameter_info& p) { return p.role != role::head; }, scale{}), otherwise()), {2, 3}) ==
-        asked);
+  const auto not_head = [](const parameter_info& p) { return p.role != role::head; };
+  CHECK(refusal(route(when(not_head, scale{}), otherwise()), {2, 3}) == asked);
   CHECK(refusal(route(when(is_embedding, scale{})), {2, 3}) == asked);
   CHECK(refusal(route(when(named('x'), scale{})), {2, 3}) ==
-        "[route] Expected a branch for every parameter. Received 'wte' with shape (2, 3) and role unspecified, which no "
-        "when(…) takes. Add otherwise(…).");
+        "[route] Expected a branch for every parameter. Received 'wte' with shape (2, 3) and role unspecified, which "
+        "no when(…) takes. Add otherwise(…).");
 }
 
 namespace {

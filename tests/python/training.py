@@ -159,7 +159,23 @@ class InPlace(Case):
         skip = thalweg.Optimizer("when_finite | sgd", params)
         report = skip.step([np.ones(2), np.array([0, np.nan])])
         self.assertEqual((report.taken, report.parameter), (False, "b"))
-        self.assertEqual(repr(report), "thalweg.StepReport(taken=False, parameter='b')")
+        self.assertEqual(repr(report), "thalweg.StepReport(taken=False, parameter='b', lr=0, gradient_norm=None)")
+        self.assertEqual((report.lr, report.gradient_norm), (0, None))
+        measured = thalweg.Optimizer("report_gradient_norm | sgd", params, lr=0.5, warmup_steps=2)
+        report = measured.step([np.array([3, 0.0]), np.array([0, 4.0])])
+        self.assertEqual((report.lr, report.gradient_norm), (0.25, 5))
+        self.assertEqual(repr(report), "thalweg.StepReport(taken=True, parameter=None, lr=0.25, gradient_norm=5)")
+
+    def test_factors(self):
+        params = {"w": np.ones(2), "b": np.ones(2)}
+        opt = thalweg.Optimizer("sgd(momentum=0) ", params, lr=0.5, lr_factors={"w": 0.5})
+        opt.step([np.ones(2), np.ones(2)])
+        self.assert_same(params, {"w": np.full(2, 0.75), "b": np.full(2, 0.5)})
+        self.assertIn("lr_factor=0.5", opt.describe())
+        params = {"w": np.ones(2), "b": np.ones(2)}
+        opt = thalweg.Optimizer("apply_update", params, lr=0.5, weight_decay=0.5, weight_decay_factors={"b": 0})
+        opt.step([np.zeros(2), np.zeros(2)])
+        self.assert_same(params, {"w": np.full(2, 0.75), "b": np.ones(2)})
 
 
 class Lifetimes(Case):

@@ -318,6 +318,8 @@ TEST_CASE("by hand: gates and the loss") {
   static_assert(when_finite{}.reduce(now)(of(8)) == 0 && when_finite{}.proceeds(0));
   static_assert(!when_finite{}.proceeds(std::numeric_limits<double>::quiet_NaN()));
   static_assert(gives(when_finite{}.at(now, 0)(of(8)), 8));
+  static_assert(report_gradient_norm{}.reduce(now)(of(-3)) == 9);
+  static_assert(gives(report_gradient_norm{}.at(now, 9)(of(-3)), -3));
   constexpr context lossy{.loss = 3};
   static_assert(gives(scale_by_polyak{.minimum = 1}.at(lossy, 8)(of(4)), 1));
   static_assert(gives(scale_by_polyak{.minimum = 1, .longest = 0.125}.at(lossy, 8)(of(4)), 0.5));

@@ -98,6 +98,7 @@ class optimizer final : public ::tiny_dnn::optimizer {
   thalweg::optimizer<T> engine_;
   std::vector<std::vector<T>> gradients_;
   std::size_t arrived_ = 0;  ///< of this batch's gradients
+  step_report report_{};
   std::weak_ptr<const bool> at_x_;
 
 public:
@@ -124,7 +125,7 @@ public:
       arrived_ = i + 1;
     } else {
       check_bound("update");  // those that came first, again
-      engine_.step(gradients_);
+      report_ = engine_.step(gradients_);
     }
   }
 
@@ -137,6 +138,7 @@ public:
     engine_ = std::move(anew);
     bound_ = memory();
     arrived_ = 0;
+    report_ = {};
   }
 
   /// While it lives the network holds x, the average, and its weights must stay in their memory.
@@ -160,6 +162,8 @@ public:
   /// What is trained, in the order in which it is bound.
   [[nodiscard]] const std::vector<parameter>& parameters() const { return parameters_; }
   [[nodiscard]] long steps() const { return engine_.steps(); }
+  /// Of the latest step.
+  [[nodiscard]] const step_report& report() const { return report_; }
   [[nodiscard]] double lr() const { return engine_.lr(); }
   /// Sets the base learning rate, also of runs to come: `reset()` leaves it.
   void lr(double lr) { engine_.lr(lr); }

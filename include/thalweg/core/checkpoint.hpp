@@ -20,10 +20,10 @@
 //            at y) and leaves them at y.
 // Other values (older ones, or rounded on their way) are refused: load the parameters first, then the optimizer.
 //
-// What must be the same: the chain, the parameters' names, shapes, type, routes and factors, and all options but lr. lr changes in
-// training and is restored. Set another lr after `load`. The threads and the order of the parameters may differ. "Bit for
-// bit" holds on the same instruction set. No checkpoint holds what a function of the user keeps to itself, in a `tap` or
-// `tensorwise`. A field that `fields` does not name is not compared.
+// What must be the same: the chain, the parameters' names, shapes, type, routes and factors, and all options but lr.
+// lr changes in training and is restored. Set another lr after `load`. The threads and the order of the parameters may
+// differ. "Bit for bit" holds on the same instruction set. No checkpoint holds what a function of the user keeps to
+// itself, in a `tap` or `tensorwise`. A field that `fields` does not name is not compared.
 //
 // `save` replaces the file whole or not at all: it writes beside it, to `path.part-…`, syncs and renames. Killed at
 // any moment it leaves the old file or the new one, and perhaps such a part, which nothing reads. A symbolic link goes

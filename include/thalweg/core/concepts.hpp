@@ -21,6 +21,8 @@
 //   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
 //   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream; or
 //   using reads = loss_of_step           every step must be given the loss
+//   using reports = gradient_norm        of a model-wise transform: its sum is that of the updates' squares, and `step`
+//                                        reports its root where the updates are still the gradients
 //   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all
 //   bool opens(long call) const, auto absorb(long call) const
 //                                        of an element-wise transform at the head: whether this call of `step` goes on
@@ -119,6 +121,9 @@ struct interpolation_beta {};
 /// What the user gives with a step: `step(gradients, {.loss = loss})`.
 struct loss_of_step {};
 
+/// What `step` reports.
+struct gradient_norm {};
+
 namespace detail {
 template <class Transform>
 constexpr bool reads_the_loss();
@@ -134,6 +139,13 @@ constexpr bool reads_the_loss() {
 }
 template <class Transform>
 inline constexpr bool reads_loss = reads_the_loss<Transform>();
+
+template <class Transform>
+constexpr bool reports_the_norm() {
+  if constexpr (requires { typename Transform::reports; })
+    return modelwise<Transform> && std::is_same_v<typename Transform::reports, gradient_norm>;
+  else return false;
+}
 }  // namespace detail
 
 /// May stop a step before anything is written: `when_finite`.

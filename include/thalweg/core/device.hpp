@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +20,8 @@
 
 namespace thalweg::detail {
 
-/// A program that is bound to parameters, and what its transforms have prepared for the next step. Its paths are those that
-/// parameters take, one for all parameters of one way with the same `lr_factor` and `weight_decay_factor`.
+/// A program that is bound to parameters, and what its transforms have prepared for the next step. Its paths are those
+/// that parameters take, one for all parameters of one way with the same `lr_factor` and `weight_decay_factor`.
 template <class T>
 struct bound_program {
   program<T> what;
@@ -58,6 +59,8 @@ public:
   /// The sum over the model that decides whether the step stops; and the first parameter whose own sum stops it.
   virtual double sum_that_may_stop() = 0;
   virtual std::string_view stopped_by() = 0;
+  /// A transform's sum over the model, after the step, where nobody has to wait for it.
+  [[nodiscard]] virtual std::optional<double> known_sum(std::size_t /*transform*/) const { return {}; }
   /// A call of `step` that the gate does not let pass: the states of the gate take the gradients in, nothing else happens.
   virtual void absorb(long call) = 0;
   /// Runs the phases from `first` on. If a phase throws, parameters and states are put back.

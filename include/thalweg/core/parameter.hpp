@@ -13,8 +13,8 @@
 
 namespace thalweg {
 
-/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to an
-/// embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
+/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to
+/// an embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
 enum class role { unspecified, hidden, embedding, head };
 
 /// How a matrix lies in memory. C arrays, xtensor and PyTorch are row-major, Eigen's matrices column-major.
@@ -50,8 +50,8 @@ struct parameter {
 /// A span or vector as a parameter; without a shape it is a vector. Throws where the values do not fill the shape.
 ///
 ///     std::vector<float> w(128 * 784), b(128);
-///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, {128, 784}, role::hidden), as_parameter("b", b)},
-///                          {.lr = 0.02});
+///     const std::vector parameters{as_parameter("w", w, {128, 784}, role::hidden), as_parameter("b", b)};
+///     auto opt = optimizer(recipes::muon(), parameters, {.lr = 0.02});
 template <class T>
 parameter<T> as_parameter(std::string name, std::span<T> values, std::vector<std::size_t> shape,
                           role r = role::unspecified) {

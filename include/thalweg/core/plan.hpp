@@ -41,6 +41,7 @@ struct traits {
   bool stops = false;       ///< may stop a step
   bool gates = false;       ///< lets some calls of `step` pass
   bool reads_loss = false;
+  bool reports_norm = false;  ///< its sum is that of the updates' squares
   bool spends_decay = false;
   type_id feeds = nullptr, reads = nullptr;
   std::size_t arrays = 0, scalars = 0, sums = 0;
@@ -68,6 +69,7 @@ constexpr traits traits_of() {
             .stops = stopping<Transform>,
             .gates = gate<Transform>,
             .reads_loss = reads_loss<Transform>,
+            .reports_norm = reports_the_norm<Transform>(),
             .spends_decay = spends_decay<Transform>(),
             .arrays = states_of<Transform>::arrays,
             .scalars = states_of<Transform>::scalars,
@@ -130,6 +132,24 @@ constexpr finding find_mistake(std::span<const traits> chain, const Ways& ways) 
     if (!read) return {mistake::feeds_nobody, l};
   }
   return {};
+}
+
+/// The transform whose sum is that of all gradients' squares: it stands in every way, and nothing before it changes the
+/// gradients, but for a gate, which takes their mean. The number of transforms if there is none.
+template <class Ways>
+constexpr std::size_t find_gradient_norm(std::span<const traits> chain, const Ways& ways) {
+  const auto sees_gradients = [&](way w, std::size_t leaf) {
+    const std::size_t at = position_in(w, leaf);
+    for (std::size_t i = 0; i < at; ++i)
+      if (const traits& is = chain[w[i]]; !(is.what == kind::contextual || is.stops || is.gates)) return false;
+    return at < w.size();
+  };
+  for (std::size_t l = 0; l < chain.size(); ++l) {
+    bool sees_all = chain[l].reports_norm;
+    for (const way w : ways) sees_all = sees_all && sees_gradients(w, l);
+    if (sees_all) return l;
+  }
+  return chain.size();
 }
 
 // ---- stages and phases ---------------------------------------------------------------------------

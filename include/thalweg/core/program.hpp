@@ -221,11 +221,13 @@ struct program {
   /// The transforms at which all parameters wait for each other, in the order in which they are reached, and the end.
   std::vector<std::size_t> phases;
   std::vector<std::size_t> first_sum;  ///< by transform, and how many there are
-  std::size_t stop = 0, gate = 0;      ///< those transforms; the number of all where there is none
+  /// The transforms that stop, gate and measure the gradients; the number of all where there is none.
+  std::size_t stop = 0, gate = 0, norm = 0;
   std::function<std::size_t(const parameter_info&)> select;  ///< a parameter's path; throws where none takes it
 
   [[nodiscard]] bool may_stop() const { return stop < transforms.size(); }
   [[nodiscard]] bool has_gate() const { return gate < transforms.size(); }
+  [[nodiscard]] bool has_norm() const { return norm < transforms.size(); }
   [[nodiscard]] const transform_info& info(std::size_t transform) const { return *transforms[transform].info; }
   [[nodiscard]] const transform_code<T>& code(std::size_t transform) const { return *transforms[transform].code; }
 };

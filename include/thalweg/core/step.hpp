@@ -23,6 +23,12 @@ struct step_report {
   /// The parameter whose gradient made `when_finite` skip the step. Empty if it did not skip, or skipped because of the
   /// loss.
   std::string_view parameter{};
+  /// The learning rate of the step, after the warm-up and the chain's schedules, and before a parameter's `lr_factor`.
+  /// It is the largest of all routes. 0 if the step was not taken.
+  double lr = 0;
+  /// The norm of all gradients together, if the step was taken and the chain measures it: `clip_by_global_norm` (before
+  /// it clips) and `report_gradient_norm` do, at the head of the chain. On a GPU the norm stays there.
+  std::optional<double> gradient_norm{};
 };
 
 namespace detail {

@@ -12,12 +12,15 @@ namespace thalweg {
 /// | max_norm | 1       | Pascanu et al., arXiv 1211.5063 |
 ///
 /// Model-wise. In a route's branch the norm is over the parameters of that branch. A NaN anywhere makes every update NaN. An
-/// infinity becomes NaN, and all other elements become 0. So no bad number is hidden.
+/// infinity becomes NaN, and all other elements become 0. So no bad number is hidden. Where it stands at the head of a
+/// chain, `step` reports the norm before clipping.
 ///
 ///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_global_norm {
   double max_norm = 1;
   static constexpr auto fields = list{field{"max_norm", &clip_by_global_norm::max_norm, positive}};
+
+  using reports = gradient_norm;
 
   constexpr auto reduce(const context&) const {
     return []<class T>(element<T> e) { return e.update * e.update; };
