@@ -107,6 +107,15 @@ TEST_CASE("cuda: routes, each with lr, decay and states of its own") {
   check_like_host<float>(route(when(is_embedding, ema{}), otherwise(scale_by_sign{})), {{"no embedding", {5, 3}}});
 }
 
+TEST_CASE("cuda: parameters with factors of their own, also where all wait for one sum") {
+  auto layers = test::varied_layers();
+  layers[0].lr_factor = 0.5;
+  layers[1].weight_decay_factor = 0;
+  layers.back().lr_factor = 0.25;
+  check_like_host<float>(recipes::adamw(), layers);
+  check_like_host<float>(clip_by_global_norm{.max_norm = 0.5} | recipes::muon(), layers, 1, 1, 2e-3);
+}
+
 TEST_CASE("cuda: sums over each parameter and over the model stay on the device") {
   check_like_host<float>(recipes::lamb(), test::varied_layers());
   check_like_host<double>(recipes::lamb(), test::lengths());
