@@ -1,7 +1,11 @@
 // Arrays as Eigen's matrices, where they lie.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <limits>
+#include <type_traits>
 
 #include <Eigen/Core>
 
@@ -13,6 +17,18 @@ using matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen
 template <class T>
 matrix<T> map(T* data, std::size_t rows, std::size_t cols) {
   return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols)};
+}
+
+/// Shortens a matrix to a Frobenius norm of 2^60 (float) or 2^250 (double) at most. Products of two such matrices are then
+/// finite, and in double those of four. What a preconditioner makes of so long a matrix does not depend on its length.
+template <class Matrix>
+void hold_products_finite(Matrix&& m) {
+  using T = typename std::remove_cvref_t<Matrix>::Scalar;
+  constexpr T most = std::numeric_limits<T>::max_exponent > 128 ? static_cast<T>(0x1p250) : static_cast<T>(0x1p60);
+  const T largest = m.cwiseAbs().maxCoeff();
+  if (largest * std::sqrt(static_cast<T>(m.size())) <= most || largest - largest != 0) return;
+  m /= largest;
+  m *= std::min(largest, most / m.norm());
 }
 
 }  // namespace thalweg::detail

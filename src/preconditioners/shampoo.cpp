@@ -25,6 +25,7 @@ void precondition(const shampoo_matrix<T>& m, double beta, double epsilon, bool 
   auto u = map(m.update, m.rows, m.cols), product = map(scratch.data(), m.rows, m.cols);
   auto left = map(m.left, m.rows, m.rows), right = map(m.right, m.cols, m.cols);
   auto left_root = map(m.left_root, m.rows, m.rows), right_root = map(m.right_root, m.cols, m.cols);
+  hold_products_finite(u);
   left *= static_cast<T>(beta);
   left.noalias() += u * u.transpose();
   right *= static_cast<T>(beta);

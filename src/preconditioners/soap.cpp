@@ -52,6 +52,7 @@ void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scra
   side<T> left{map(m.left, m.rows, m.rows), map(m.left_basis, m.rows, m.rows)};
   side<T> right{map(m.right, m.cols, m.cols), map(m.right_basis, m.cols, m.cols)};
 
+  hold_products_finite(u);
   const T keep = static_cast<T>(s.preconditioner_beta), add = static_cast<T>(1 - s.preconditioner_beta);
   if (m.left) left.preconditioner = keep * left.preconditioner + add * (u * u.transpose());
   if (m.right) right.preconditioner = keep * right.preconditioner + add * (u.transpose() * u);
@@ -69,8 +70,12 @@ void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scra
     else to = half;
   };
   rotate(u, rotated);
-  second += static_cast<T>(1 - s.beta2) * (rotated.cwiseAbs2() - second);
-  first += static_cast<T>(1 - s.beta1) * (u - first);
+  const auto average = [](auto& mean, const auto& newest, double beta) {  // as `lerp` does
+    const T share = static_cast<T>(1 - beta);
+    mean = (mean - share * mean) + share * newest;
+  };
+  average(second, rotated.cwiseAbs2(), s.beta2);
+  average(first, u, s.beta1);
   rotate(first, rotated);
   rotated.array() *= static_cast<T>(s.correction) / (second.array().sqrt() + static_cast<T>(s.epsilon));
   if (m.left) half.noalias() = left.basis * rotated;

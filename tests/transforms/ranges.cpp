@@ -24,7 +24,7 @@ std::string ranges(const Owner& owner) {
 }  // namespace
 
 TEST_CASE("every hyper-parameter has the range that its header states") {
-  CHECK(ranges(amuse_beta{}) == "beta1 (0, 1], rho [0, inf)");
+  CHECK(ranges(amuse_beta{}) == "beta1 [0.001, 1], rho [0, inf)");
   CHECK(ranges(clip_by_global_norm{}) == "max_norm (0, inf)");
   CHECK(ranges(coefficient_set(jordan)) == "count [1, 5]");
   CHECK(ranges(accumulate{}) == "steps [1, inf)");
@@ -35,7 +35,7 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(scale_by_polyak{}) == "minimum (-inf, inf), longest (0, inf)");
   CHECK(ranges(update_and_average{}) == "memory");
   CHECK(ranges(update_by_lookahead{}) == "alpha (0, 1], period [1, inf)");
-  CHECK(ranges(update_by_primal_averaging{}) == "mu_x [0, 1), mu_y (0, 1]");
+  CHECK(ranges(update_by_primal_averaging{}) == "mu_x [0, 1), mu_y [0.001, 1]");
   CHECK(ranges(cosine{}) == "steps [1, inf), final [0, 1]");
   CHECK(ranges(ema{}) == "beta [0, 1)");
   CHECK(ranges(heavyball_momentum{}) == "beta [0, 1)");
@@ -50,15 +50,15 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(clip_adaptively{}) == "clipping (0, inf), epsilon (0, 1)");
   CHECK(ranges(clip_by_rms{}) == "max_rms (0, inf)");
   CHECK(ranges(clip_by_value{}) == "limit (0, inf)");
-  CHECK(ranges(scale_by_adan{}) == "beta1 [0, 1), beta2 [0, 1), beta3 [0, 1), epsilon [0, 1)");
-  CHECK(ranges(scale_by_factored_rms{}) == "decay (0, 1], epsilon (0, 1)");
+  CHECK(ranges(scale_by_adan{}) == "beta1 [0, 1), beta2 [0, 1), beta3 [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges(scale_by_factored_rms{}) == "decay (0, 1], epsilon [1e-36, 1)");
   CHECK(ranges(scale_by_parameter_rms{}) == "floor [0, inf)");
-  CHECK(ranges(scale_by_row_rms{}) == "beta2 [0, 1), epsilon (0, 1)");
-  CHECK(ranges(scale_by_shampoo{}) == "beta (0, 1], epsilon (0, 1), period [1, inf)");
+  CHECK(ranges(scale_by_row_rms{}) == "beta2 [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges(scale_by_shampoo{}) == "beta (0, 1], epsilon [1e-36, 1), period [1, inf)");
   CHECK(ranges(scale_by_psgd_kron{}) ==
         "rate (0, 1), flat [1, inf), fading (0, inf), least (0, 1], longest [1, inf), seed [0, inf)");
   CHECK(ranges(scale_by_soap{}) ==
-        "beta1 [0, 1), beta2 [0, 1), epsilon (0, 1), preconditioner_beta [0, 1), period [1, inf), sides");
+        "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), preconditioner_beta [0, 1), period [1, inf), sides");
   CHECK(ranges(change{}) == "from [1, inf), by [0, inf)");
   CHECK(ranges(scale_by_trust_ratio{}) == "trust (0, inf)");
   CHECK(ranges(scale_to_rms{}) == "rms (0, inf)");
@@ -68,15 +68,15 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges(scale_by_adam{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [0, 1), floor [0, 1)");
   CHECK(ranges(scale_by_ademamix{}) ==
         "beta1 [0, 1), beta2 [0, 1), beta3 [0, 1), alpha [0, inf), epsilon [0, 1), floor [0, 1), rise [1, inf)");
-  CHECK(ranges(scale_by_adopt{}) == "beta1 [0, 1), beta2 [0, 1), epsilon (0, 1), start");
-  CHECK(ranges(scale_by_amsgrad{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [0, 1)");
+  CHECK(ranges(scale_by_adopt{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), start");
+  CHECK(ranges(scale_by_amsgrad{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1)");
   CHECK(ranges(scale_by_laprop{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [0, 1), floor [0, 1)");
-  CHECK(ranges(scale_by_nadam{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [0, 1), momentum_decay [0, inf)");
-  CHECK(ranges(scale_by_radam{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [0, 1)");
-  CHECK(ranges(scale_by_exp_avg_sq{}) == "beta2 [0, 1), epsilon [0, 1)");
+  CHECK(ranges(scale_by_nadam{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), momentum_decay [0, inf)");
+  CHECK(ranges(scale_by_radam{}) == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges(scale_by_exp_avg_sq{}) == "beta2 [0, 1), epsilon [1e-18, 1)");
   CHECK(ranges(scale_by_lion{}) == "beta1 [0, 1), beta2 [0, 1)");
-  CHECK(ranges(scale_by_rms{}) == "beta [0, 1), epsilon [0, 1)");
-  CHECK(ranges(scale_by_rss{}) == "initial [0, inf), epsilon [0, 1)");
+  CHECK(ranges(scale_by_rms{}) == "beta [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges(scale_by_rss{}) == "initial [0, inf), epsilon [1e-18, 1)");
   CHECK(ranges(scale_lr{}) == "by [0, inf)");
   CHECK(ranges(refined_weight{}) == "window (0, inf)");
   CHECK(ranges(update_by_schedule_free{}) == "beta [0, 1], decay, weight");
@@ -95,8 +95,8 @@ TEST_CASE("what float cannot hold is refused for float alone, also inside a comb
     }
   };
   const std::string epsilon =
-      "[scale_by_factored_rms] Expected epsilon in (0, 1) when rounded to float32 as well. Received 1e-50.";
-  const scale_by_factored_rms tiny{.epsilon = 1e-50};
+      "[clip_adaptively] Expected epsilon in (0, 1) when rounded to float32 as well. Received 1e-50.";
+  const clip_adaptively tiny{.epsilon = 1e-50};
   CHECK(refusal(0.0f, tiny) == epsilon);
   CHECK(refusal(0.0, tiny) == "");
   CHECK(refusal(0.0f, parallel(ensemble{}, chain(tiny), ema{})) == epsilon);

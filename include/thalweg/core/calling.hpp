@@ -144,6 +144,8 @@ struct any_register {
   friend mask operator!=(any_register, any_register);
   friend any_register select(mask, any_register, any_register);
   friend any_register abs(any_register);
+  friend any_register min(any_register, any_register);
+  friend any_register max(any_register, any_register);
 };
 
 // A reduction's kernel returns one T, or several.

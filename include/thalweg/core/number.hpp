@@ -67,11 +67,18 @@ public:
     if constexpr (std::is_arithmetic_v<Register>) return {thalweg::abs(a.value_)};
     else return {Register(abs(a.value_))};
   }
-  friend constexpr number min(number a, number b) { return where(b < a, b, a); }
-  friend constexpr number max(number a, number b) { return where(a < b, b, a); }
+  friend constexpr number min(number a, number b) {
+    if constexpr (std::is_arithmetic_v<Register>) return {thalweg::min(a.value_, b.value_)};
+    else return {Register(min(b.value_, a.value_))};  // in this order the instruction returns a NaN of a
+  }
+  friend constexpr number max(number a, number b) {
+    if constexpr (std::is_arithmetic_v<Register>) return {thalweg::max(a.value_, b.value_)};
+    else return {Register(max(b.value_, a.value_))};
+  }
   friend constexpr number sign(number a) { return where(a > 0, number(1), where(a < 0, number(-1), a)); }
   friend constexpr number lerp(number a, number b, double weight) {
-    return b + number(1 - weight) * (a - b);
+    const number s(1 - weight);
+    return (b - s * b) + s * a;
   }
 };
 

@@ -28,6 +28,10 @@ constexpr range above(double limit) { return {.low = limit}; }
 inline constexpr range finite_number{};
 inline constexpr range non_negative = from(0);
 inline constexpr range positive = above(0);
+/// Of an ε beside the root of a mean of squares: in float, squares below 1e-38 lose digits, and those below 1e-45 are zero.
+inline constexpr range root_epsilon = from(1e-18).below(1);
+/// Of an ε beside the squares themselves.
+inline constexpr range square_epsilon = from(1e-36).below(1);
 
 /// `[0, 1)`
 std::string to_text(const range& r);

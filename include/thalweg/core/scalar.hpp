@@ -58,6 +58,14 @@ constexpr T pow(T base, std::type_identity_t<T> exponent) {
   return static_cast<T>(detail::exp_series(exponent * detail::log_series(base)));
 }
 
+/// 1 - base^exponent for base in [0, 1) and exponent > 0, also where base is near 1. It is what an average of `exponent`
+/// values from zero lacks: Adam's correction.
+template <std::floating_point T>
+constexpr T one_minus_pow(T base, std::type_identity_t<T> exponent) {
+  if (std::is_constant_evaluated()) return 1 - thalweg::pow(base, exponent);
+  return base > 0 ? -std::expm1(exponent * std::log(base)) : T(1);
+}
+
 /// cos x, also in constant expressions (there for |x| <= 2π).
 template <std::floating_point T>
 constexpr T cos(T x) {
@@ -107,13 +115,6 @@ constexpr T where(bool condition, T a, std::type_identity_t<T> b) {
   return condition ? a : b;
 }
 
-/// (1 - weight)·a + weight·b, computed as b + (1 - weight)·(a - b). Where b is the slow sequence (an average), 1 - weight is
-/// small. It is rounded once, from double, and no error accumulates in b.
-template <std::floating_point T>
-constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
-  return b + T(1 - weight) * (a - b);
-}
-
 /// A double as a T. A finite number stays finite: beyond T's range it becomes T's largest number. So a factor that float
 /// cannot hold shortens a step, and does not make it NaN.
 template <std::floating_point T>
@@ -130,6 +131,15 @@ constexpr T saturated(double x) {
   }
 #endif
   return static_cast<T>(x - x == 0 ? min(max(x, -most), most) : x);
+}
+
+/// (1 - weight)·a + weight·b, computed as (b - s·b) + s·a with s = 1 - weight, which is rounded once, from double. It is
+/// exactly a or b where the weight is 0 or 1, and finite between finite numbers. One s takes and gives, so a slow average
+/// does not drift.
+template <std::floating_point T>
+constexpr T lerp(T a, std::type_identity_t<T> b, double weight) {
+  const T s = saturated<T>(1 - weight);
+  return (b - s * b) + s * a;
 }
 
 }  // namespace thalweg

@@ -31,6 +31,8 @@ struct lane {
 
   friend constexpr lane select(bool condition, lane a, lane b) { return condition ? a : b; }
   friend constexpr lane abs(lane a) { return thalweg::abs(a.value); }
+  friend constexpr lane min(lane a, lane b) { return a.value < b.value ? a : b; }
+  friend constexpr lane max(lane a, lane b) { return a.value > b.value ? a : b; }
   friend constexpr lane square_root(lane a) { return std::sqrt(a.value); }  // rounded correctly, on a device as well
 };
 

@@ -16,13 +16,14 @@ namespace thalweg {
 ///
 /// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs a warm-up. A warm-up of one step is of no
 /// use (T₀ = 1 makes β 1 from the second step on). A learning rate that was raised later could carry S above 1; then S is
-/// held at 1. State: the scalar `warmup_average_weight`, c_T₀.
+/// held at 1. Where lr is 0 for a part of the warm-up, T₀ is the last step of it that moved. If fewer than two steps moved,
+/// T₀ is the second step that moves. State: the scalar `warmup_average_weight`, c_T₀.
 ///
 ///     auto c = orthogonalize_update{} | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{};
 struct amuse_beta {
   double beta1 = 0.6;
   double rho = 0.8;
-  static constexpr auto fields = list{field{"beta1", &amuse_beta::beta1, above(0).to(1)},
+  static constexpr auto fields = list{field{"beta1", &amuse_beta::beta1, from(0.001).to(1)},
                                       field{"rho", &amuse_beta::rho, non_negative}};
 
   using states = state<scalar<"warmup_average_weight">>;
@@ -32,10 +33,11 @@ struct amuse_beta {
     if (c.warmup_steps < 1)
       throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received ",
                   c.warmup_steps, ". Give the optimizer {.warmup_steps = ...}.");
-    const double now = c.average_weight;
-    if (c.step <= c.warmup_steps) {
+    const double now = c.average_weight;  // 0 in a step that does not move, 1 in the first that does
+    const bool has_moved = at_warmup > 0 && (at_warmup < 1 || c.warmup_steps == 1);
+    if (c.step <= c.warmup_steps || !has_moved) {
       c.beta = beta1;
-      return next(c, now);
+      return next(c, now > 0 ? now : at_warmup);
     }
     const double ratio = now < 1 ? now * (1 - at_warmup) / (at_warmup * (1 - now)) : 1.0;
     c.beta = 1 - pow(min(1.0, ratio), rho) * (1 - beta1);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -30,13 +31,19 @@ struct scale_by_adam {
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 
+  void check(const parameter_info&) const {
+    check_in_range("scale_by_adam", "epsilon + floor", epsilon + floor, from(root_epsilon.low));
+  }
+
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    return [*this, unbias1 = 1 / (1 - pow(beta1, t)), unbias2 = 1 / (1 - pow(beta2, t))]<class T>(
+    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
+            squares = mean_of_squares(beta2)]<class T>(
                element<T> e, T first, T second) {
-      first = lerp(e.update, first, beta1);
-      second = lerp(e.update * e.update, second, beta2);
-      return next(T(unbias1) * first / (max(sqrt(T(unbias2) * second), T(floor)) + T(epsilon)), first, second);
+      const T u = squares.held(e.update);
+      first = lerp(u, first, beta1);
+      second = squares(u, second);
+      return next(T(unbias1) * first / (max(T(unbias2) * sqrt(second), T(floor)) + T(epsilon)), first, second);
     };
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -27,20 +28,22 @@ struct scale_by_adan {
   static constexpr auto fields = list{field{"beta1", &scale_by_adan::beta1, from(0).below(1)},
                                       field{"beta2", &scale_by_adan::beta2, from(0).below(1)},
                                       field{"beta3", &scale_by_adan::beta3, from(0).below(1)},
-                                      field{"epsilon", &scale_by_adan::epsilon, from(0).below(1)}};
+                                      field{"epsilon", &scale_by_adan::epsilon, root_epsilon}};
 
   using states = state<zeros<"first_moment">, zeros<"change">, zeros<"second_moment">, zeros<"previous">>;
 
   constexpr auto at(const context& c) const {
-    const auto unbias = [t = static_cast<double>(c.step)](double beta) { return 1 / (1 - pow(beta, t)); };
+    const auto unbias = [t = static_cast<double>(c.step)](double beta) { return 1 / one_minus_pow(beta, t); };
     return [*this, changes = c.step > 1 ? 1 : 0, unbias1 = unbias(beta1), ahead = beta2 * unbias(beta2),
-            unbias3 = unbias(beta3)]<class T>(element<T> e, T first, T change, T second, T previous) {
-      const T difference = T(changes) * (e.update - previous), seen = e.update + T(beta2) * difference;
-      first = lerp(e.update, first, beta1);
+            unbias3 = sqrt(unbias(beta3)), squares = mean_of_squares(beta3)]<class T>(
+               element<T> e, T first, T change, T second, T previous) {
+      const T u = squarable(e.update, squares.reach / 4);  // |u + β₂·d| <= 3·|u|
+      const T difference = T(changes) * (u - previous), seen = u + T(beta2) * difference;
+      first = lerp(u, first, beta1);
       change = lerp(difference, change, beta2);
-      second = lerp(seen * seen, second, beta3);
-      return next((T(unbias1) * first + T(ahead) * change) / (sqrt(T(unbias3) * second) + T(epsilon)), first, change,
-                  second, e.update);
+      second = squares(seen, second);
+      return next((T(unbias1) * first + T(ahead) * change) / (T(unbias3) * sqrt(second) + T(epsilon)), first, change,
+                  second, u);
     };
   }
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -44,16 +45,22 @@ struct scale_by_ademamix {
 
   using states = state<zeros<"first_moment">, zeros<"slow_moment">, zeros<"second_moment">>;
 
+  void check(const parameter_info&) const {
+    check_in_range("scale_by_ademamix", "epsilon + floor", epsilon + floor, from(root_epsilon.low));
+  }
+
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
     const double risen = min(1.0, t / static_cast<double>(rise));
     const double keep = risen < 1 && beta1 > 0 && beta3 > 0 ? between(risen) : beta3;
-    return [*this, keep, share = risen * alpha, unbias1 = 1 / (1 - pow(beta1, t)),
-            unbias2 = 1 / (1 - pow(beta2, t))]<class T>(element<T> e, T first, T slow, T second) {
-      first = lerp(e.update, first, beta1);
-      slow = lerp(e.update, slow, keep);
-      second = lerp(e.update * e.update, second, beta2);
-      return next((T(unbias1) * first + T(share) * slow) / (max(sqrt(T(unbias2) * second), T(floor)) + T(epsilon)),
+    return [*this, keep, share = risen * alpha, unbias1 = 1 / one_minus_pow(beta1, t),
+            unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
+            squares = mean_of_squares(beta2)]<class T>(element<T> e, T first, T slow, T second) {
+      const T u = squares.held(e.update);
+      first = lerp(u, first, beta1);
+      slow = lerp(u, slow, keep);
+      second = squares(u, second);
+      return next((T(unbias1) * first + T(share) * slow) / (max(T(unbias2) * sqrt(second), T(floor)) + T(epsilon)),
                   first, slow, second);
     };
   }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -36,7 +37,7 @@ struct scale_by_adopt {
   adopt_start start = adopt_start::published;
   static constexpr auto fields = list{field{"beta1", &scale_by_adopt::beta1, from(0).below(1)},
                                       field{"beta2", &scale_by_adopt::beta2, from(0).below(1)},
-                                      field{"epsilon", &scale_by_adopt::epsilon, above(0).below(1)},
+                                      field{"epsilon", &scale_by_adopt::epsilon, root_epsilon},
                                       field{"start", &scale_by_adopt::start}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
@@ -45,15 +46,17 @@ struct scale_by_adopt {
     const bool first_step = c.step == 1, plain = start == adopt_start::published;
     const double t = static_cast<double>(c.step);
     // An average of t values with Adam's correction is one whose β is (β - βᵗ)/(1 - βᵗ).
-    const auto unbiased = [](double beta, double of) { return 1 - (1 - beta) / (1 - pow(beta, of)); };
+    const auto unbiased = [](double beta, double of) { return 1 - (1 - beta) / one_minus_pow(beta, of); };
     const double keep1 = first_step ? 1 : plain ? beta1 : unbiased(beta1, t - 1);
     const double keep2 = first_step ? 0 : plain ? beta2 : unbiased(beta2, t);
     const double bound = plain ? pow(t - 1, 0.25) : std::numeric_limits<double>::infinity();
-    return [=, floor = epsilon, moves = first_step ? 0 : 1]<class T>(element<T> e, T first, T second) {
-      const T normal = e.update / max(sqrt(second), T(floor));
+    return [=, floor = epsilon, moves = first_step ? 0 : 1, squares = mean_of_squares(keep2)]<class T>(
+               element<T> e, T first, T second) {
+      const T u = squarable(e.update);
+      const T normal = u / max(sqrt(second), T(floor));
       const T held = min(max(normal, T(-bound)), T(bound));
       first = lerp(held, first, keep1);
-      return next(T(moves) * first, first, lerp(e.update * e.update, second, keep2));
+      return next(T(moves) * first, first, squares(u, second));
     };
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -23,18 +24,20 @@ struct scale_by_amsgrad {
   double epsilon = 1e-8;
   static constexpr auto fields = list{field{"beta1", &scale_by_amsgrad::beta1, from(0).below(1)},
                                       field{"beta2", &scale_by_amsgrad::beta2, from(0).below(1)},
-                                      field{"epsilon", &scale_by_amsgrad::epsilon, from(0).below(1)}};
+                                      field{"epsilon", &scale_by_amsgrad::epsilon, root_epsilon}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">, zeros<"largest_second_moment">>;
 
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    return [*this, unbias1 = 1 / (1 - pow(beta1, t)), unbias2 = 1 / (1 - pow(beta2, t))]<class T>(
+    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
+            squares = mean_of_squares(beta2)]<class T>(
                element<T> e, T first, T second, T largest) {
-      first = lerp(e.update, first, beta1);
-      second = lerp(e.update * e.update, second, beta2);
+      const T u = squares.held(e.update);
+      first = lerp(u, first, beta1);
+      second = squares(u, second);
       largest = max(second, largest);  // in this order a NaN shows
-      return next(T(unbias1) * first / (sqrt(T(unbias2) * largest) + T(epsilon)), first, second, largest);
+      return next(T(unbias1) * first / (T(unbias2) * sqrt(largest) + T(epsilon)), first, second, largest);
     };
   }
 };

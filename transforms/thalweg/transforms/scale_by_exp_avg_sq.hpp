@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -19,14 +20,16 @@ struct scale_by_exp_avg_sq {
   double beta2 = 0.999;
   double epsilon = 1e-10;
   static constexpr auto fields = list{field{"beta2", &scale_by_exp_avg_sq::beta2, from(0).below(1)},
-                                      field{"epsilon", &scale_by_exp_avg_sq::epsilon, from(0).below(1)}};
+                                      field{"epsilon", &scale_by_exp_avg_sq::epsilon, root_epsilon}};
 
   using states = state<zeros<"second_moment">>;
 
   constexpr auto at(const context& c) const {
-    return [*this, unbias = 1 / (1 - pow(beta2, static_cast<double>(c.step)))]<class T>(element<T> e, T second) {
-      second = lerp(e.update * e.update, second, beta2);
-      return next(e.update / (sqrt(T(unbias) * second) + T(epsilon)), second);
+    return [*this, unbias = 1 / sqrt(one_minus_pow(beta2, static_cast<double>(c.step))),
+            squares = mean_of_squares(beta2)]<class T>(element<T> e, T second) {
+      const T u = squares.held(e.update);
+      second = squares(u, second);
+      return next(u / (T(unbias) * sqrt(second) + T(epsilon)), second);
     };
   }
 };

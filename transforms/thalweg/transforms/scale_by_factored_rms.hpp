@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -21,7 +22,7 @@ struct scale_by_factored_rms {
   double decay = 0.8;
   double epsilon = 1e-30;
   static constexpr auto fields = list{field{"decay", &scale_by_factored_rms::decay, above(0).to(1)},
-                                      field{"epsilon", &scale_by_factored_rms::epsilon, above(0).below(1)}};
+                                      field{"epsilon", &scale_by_factored_rms::epsilon, square_epsilon}};
 
   using states = state<rows<"rows">, columns<"columns">>;
 
@@ -30,18 +31,19 @@ struct scale_by_factored_rms {
     const auto u = update.matrix();
     const double beta = 1 - pow(static_cast<double>(c.step), -decay);
     const std::size_t m = u.rows, n = u.cols;
+    for (T& x : update.values()) x = squarable(x);
     const auto square = [&](std::size_t i, std::size_t j) { return static_cast<double>(u(i, j)) * u(i, j) + epsilon; };
     double mean = 0;
     for (std::size_t i = 0; i < m; ++i) {
       double sum = 0;
       for (std::size_t j = 0; j < n; ++j) sum += square(i, j);
-      of_rows.data[i] = static_cast<T>(lerp(sum / static_cast<double>(n), of_rows.data[i], beta));
+      of_rows.data[i] = saturated<T>(lerp(sum / static_cast<double>(n), of_rows.data[i], beta));
       mean += of_rows.data[i] / static_cast<double>(m);
     }
     for (std::size_t j = 0; j < n; ++j) {
       double sum = 0;
       for (std::size_t i = 0; i < m; ++i) sum += square(i, j);
-      of_columns.data[j] = static_cast<T>(lerp(sum / static_cast<double>(m), of_columns.data[j], beta));
+      of_columns.data[j] = saturated<T>(lerp(sum / static_cast<double>(m), of_columns.data[j], beta));
     }
     for (std::size_t i = 0; i < m; ++i) {
       const double of_row = sqrt(of_rows.data[i] / mean);

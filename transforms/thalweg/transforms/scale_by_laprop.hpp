@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -30,12 +31,18 @@ struct scale_by_laprop {
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 
+  void check(const parameter_info&) const {
+    check_in_range("scale_by_laprop", "epsilon + floor", epsilon + floor, from(root_epsilon.low));
+  }
+
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    return [*this, unbias1 = 1 / (1 - pow(beta1, t)), unbias2 = 1 / (1 - pow(beta2, t))]<class T>(
+    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
+            squares = mean_of_squares(beta2)]<class T>(
                element<T> e, T first, T second) {
-      second = lerp(e.update * e.update, second, beta2);
-      first = lerp(e.update / (max(sqrt(T(unbias2) * second), T(floor)) + T(epsilon)), first, beta1);
+      const T u = squares.held(e.update);
+      second = squares(u, second);
+      first = lerp(u / (max(T(unbias2) * sqrt(second), T(floor)) + T(epsilon)), first, beta1);
       return next(T(unbias1) * first, first, second);
     };
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -26,7 +27,7 @@ struct scale_by_nadam {
   double momentum_decay = 0.004;
   static constexpr auto fields = list{field{"beta1", &scale_by_nadam::beta1, from(0).below(1)},
                                       field{"beta2", &scale_by_nadam::beta2, from(0).below(1)},
-                                      field{"epsilon", &scale_by_nadam::epsilon, from(0).below(1)},
+                                      field{"epsilon", &scale_by_nadam::epsilon, root_epsilon},
                                       field{"momentum_decay", &scale_by_nadam::momentum_decay, non_negative}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">, scalar<"correction">>;
@@ -37,10 +38,13 @@ struct scale_by_nadam {
     const double now = momentum(t), ahead = momentum(t + 1);
     correction = 1 - (1 - correction) * now;
     const auto kernel = [*this, of_update = (1 - now) / correction, of_first = ahead / (1 - (1 - correction) * ahead),
-                         unbias2 = 1 / (1 - pow(beta2, t))]<class T>(element<T> e, T first, T second) {
-      first = lerp(e.update, first, beta1);
-      second = lerp(e.update * e.update, second, beta2);
-      return next((T(of_update) * e.update + T(of_first) * first) / (sqrt(T(unbias2) * second) + T(epsilon)), first,
+                         unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
+                         squares = mean_of_squares(beta2)]<class T>(
+                            element<T> e, T first, T second) {
+      const T u = squares.held(e.update);
+      first = lerp(u, first, beta1);
+      second = squares(u, second);
+      return next((T(of_update) * u + T(of_first) * first) / (T(unbias2) * sqrt(second) + T(epsilon)), first,
                   second);
     };
     return next(kernel, correction);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
+#include <thalweg/transforms/rectify_lr.hpp>
 
 namespace thalweg {
 
@@ -25,20 +27,22 @@ struct scale_by_radam {
   double epsilon = 1e-8;
   static constexpr auto fields = list{field{"beta1", &scale_by_radam::beta1, from(0).below(1)},
                                       field{"beta2", &scale_by_radam::beta2, from(0).below(1)},
-                                      field{"epsilon", &scale_by_radam::epsilon, from(0).below(1)}};
+                                      field{"epsilon", &scale_by_radam::epsilon, root_epsilon}};
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 
   constexpr auto at(const context& c) const {
-    const double t = static_cast<double>(c.step), decayed = pow(beta2, t);
-    const double all = 2 / (1 - beta2) - 1, seen = all - 2 * t * decayed / (1 - decayed);
-    const bool adapts = seen > 5;
+    const double t = static_cast<double>(c.step);
+    const detail::gradients_seen seen(beta2, t);
+    const bool adapts = seen.now > 5;
     // Until it adapts, the denominator is 0·√v + 1.
-    const double rectified = adapts ? sqrt((seen - 4) * (seen - 2) * all / ((all - 4) * (all - 2) * seen)) : 1;
-    return [*this, by = rectified * (adapts ? sqrt(1 - decayed) : 1) / (1 - pow(beta1, t)),
-            root = adapts ? 1 : 0, rest = adapts ? epsilon : 1]<class T>(element<T> e, T first, T second) {
-      first = lerp(e.update, first, beta1);
-      second = lerp(e.update * e.update, second, beta2);
+    const double rectified = adapts ? seen.rectification() * sqrt(one_minus_pow(beta2, t)) : 1;
+    return [*this, by = rectified / one_minus_pow(beta1, t),
+            root = adapts ? 1 : 0, rest = adapts ? epsilon : 1,
+            squares = mean_of_squares(beta2)]<class T>(element<T> e, T first, T second) {
+      const T u = squares.held(e.update), longer = lerp(e.update, first, beta1);
+      first = lerp(longer, squares.held(longer), root);  // as long as the squares, once it is divided by their root
+      second = squares(u, second);
       return next(T(by) * first / (T(root) * sqrt(second) + T(rest)), first, second);
     };
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -19,14 +20,15 @@ struct scale_by_rms {
   double beta = 0.99;
   double epsilon = 1e-8;
   static constexpr auto fields = list{field{"beta", &scale_by_rms::beta, from(0).below(1)},
-                                      field{"epsilon", &scale_by_rms::epsilon, from(0).below(1)}};
+                                      field{"epsilon", &scale_by_rms::epsilon, root_epsilon}};
 
   using states = state<zeros<"second_moment">>;
 
   constexpr auto at(const context&) const {
-    return [*this]<class T>(element<T> e, T second) {
-      second = lerp(e.update * e.update, second, beta);
-      return next(e.update / (sqrt(second) + T(epsilon)), second);
+    return [*this, squares = mean_of_squares(beta)]<class T>(element<T> e, T second) {
+      const T u = squares.held(e.update);
+      second = squares(u, second);
+      return next(u / (sqrt(second) + T(epsilon)), second);
     };
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -20,17 +21,21 @@ struct scale_by_row_rms {
   double beta2 = 0.95;
   double epsilon = 1e-8;
   static constexpr auto fields = list{field{"beta2", &scale_by_row_rms::beta2, from(0).below(1)},
-                                      field{"epsilon", &scale_by_row_rms::epsilon, above(0).below(1)}};
+                                      field{"epsilon", &scale_by_row_rms::epsilon, root_epsilon}};
 
   using states = state<rows<"second_moment">>;
 
   template <class T>
   void apply(const context&, tensor<T> update, tensor<T> second) const noexcept {
     const auto u = update.matrix();
+    const mean_of_squares squares(beta2);
     for (std::size_t i = 0; i < u.rows; ++i) {
       double sum = 0;
-      for (std::size_t j = 0; j < u.cols; ++j) sum += static_cast<double>(u(i, j)) * u(i, j);
-      second.data[i] = static_cast<T>(lerp(sum / static_cast<double>(u.cols), second.data[i], beta2));
+      for (std::size_t j = 0; j < u.cols; ++j) {
+        u(i, j) = squares.held(u(i, j));
+        sum += static_cast<double>(u(i, j)) * u(i, j);
+      }
+      second.data[i] = saturated<T>(lerp(sum / static_cast<double>(u.cols), second.data[i], beta2));
       const T by = saturated<T>(1 / (sqrt(static_cast<double>(second.data[i])) + epsilon));
       for (std::size_t j = 0; j < u.cols; ++j) u(i, j) *= by;
     }

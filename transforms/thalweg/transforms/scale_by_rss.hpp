@@ -2,6 +2,7 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -19,14 +20,15 @@ struct scale_by_rss {
   double initial = 0;
   double epsilon = 1e-10;
   static constexpr auto fields = list{field{"initial", &scale_by_rss::initial, non_negative},
-                                      field{"epsilon", &scale_by_rss::epsilon, from(0).below(1)}};
+                                      field{"epsilon", &scale_by_rss::epsilon, root_epsilon}};
 
   using states = state<filled<"sum_of_squares", &scale_by_rss::initial>>;
 
   constexpr auto at(const context&) const {
     return [*this]<class T>(element<T> e, T sum) {
-      sum = sum + e.update * e.update;
-      return next(e.update / (sqrt(sum) + T(epsilon)), sum);
+      const T u = squarable(e.update);
+      sum = held_sum(sum + u * u);
+      return next(u / (sqrt(sum) + T(epsilon)), sum);
     };
   }
 };

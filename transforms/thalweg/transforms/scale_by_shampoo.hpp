@@ -40,7 +40,7 @@ struct scale_by_shampoo {
   double epsilon = 1e-4;
   long period = 1;
   static constexpr auto fields = list{field{"beta", &scale_by_shampoo::beta, above(0).to(1)},
-                                      field{"epsilon", &scale_by_shampoo::epsilon, above(0).below(1)},
+                                      field{"epsilon", &scale_by_shampoo::epsilon, square_epsilon},
                                       field{"period", &scale_by_shampoo::period, from(1)}};
 
   using states = state<rows_by_rows<"left">, columns_by_columns<"right">, rows_by_rows<"left_root">,

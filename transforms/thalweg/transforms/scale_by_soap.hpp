@@ -68,7 +68,7 @@ struct scale_by_soap {
   static constexpr auto fields =
       list{field{"beta1", &scale_by_soap::beta1, from(0).below(1)},
            field{"beta2", &scale_by_soap::beta2, from(0).below(1)},
-           field{"epsilon", &scale_by_soap::epsilon, above(0).below(1)},
+           field{"epsilon", &scale_by_soap::epsilon, root_epsilon},
            field{"preconditioner_beta", &scale_by_soap::preconditioner_beta, from(0).below(1)},
            field{"period", &scale_by_soap::period, from(1)}, field{"sides", &scale_by_soap::sides}};
 

@@ -13,7 +13,7 @@ namespace thalweg {
 /// |       |         | back as DiLoCo's outer momentum of 0.9 over 32 inner steps                           |
 /// | mu_y  | 0.9     | ours: Schedule-Free's β                                                              |
 ///
-/// Evaluate at x. Take gradients at y, which is in the parameters. Only y and z are stored, so μ_y > 0. With μ_x = 1 - 1/t
+/// Evaluate at x. Take gradients at y, which is in the parameters. Only y and z are stored, so μ_y >= 0.001: x = z + (y-z)/μ_y is lost to rounding below. With μ_x = 1 - 1/t
 /// and μ_y = β this would be Schedule-Free. State: `z`, from the parameter.
 ///
 ///     auto c = scale_by_adam{.beta1 = 0} | update_by_primal_averaging{.mu_x = 0.998, .mu_y = 0.9};
@@ -21,7 +21,7 @@ struct update_by_primal_averaging {
   double mu_x = 0.9967;
   double mu_y = 0.9;
   static constexpr auto fields = list{field{"mu_x", &update_by_primal_averaging::mu_x, from(0).below(1)},
-                                      field{"mu_y", &update_by_primal_averaging::mu_y, above(0).to(1)}};
+                                      field{"mu_y", &update_by_primal_averaging::mu_y, from(0.001).to(1)}};
 
   using states = state<copy_of_param<"z">>;
 

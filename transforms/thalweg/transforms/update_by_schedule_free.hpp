@@ -34,7 +34,7 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 /// | decay  | decay_point::z | AMUSE, arXiv 2605.22432                                                 |
 /// | weight | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
 ///
-/// With β = 0, y is z and x is lost. Then evaluating at x throws, and raising β later throws.
+/// A β between 0 and 0.001 is refused: x would be lost to rounding. With β = 0, y is z and x is lost. Then evaluating at x throws, and raising β later throws.
 /// State: `z`, from the parameter; the scalar `beta`.
 ///
 ///     auto sf_sgd = chain(update_by_schedule_free{.beta = 0.9, .decay = decay_point::y});
@@ -53,6 +53,9 @@ struct update_by_schedule_free {
   constexpr auto at(const context& c, double built_with) const {
     const double ahead = c.beta.value_or(beta);
     check_in_range("update_by_schedule_free", "beta", ahead, betas);
+    if (ahead > 0 && ahead < 0.001)
+      throw error("update_by_schedule_free", "Expected beta = 0 or beta >= 0.001. Received ", ahead,
+                  ", with which x = z + (y-z)/beta is lost to rounding.");
     if (c.step > 1 && built_with == 0 && ahead > 0)
       throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
                   ahead, " after 0, by which the average was lost.");

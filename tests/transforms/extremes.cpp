@@ -1,0 +1,122 @@
+// Every transform at the ends of what a float holds: what double computes without trouble is the right value.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <thalweg/text.hpp>
+#include <thalweg/transforms.hpp>
+
+using namespace thalweg;
+
+namespace {
+
+constexpr double largest = std::numeric_limits<float>::max() / 4;  // momenta add up to four gradients
+
+// Transforms that change updates, each before the end that subtracts the update; and the ends alone.
+std::vector<std::string> chains() {
+  std::vector<std::string> texts;
+  const auto add = [&]<class Transform>(Transform) {
+    if constexpr (!contextual<Transform> && std::is_aggregate_v<Transform>) {
+      const std::string name(name_of(Transform{}));
+      if constexpr (terminal<Transform>) texts.push_back(name);
+      else if constexpr (!gate<Transform>) texts.push_back(name + " | apply_update");
+    }
+  };
+  [&]<class... T>(type_list<T...>) { (add(T{}), ...); }(all_transforms());
+  return texts;
+}
+
+// A parameter of 4 × 4 with elements near 1, after gradients of these sizes, whose signs make them a matrix of full rank.
+template <class T>
+std::vector<T> trained(const std::string& chain, const std::vector<double>& sizes) {
+  std::vector<T> w(16), g(16);
+  for (std::size_t i = 0; i < w.size(); ++i) w[i] = T(1) + T(i) / 16;
+  optimizer<T> opt(parse(chain), {{.name = "w", .shape = {4, 4}, .data = w.data()}}, {.lr = 0.001});
+  for (const double size : sizes) {
+    for (std::size_t i = 0; i < g.size(); ++i) g[i] = static_cast<T>(i / 4 + i % 4 < 4 ? size : -size);
+    opt.step({g}, {.loss = 1});
+  }
+  return w;
+}
+
+}  // namespace
+
+TEST_CASE("every transform is right where squares leave float") {
+  const std::vector<std::vector<double>> sequences{
+      {1e20, 0, 0}, {1e20, 1e20, 1e20}, {largest, 0, 0}, {largest, largest, -largest},
+      {1, 1e20, 1}, {1e-20, 1e-20, 1e-20}, {1e-30, -1e-30, 1e-30}, {1e-38, 1e-30, 1e-20}, {1e10, 1e-10, 1}};
+  for (const std::string& chain : chains()) {
+    // Where its rotated gradient is zero in exact arithmetic, SOAP divides one rounding error by another.
+    if (chain.starts_with("scale_by_soap")) continue;
+    for (const auto& sizes : sequences) {
+      CAPTURE(chain);
+      CAPTURE(sizes[0]);
+      CAPTURE(sizes[1]);
+      const auto in_double = trained<double>(chain, sizes);
+      const auto in_float = trained<float>(chain, sizes);
+      double longest = 1;
+      for (const double x : in_double) longest = std::max(longest, std::abs(x));
+      if (longest > largest / 4) continue;  // the right value is none that a float holds
+      for (std::size_t i = 0; i < in_double.size(); ++i) CHECK(std::abs(in_float[i] - in_double[i]) <= 2e-5 * longest);
+    }
+  }
+}
+
+// How far each step moves a float that starts at 0.
+std::vector<double> steps(const std::string& chain, const std::vector<float>& gradients, double lr) {
+  std::vector<double> moved;
+  float w = 0;
+  optimizer<float> opt(parse(chain), {{.name = "w", .shape = {1}, .data = &w}}, {.lr = lr});
+  for (const float g : gradients) {
+    w = 0;
+    opt.step({std::span(&g, 1)}, {.loss = 1});
+    moved.push_back(w);
+  }
+  return moved;
+}
+
+TEST_CASE("steps worked out by hand at the ends of ranges") {
+  const auto near = [](const std::vector<double>& a, const std::vector<double>& b) {
+    REQUIRE(a.size() == b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
+  };
+  // No memory: every step is g / (|g| + 1e-8).
+  near(steps("scale_by_rms(beta=0) | apply_update", {1e4f, 1e-4f}, 0.01), {-0.01, -0.01 / (1 + 1e-4)});
+  near(steps("ema(beta=0) | apply_update", {1e8f, 1e-4f}, 1), {-1e8, -1e-4});
+  near(steps("scale_by_adam(beta1=0, beta2=0) | apply_update", {1e15f, -1}, 0.5), {-0.5, 0.5});
+  // m̂ = 0.09·g/0.19, v̂ = 0.000999·g²/0.001999
+  near(steps("scale_by_adam | apply_update", {1e20f, 0}, 0.001), {-0.001, -0.001 * (0.09 / 0.19) / std::sqrt(0.000999 / 0.001999)});
+  near(steps("scale_by_radam | apply_update", {1e20f}, 0.001), {-1e17});
+  near(steps("scale_by_rss | apply_update", {1e30f, 1e30f}, 1), {-1, -1 / std::sqrt(2)});
+  // An average whose share of the newest is 1e-7 still sees it.
+  near(steps("scale_by_adam(beta1=0, beta2=0.9999999, epsilon=1e-18) | apply_update", {1e-3f}, 1), {-1});
+  // ρ_t = t - (1-β)(t²-1)/6 + … where the memory is long.
+  for (const double share : {1e-15, 1e-12, 1e-9, 1e-7})
+    for (const double t : {1, 6, 100}) {
+      const detail::gradients_seen seen(1 - share, t);
+      CHECK(seen.now == doctest::Approx(t - share * (t * t - 1) / 6).epsilon(1e-9));
+      if (t > 4) CHECK(seen.rectification() == doctest::Approx(std::sqrt((t - 4) * (t - 2) / t * share / 2)).epsilon(1e-4));
+    }
+}
+
+TEST_CASE("what cannot be right is refused by name") {
+  const auto refusal = [](const std::string& chain) -> std::string {
+    try {
+      steps(chain, {1}, 1);
+      return "";
+    } catch (const error& e) {
+      return e.what();
+    }
+  };
+  CHECK(refusal("scale_by_adam(epsilon=0) | apply_update") ==
+        "[scale_by_adam] Expected epsilon + floor in [1e-18, inf). Received 0.");
+  CHECK(refusal("scale_by_adam(epsilon=0, floor=1e-8) | apply_update") == "");
+  CHECK(refusal("scale_by_rms(epsilon=1e-19) | apply_update") ==
+        "[parse] Expected for scale_by_rms: beta in [0, 1), epsilon in [1e-18, 1). Received 'epsilon=1e-19' at column 14.");
+  CHECK(refusal("update_by_schedule_free(beta=1e-4)") ==
+        "[update_by_schedule_free] Expected beta = 0 or beta >= 0.001. Received 1e-04, with which x = z + (y-z)/beta is "
+        "lost to rounding.");
+}
