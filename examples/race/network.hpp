@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include <thalweg/thalweg.hpp>
+#include <thalweg/core/parameter.hpp>
 
 namespace race {
 

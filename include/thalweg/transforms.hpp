@@ -71,6 +71,7 @@
 #include <thalweg/transforms/update_on_sphere.hpp>
 #include <thalweg/transforms/warmup.hpp>
 #include <thalweg/transforms/warmup_stable_decay.hpp>
+#include <thalweg/transforms/weigh_by_largest_lr.hpp>
 #include <thalweg/transforms/when_finite.hpp>
 
 namespace thalweg {
@@ -85,6 +86,7 @@ using all_transforms = type_list<
     scale_by_lion, scale_by_nadam, scale_by_parameter_rms, scale_by_polyak, scale_by_psgd_kron, scale_by_radam,
     scale_by_rms, scale_by_row_rms, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_soap,
     scale_by_trust_ratio, scale_lr, scale_to_rms, update_and_average, update_by_lookahead, update_by_primal_averaging,
-    update_by_schedule_free, update_on_sphere, warmup, warmup_stable_decay, when_finite>;
+    update_by_schedule_free, update_on_sphere, warmup, warmup_stable_decay, weigh_by_largest_lr,
+    when_finite>;
 
 }  // namespace thalweg

@@ -232,6 +232,8 @@ void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector
   for (const auto& [route, path] : path_of_route) {
     auto& r = routes[path];
     r.weight_sum = metadata.take_number<double>(route_key(route, "weight_sum"), non_negative);
+    if (const std::string key = route_key(route, "largest_lr"); metadata.has(key))
+      r.largest_lr = metadata.take_number<double>(key, non_negative);
     for (std::size_t s = 0; s < r.scalars.size(); ++s)
       r.scalars[s] = metadata.take_number<double>(route_key(route, r.names[s]), finite_number);
   }
@@ -294,6 +296,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
       h.metadata[key] = to_text(number);
     };
     put("weight_sum", route.weight_sum);
+    if (route.largest_lr > 0) put("largest_lr", route.largest_lr);
     for (std::size_t s = 0; s < route.scalars.size(); ++s) put(route.names[s], route.scalars[s]);
   }
 

@@ -57,6 +57,7 @@ std::string table(const description& d) {
     text += in_words("chain    ", p.chain, "\n");
     if (!p.scalars.empty()) text += in_words("         ", joined(p.scalars), "\n");
     if (!p.computed_by.empty()) text += in_words("         ", joined(p.computed_by), "\n");
+    for (const auto& remark : p.remarks) text += in_words("         ", remark, "\n");
   }
   text += in_words("memory   parameters ", with_unit(d.parameter_bytes), ", state ", with_unit(d.state_bytes),
                    ", scratch ", with_unit(d.scratch_bytes));

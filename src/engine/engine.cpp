@@ -39,6 +39,7 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
     most_scalars = std::max(most_scalars, scalars.size());
   }
   now_.weight_sums.resize(bound.what.paths.size());
+  now_.largest_lrs.resize(bound.what.paths.size());
   next_ = now_;
   spare_scalars_.resize(most_scalars);
 
@@ -145,8 +146,13 @@ double engine<T>::prepare(const step_inputs& inputs) {
     if (const double lr = last.lr * of.lr_factor; lr - lr != 0)
       throw error("step", "Expected schedules that leave lr finite. Received ", lr, ".");
     largest_lr = std::max(largest_lr, last.lr);
-    const double weight = weight_of_step(step, last.lr, options_.weight_lr_power, options_.r);
+    if (last.weighs_largest_lr) next_.largest_lrs[i] = std::max(now_.largest_lrs[i], last.lr);
+    const double weighing = last.weighs_largest_lr ? next_.largest_lrs[i] : last.lr;
+    const double weight = weight_of_step(step, weighing, options_.weight_lr_power, options_.r);
     next_.weight_sums[i] = now_.weight_sums[i] + weight;
+    if (what().info(way.transforms[way.last()]).is.averages && weighing > 0 && !(weight > 0 && std::isfinite(next_.weight_sums[i])))
+      throw error("step", "Expected a weight t^r·lr^weight_lr_power of the average that is neither zero nor infinite. Received t = ",
+                  step, ", r = ", options_.r, ", lr = ", weighing, ", weight_lr_power = ", options_.weight_lr_power, ".");
 
     context c = at_begin;
     c.lr *= of.lr_factor;
@@ -240,7 +246,7 @@ template <class T>
 progress engine<T>::progress_now() const {
   progress now{.chain = what().text, .settings = options_, .steps = steps_, .calls = calls_, .losses = losses_};
   for (std::size_t p = 0; p < what().paths.size(); ++p) {
-    auto& route = now.routes.emplace_back(progress::route{.weight_sum = now_.weight_sums[p]});
+    auto& route = now.routes.emplace_back(progress::route{.weight_sum = now_.weight_sums[p], .largest_lr = now_.largest_lrs[p]});
     const double* next = now_.scalars[p].data();
     for (const std::size_t t : what().paths[p].transforms)
       for (const slot& s : what().info(t).slots)
@@ -265,6 +271,7 @@ void engine<T>::load(const readable_bytes& from) {
   losses_ = loaded.losses;
   for (std::size_t p = 0; p < what().paths.size(); ++p) {
     now_.weight_sums[p] = loaded.routes[p].weight_sum;
+    now_.largest_lrs[p] = loaded.routes[p].largest_lr;
     std::ranges::copy(loaded.routes[p].scalars, now_.scalars[p].begin());
   }
 }
@@ -289,6 +296,7 @@ std::string engine<T>::describe() const {
       entry.chain += in_words(entry.chain.empty() ? "" : " | ", t.text());
       if (const std::string by = device_->computed_by(p, k); !by.empty())
         entry.computed_by.push_back(in_words(t.name, " by ", by));
+      if (!t.remark().empty()) entry.remarks.push_back(in_words(t.name, ": ", t.remark()));
       for (const slot& s : t.slots)
         if (s.what == slot_kind::scalar) entry.scalars.push_back(in_words(t.name, ".", s.name, "=", *next++));
     }

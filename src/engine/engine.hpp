@@ -25,10 +25,11 @@ class engine {
   long calls_ = 0;  ///< of `step`, where a gate swallows some
   gathered_losses losses_{};
 
-  /// What the next step replaces: by path, the scalars and the sum of the average's weights.
+  /// What the next step replaces: by path, the scalars, the sum of the average's weights, and the largest lr
+  /// so far where this lr weighs.
   struct moving_numbers {
     std::vector<std::vector<double>> scalars;
-    std::vector<double> weight_sums;
+    std::vector<double> weight_sums, largest_lrs;
   };
   moving_numbers now_, next_;
   std::vector<double> spare_scalars_;

@@ -424,7 +424,7 @@ inline interpolation amuse(double beta1, double rho, long warmup_steps) {
 struct point { vector y, x; };
 
 inline point schedule_free(const vector& start, const history& gradients, const update& u, const thalweg::options& o,
-                           rate lr, const interpolation& beta, thalweg::decay_point decay) {
+                           rate lr, const interpolation& beta, thalweg::decay_point decay, rate weighing = {}) {
   history seen, zs;
   vector weights, x = start, y = start, z = start;
   for (const auto& g : gradients) {
@@ -432,7 +432,8 @@ inline point schedule_free(const vector& start, const history& gradients, const 
     const double t = static_cast<double>(seen.size()), eta = lr(static_cast<long>(seen.size()));
     z = z - eta * (u(seen) + o.weight_decay * (decay == thalweg::decay_point::z ? z : y));
     zs.push_back(z);
-    weights.push_back(std::pow(t, o.r) * std::pow(eta, o.weight_lr_power));
+    const double heavy = weighing ? weighing(static_cast<long>(seen.size())) : eta;
+    weights.push_back(std::pow(t, o.r) * std::pow(heavy, o.weight_lr_power));
     x = vector(z.size(), 0.0);  // the mean of all z, weighted
     for (std::size_t s = 0; s < zs.size(); ++s) x = x + weights[s] * zs[s];
     x = (1 / std::accumulate(weights.begin(), weights.end(), 0.0)) * x;

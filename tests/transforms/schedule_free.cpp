@@ -49,6 +49,73 @@ TEST_CASE("update_by_schedule_free with other weights of the average") {
     }
 }
 
+TEST_CASE("weigh_by_largest_lr: a lowered learning rate still counts fully in the average, as in the authors' code") {
+  auto s = dozen();
+  s.options.warmup_steps = 0;
+  s.set_lr = [](long t) { return t <= 2 ? 0.05 : t <= 6 ? 0.1 : 0.001; };
+  const auto& p = s.parameters.front();
+  const auto at = [&](const oracle::rate& weighing) {
+    return oracle::schedule_free(oracle::start(p), oracle::gradients(s, p), oracle::gradient(), s.options, s.set_lr,
+                                 oracle::constant(0.8), decay_point::z, weighing);
+  };
+  const auto by_largest = at([](long t) { return t <= 2 ? 0.05 : 0.1; }), by_lr = at(s.set_lr);
+  const subject end = update_by_schedule_free{.beta = 0.8};
+  oracle::agrees(end, s, {{by_lr.y}, {by_lr.x}});
+  const subject chosen = weigh_by_largest_lr{} | update_by_schedule_free{.beta = 0.8};
+  oracle::agrees(chosen, s, {{by_largest.y}, {by_largest.x}});
+  CHECK(training::difference(std::vector{by_largest.x}, std::vector{by_lr.x}) > 0.01);
+  suite(chosen);
+}
+
+TEST_CASE("amuse_beta: T₀ is the last step of the warm-up that moves, or the second step that moves at all") {
+  const auto betas = [](const std::vector<double>& lrs, long warmup_steps) {
+    std::vector<double> all;
+    double at_warmup = 0, sum = 0;
+    for (std::size_t i = 0; i < lrs.size(); ++i) {
+      sum += lrs[i] * lrs[i];
+      const context c{.step = static_cast<long>(i) + 1, .warmup_steps = warmup_steps,
+                      .average_weight = sum > 0 ? lrs[i] * lrs[i] / sum : 1};
+      const auto after = amuse_beta{.beta1 = 0.5, .rho = 1}.at(c, at_warmup);
+      at_warmup = std::get<0>(after.states);
+      all.push_back(*after.value.beta);
+    }
+    return all;
+  };
+  const auto are = [](const std::vector<double>& got, const std::vector<double>& right) {
+    REQUIRE(got.size() == right.size());
+    for (std::size_t i = 0; i < right.size(); ++i) CHECK(got[i] == doctest::Approx(right[i]));
+  };
+  are(betas({1, 1, 1, 1, 1}, 3), {0.5, 0.5, 0.5, 1 - 0.5 * 2 / 3, 1 - 0.5 * 2 / 4});
+  // Frozen for all but the last step of the warm-up: c is 1 there. T₀ is the step behind, of which c is 1/2.
+  are(betas({0, 0, 1, 1, 1, 1}, 3), {0.5, 0.5, 0.5, 0.5, 1 - 0.5 / 2, 1 - 0.5 / 3});
+  // Frozen for the whole warm-up.
+  are(betas({0, 0, 0, 1, 1, 1, 1}, 3), {0.5, 0.5, 0.5, 0.5, 0.5, 1 - 0.5 / 2, 1 - 0.5 / 3});
+  // Frozen at its end: T₀ is the second step.
+  are(betas({1, 1, 0, 1, 1}, 3), {0.5, 0.5, 0.5, 1 - 0.5 / 2, 1 - 0.5 / 3});
+  // A warm-up of one step, as the paper's formula has it.
+  are(betas({1, 1, 1}, 1), {0.5, 1, 1});
+}
+
+TEST_CASE("update_by_schedule_free refuses a step whose weight in the average leaves double") {
+  float w = 1;
+  const float g = 1;
+  const auto refusal = [&](const options& o) -> std::string {
+    try {
+      optimizer<float> opt(chain(update_by_schedule_free{}), {{.name = "w", .shape = {1}, .data = &w}}, o);
+      for (int t = 0; t < 3; ++t) opt.step({std::span(&g, 1)});
+      return "";
+    } catch (const error& e) {
+      return e.what();
+    }
+  };
+  CHECK(refusal({.lr = 1e-200}) ==
+        "[step] Expected a weight t^r·lr^weight_lr_power of the average that is neither zero nor infinite. Received t = 1, "
+        "r = 0, lr = 1e-200, weight_lr_power = 2.");
+  CHECK(refusal({.lr = 1, .r = 1000}).ends_with("Received t = 3, r = 1000, lr = 1, weight_lr_power = 2."));
+  CHECK(refusal({.lr = 0}) == "");
+  CHECK(refusal({.lr = 1e-100}) == "");
+}
+
 TEST_CASE("update_by_schedule_free weighs by a learning rate set by hand") {
   auto s = dozen();
   s.options.warmup_steps = 0;

@@ -54,6 +54,7 @@ struct progress {
     std::vector<std::string> names{};  ///< of its scalars: `transform.slot`
     std::vector<double> scalars{};
     double weight_sum = 0;
+    double largest_lr = 0;  ///< 0 where it does not weigh
 
     void add_scalar(std::string_view transform, std::string_view slot, double value) {
       names.push_back(state_name(names, transform, slot));

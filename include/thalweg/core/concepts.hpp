@@ -29,6 +29,8 @@
 //                                        downstream, and the kernel for the calls that do not. Its first state holds what
 //                                        it passes on, which is the gradient for all transforms behind it
 //   std::string computed_by() const      what stands behind it, for describe()
+//   static constexpr std::string_view remark
+//                                        what its user should know before a long training, for describe()
 //   std::string_view name                where it is not the type's
 //   std::string text() const             where it is written otherwise than name(field=value, …)
 //   using leaves_type = std::tuple<…>    of a combinator: the transforms in it

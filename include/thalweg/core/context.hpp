@@ -21,6 +21,7 @@ struct context {
   std::optional<double> loss{};  ///< where the step was given it
 
   double average_weight = 1;     ///< c_t, from the lr in which the route ends, schedules downstream included
+  bool weighs_largest_lr = false;  ///< c_t is from the largest such lr so far
 };
 
 /// w_t = t^r · lr_t^power, of which c_t = w_t / Σ w is the newest share.

@@ -21,6 +21,7 @@ struct description {
     std::string chain;  ///< with its hyper-parameters
     std::vector<std::string> scalars;
     std::vector<std::string> computed_by;  ///< what stands behind transforms that leave the choice to the library
+    std::vector<std::string> remarks;
   };
   std::vector<row> rows;
   std::vector<path> paths;

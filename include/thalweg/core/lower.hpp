@@ -62,6 +62,10 @@ public:
     if constexpr (requires { transform_.computed_by(); }) return transform_.computed_by();
     else return "";
   }
+  [[nodiscard]] std::string_view remark() const override {
+    if constexpr (requires { Transform::remark; }) return Transform::remark;
+    else return "";
+  }
   [[nodiscard]] double initial([[maybe_unused]] std::size_t scalar) const override {
     double value = 0;
     for_each_slot<Transform>([&]<class Slot>(Slot, [[maybe_unused]] std::size_t number) {

@@ -42,6 +42,7 @@ public:
   virtual void check(const parameter_info&) const {}
   [[nodiscard]] virtual std::size_t scratch(const parameter_info&) const { return 0; }
   [[nodiscard]] virtual std::string computed_by() const { return ""; }
+  [[nodiscard]] virtual std::string_view remark() const { return ""; }
   [[nodiscard]] virtual double initial(std::size_t /*scalar*/) const { return 0; }
   [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
   /// For a transform that may stop a step: whether the sum lets the step go on.

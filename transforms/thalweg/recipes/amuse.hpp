@@ -13,9 +13,10 @@ namespace thalweg::recipes {
 
 /// arXiv 2605.22432: Muon's orthogonalised momentum inside Schedule-Free averaging, Adam's second moment for the rest,
 /// and an interpolation β_t that moves the gradients' point towards the average. Decay acts at z. AMUSE needs a warm-up.
-/// The defaults are those of AMUSE's Llama 124M, with lr 0.01, weight decay 0.05 and a warm-up over 3/8 of the steps.
+/// The defaults are those of AMUSE's Llama 124M, with lr 0.01, weight decay 0.05 and a warm-up over 3/8 of the steps. A
+/// much shorter warm-up costs accuracy, because β grows from its end on (`amuse_beta`).
 ///
-///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.01, .weight_decay = 0.05, .warmup_steps = 100});
+///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.01, .weight_decay = 0.05, .warmup_steps = 3 * steps / 8});
 struct amuse {
   double momentum = nesterov_ema{}.beta;
   double beta1 = amuse_beta{}.beta1;
