@@ -63,7 +63,8 @@ TEST_CASE("weigh_by_largest_lr: a lowered learning rate still counts fully in th
   oracle::agrees(end, s, {{by_lr.y}, {by_lr.x}});
   const subject chosen = weigh_by_largest_lr{} | update_by_schedule_free{.beta = 0.8};
   oracle::agrees(chosen, s, {{by_largest.y}, {by_largest.x}});
-  CHECK(training::difference(std::vector{by_largest.x}, std::vector{by_lr.x}) > 0.01);
+  const std::vector<std::vector<double>> x_by_largest{by_largest.x}, x_by_lr{by_lr.x};
+  CHECK(training::difference(x_by_largest, x_by_lr) > 0.01);
   suite(chosen);
 }
 

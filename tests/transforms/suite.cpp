@@ -181,7 +181,7 @@ void threads(const subject& s, std::size_t rank, const way& w) {
 // The last word of the parameter's row is its bytes of state.
 void state(const subject& s, std::size_t rank) {
   const auto p = one(21, rank);
-  const std::size_t numbers = s.follow({.name = p.name, .shape = p.shape}).state;
+  const std::size_t numbers = s.follow({.name = p.name, .shape = p.shape, .role = p.role}).state;
   const auto check = [&](const std::string& table, std::size_t size) {
     std::istringstream lines(table);
     std::size_t found = 0;
@@ -261,7 +261,7 @@ void suite(const subject& s) {
       continue;  // matrices only
     }
     ++ranks;
-    const way w = s.follow({.name = p.name, .shape = p.shape});
+    const way w = s.follow({.name = p.name, .shape = p.shape, .role = p.role});
     const tolerance within = w.tensorwise ? tolerance{1e-3, 1e-10} : tolerance{1e-5, 1e-13};
     wherever_it_runs(s, [&](const subject& here) {
       CAPTURE(train(here.in_float, with(p)).table);

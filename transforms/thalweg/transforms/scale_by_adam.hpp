@@ -14,7 +14,7 @@ namespace thalweg {
 /// | beta1   | 0.9     | Kingma & Ba, arXiv 1412.6980      |
 /// | beta2   | 0.999   | the same                          |
 /// | epsilon | 1e-8    | the same                          |
-/// | floor   | 0       | HeavyBall's 1e-8, in ε's place    |
+/// | floor   | 0       | HeavyBall's 1e-8, in ε's place; no less than 1e-18 |
 ///
 /// State: `first_moment`, `second_moment`, from zero.
 ///
@@ -31,19 +31,15 @@ struct scale_by_adam {
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 
-  void check(const parameter_info&) const {
-    check_in_range("scale_by_adam", "epsilon + floor", epsilon + floor, from(root_epsilon.low));
-  }
-
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
     return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2)]<class T>(
+            squares = mean_of_squares(beta2), lowest = max(floor, root_epsilon.low)]<class T>(
                element<T> e, T first, T second) {
       const T u = squares.held(e.update);
       first = lerp(u, first, beta1);
       second = squares(u, second);
-      return next(T(unbias1) * first / (max(T(unbias2) * sqrt(second), T(floor)) + T(epsilon)), first, second);
+      return next(T(unbias1) * first / (max(T(unbias2) * sqrt(second), T(lowest)) + T(epsilon)), first, second);
     };
   }
 };

@@ -21,7 +21,7 @@ namespace thalweg {
 /// | beta3   | 0.9999  | the same                                                        |
 /// | alpha   | 5       | the same: 4 to 10                                               |
 /// | epsilon | 1e-8    | the same                                                        |
-/// | floor   | 0       | HeavyBall's 1e-8, in the place of ε                             |
+/// | floor   | 0       | HeavyBall's 1e-8, in the place of ε; no less than 1e-18 |
 /// | rise    | 1       | the same: the whole training; 1 is none                         |
 ///
 /// State: `first_moment`, `slow_moment`, `second_moment`, from zero.
@@ -45,22 +45,18 @@ struct scale_by_ademamix {
 
   using states = state<zeros<"first_moment">, zeros<"slow_moment">, zeros<"second_moment">>;
 
-  void check(const parameter_info&) const {
-    check_in_range("scale_by_ademamix", "epsilon + floor", epsilon + floor, from(root_epsilon.low));
-  }
-
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
     const double risen = min(1.0, t / static_cast<double>(rise));
     const double keep = risen < 1 && beta1 > 0 && beta3 > 0 ? between(risen) : beta3;
     return [*this, keep, share = risen * alpha, unbias1 = 1 / one_minus_pow(beta1, t),
             unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2)]<class T>(element<T> e, T first, T slow, T second) {
+            squares = mean_of_squares(beta2), lowest = max(floor, root_epsilon.low)]<class T>(element<T> e, T first, T slow, T second) {
       const T u = squares.held(e.update);
       first = lerp(u, first, beta1);
       slow = lerp(u, slow, keep);
       second = squares(u, second);
-      return next((T(unbias1) * first + T(share) * slow) / (max(T(unbias2) * sqrt(second), T(floor)) + T(epsilon)),
+      return next((T(unbias1) * first + T(share) * slow) / (max(T(unbias2) * sqrt(second), T(lowest)) + T(epsilon)),
                   first, slow, second);
     };
   }

@@ -14,7 +14,7 @@ namespace thalweg {
 /// | beta1   | 0.9     | Ziyin et al., arXiv 2002.04839                          |
 /// | beta2   | 0.999   | the same                                                |
 /// | epsilon | 1e-15   | the same                                                |
-/// | floor   | 0       | HeavyBall's 1e-8, in the place of ε                     |
+/// | floor   | 0       | HeavyBall's 1e-8, in the place of ε; no less than 1e-18 |
 ///
 /// State: `first_moment`, `second_moment`, from zero.
 ///
@@ -31,18 +31,14 @@ struct scale_by_laprop {
 
   using states = state<zeros<"first_moment">, zeros<"second_moment">>;
 
-  void check(const parameter_info&) const {
-    check_in_range("scale_by_laprop", "epsilon + floor", epsilon + floor, from(root_epsilon.low));
-  }
-
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
     return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2)]<class T>(
+            squares = mean_of_squares(beta2), lowest = max(floor, root_epsilon.low)]<class T>(
                element<T> e, T first, T second) {
       const T u = squares.held(e.update);
       second = squares(u, second);
-      first = lerp(u / (max(T(unbias2) * sqrt(second), T(floor)) + T(epsilon)), first, beta1);
+      first = lerp(u / (max(T(unbias2) * sqrt(second), T(lowest)) + T(epsilon)), first, beta1);
       return next(T(unbias1) * first, first, second);
     };
   }
