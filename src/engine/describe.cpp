@@ -64,6 +64,7 @@ std::string table(const description& d) {
   if (d.rollback_bytes)
     text += in_words(", rollback ", with_unit(d.rollback_bytes),
                      " (a tensor-wise function may throw; noexcept saves this)");
+  if (d.held_back_bytes) text += in_words("; an evaluation point needs ", with_unit(d.held_back_bytes), " more");
   return text += '\n';
 }
 

@@ -89,6 +89,7 @@ TEST_CASE("describe shows each parameter's shape, role, chain, state and bytes")
   CHECK(has(table, "orthogonalize_update by " + linear_algebra::backend()));
   CHECK(has(table, "amuse_beta.warmup_average_weight=0"));
   CHECK(has(table, "parameters 2.2 KiB, state 4.5 KiB"));  // 574 and 1148 floats
+  CHECK(table.ends_with("; an evaluation point needs 2.2 KiB more\n"));
 }
 
 TEST_CASE("describe shows the factors of parameters, which the fused chain obeys as the unfused one does") {
@@ -156,6 +157,7 @@ TEST_CASE("a chain that nobody takes is not shown") {
   model<float> m({{"w", {3}}});
   const auto opt = optimizer(recipes::muon(), m.parameters(), {});
   CHECK(!has(opt.describe(), "orthogonalize_update"));
+  CHECK(!has(opt.describe(), "evaluation point"));
 }
 
 TEST_CASE("the second transform of a type has states of another name") {

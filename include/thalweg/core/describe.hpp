@@ -27,6 +27,7 @@ struct description {
   std::vector<path> paths;
   std::string header;
   std::size_t parameter_bytes = 0, state_bytes = 0, scratch_bytes = 0, rollback_bytes = 0;
+  std::size_t held_back_bytes = 0;  ///< y, while an evaluation point lives
 
   template <class T>
   void add(const bound_parameter<T>& p, std::string chain) {
@@ -36,6 +37,7 @@ struct description {
                     p.state_names, state_elements * sizeof(T)});
     parameter_bytes += p.size * sizeof(T);
     state_bytes += rows.back().bytes;
+    if (p.averaged) held_back_bytes += p.size * sizeof(T);
   }
 };
 
