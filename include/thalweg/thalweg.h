@@ -47,7 +47,7 @@ extern "C" {
 #endif
 
 /// The interface that a program was compiled for.
-#define THALWEG_INTERFACE 1
+#define THALWEG_INTERFACE 2
 /// The interface of the library that it runs with: that one or a higher.
 THALWEG_FUNCTION int thalweg_interface(void);
 /// The library's version, "0.1.0".
@@ -176,6 +176,15 @@ THALWEG_FUNCTION thalweg_status thalweg_save(const thalweg_optimizer* optimizer,
 /// Goes on where thalweg_save left off, bit for bit. Load the parameters as they were then first; chain and options
 /// must be those of then, but for lr, which is restored, and threads. Refused during an evaluation point.
 THALWEG_FUNCTION thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path);
+
+/// What became of a load.
+typedef struct thalweg_load_report {
+  int checked;  ///< 1: all that was read agrees with its checksum. 0: an earlier version wrote the file, with too few
+} thalweg_load_report;
+
+/// thalweg_load with a report, which may be null. Since interface 2.
+THALWEG_FUNCTION thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* path,
+                                                       thalweg_load_report* report);
 
 /// A table: each parameter, its shape, role, the chain that it was routed to, its state and its bytes. The text is the
 /// caller's, who gives it to thalweg_free.

@@ -254,12 +254,19 @@ thalweg_status thalweg_save(const thalweg_optimizer* optimizer, const char* path
 }
 
 thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path) {
+  return thalweg_load_reporting(optimizer, path, nullptr);
+}
+
+thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* path, thalweg_load_report* report) {
   const auto misused = status_of([&] {
     std::visit([](const auto& by) { check_at_y("load", by); }, trainer_of("load", optimizer));
     given("load", "a path", path);
   });
   if (misused) return misused;
-  const auto load = [&](auto& by) { by.optimizer.load(path); };
+  const auto load = [&](auto& by) {
+    const load_report became = by.optimizer.load(path);
+    if (report) *report = {became.checked};
+  };
   return status_of([&] { std::visit(load, optimizer->trainer); }, THALWEG_CHECKPOINT_REFUSED);
 }
 

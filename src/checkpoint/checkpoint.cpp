@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -27,10 +28,31 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "thalweg: safetensors files are little-endian");
 
-constexpr std::string_view version = "1";
+/// Of the format. What the first wrote has checksums of parameters alone.
+enum class version { first, current };
+constexpr std::string_view first_version = "1", current_version = "2";
 constexpr range counts = from(0).below(0x1p53);  // a double counts them
 template <class T>
 constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
+
+std::string route_key(std::size_t route, std::string_view what) { return in_words("route ", route, ".", what); }
+std::string parameter_key(const parameter_info& p, std::string_view what) { return in_words(p.name, "/", what); }
+std::string checksum_key(const std::string& array) { return in_words("checksum of ", array); }
+const std::string checksum_of_metadata = "checksum";  // of all other entries
+
+using metadata_entries = std::map<std::string, std::string>;
+
+template <class T>
+std::string checksum_of(std::span<const T> values, version as = version::current) {
+  return as == version::first ? checksum_of_version_1(values) : checksum(std::as_bytes(values));
+}
+/// Each key and each text ends in a zero byte.
+std::string checksum_of(const metadata_entries& metadata) {
+  std::string all;
+  for (const auto& [key, text] : metadata)
+    if (key != checksum_of_metadata) all.append(key).append(1, '\0').append(text).append(1, '\0');
+  return checksum(std::as_bytes(std::span(all)));
+}
 
 /// An array as it lies in memory.
 template <class T>
@@ -74,10 +96,10 @@ auto arrays_of(Store& store, bool with_y, const char* where) {
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     for (std::size_t s = 0; s < p.states.size(); ++s)
-      all.push_back({in_words(p.info.name, "/", p.state_names[s]), p.state_shapes[s], p.state_orders[s], p.states[s]});
+      all.push_back({parameter_key(p.info, p.state_names[s]), p.state_shapes[s], p.state_orders[s], p.states[s]});
     if (!with_y || !p.averaged) continue;
     element* const y = store.at_evaluation_point ? store.held_back[i].data() : p.data;
-    all.push_back({in_words(p.info.name, "/y"), p.info.shape, p.info.order, y});
+    all.push_back({parameter_key(p.info, "y"), p.info.shape, p.info.order, y});
   }
   std::vector<std::string_view> names;
   for (const auto& a : all) names.push_back(a.name);
@@ -94,9 +116,11 @@ named_array<const T> parameter_at(const bound_parameter<T>& p, const T* data) {
 
 template <class T>
 void check_finite(const char* where, const std::string& name, std::span<const T> values) {
-  for (const T value : values)
-    if (!std::isfinite(value))
-      throw error(where, "Expected finite numbers in '", name, "'. Received ", static_cast<double>(value), ".");
+  T not_finite = 0;  // of the values' type: so the loop is vectorised
+  for (const T value : values) not_finite = std::abs(value) <= std::numeric_limits<T>::max() ? not_finite : T(1);
+  if (not_finite == 0) return;
+  const auto found = std::ranges::find_if_not(values, [](T value) { return std::isfinite(value); });
+  throw error(where, "Expected finite numbers in '", name, "'. Received ", static_cast<double>(*found), ".");
 }
 
 // The routes that parameters take, numbered as they come.
@@ -108,38 +132,39 @@ std::vector<std::size_t> routes_in_use(const storage<T>& store) {
   return paths;
 }
 
-std::string route_key(std::size_t route, std::string_view what) { return in_words("route ", route, ".", what); }
-std::string parameter_key(const parameter_info& p, std::string_view what) { return in_words(p.name, "/", what); }
-
 /// f(name, number, range) for each of the options' numbers.
 template <class Options, class F>
 void for_each_option(Options& settings, F f) {
   for_each_field<options>([&](const auto& field) { f(field.name, settings.*field.place, field.allowed); });
 }
 
+[[noreturn]] void refuse_damaged(std::string_view what) {
+  throw error("load", "Expected '", what, "' as it was saved. Received it damaged: its checksum differs.");
+}
+
 /// A file's metadata, on its way out of it: what nobody asks for in the end should not be there.
 class metadata_reader {
-  std::map<std::string, std::string> left_;
+  metadata_entries left_;
+  std::vector<metadata_entries::node_type> taken_;
 
 public:
-  explicit metadata_reader(std::map<std::string, std::string> all) : left_(std::move(all)) {}
+  explicit metadata_reader(metadata_entries all) : left_(std::move(all)) {}
 
-  [[nodiscard]] std::optional<std::string> take_if_there(const std::string& key) {
+  [[nodiscard]] std::optional<std::string_view> take_if_there(const std::string& key) {
     const auto found = left_.find(key);
     if (found == left_.end()) return {};
-    std::string value = std::move(found->second);
-    left_.erase(found);
-    return value;
+    taken_.push_back(left_.extract(found));
+    return taken_.back().mapped();
+  }
+  [[nodiscard]] std::string_view take(const std::string& key) {
+    const auto text = take_if_there(key);
+    if (!text) throw error("load", "Expected '", key, "' in the metadata. Received none.");
+    return *text;
   }
   [[nodiscard]] bool has(const std::string& key) const { return left_.contains(key); }
-  std::string take(const std::string& key) {
-    auto value = take_if_there(key);
-    if (!value) throw error("load", "Expected '", key, "' in the metadata. Received none.");
-    return *std::move(value);
-  }
   template <class Number>
-  Number take_number(const std::string& key, const range& allowed) {
-    const std::string text = take(key);
+  [[nodiscard]] Number take_number(const std::string& key, const range& allowed) {
+    const std::string_view text = take(key);
     Number number{};
     const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (fault != std::errc() || end != text.data() + text.size())
@@ -153,11 +178,19 @@ public:
   }
 };
 
-void check_same_chain(const std::string& here, const std::string& saved) {
+version take_version(metadata_reader& metadata, const std::string& file) {
+  const auto said = metadata.take_if_there("thalweg");
+  if (said == first_version) return version::first;
+  if (said == current_version) return version::current;
+  throw error("load", "Expected a checkpoint of thalweg, version ", first_version, " or ", current_version,
+              ". Received '", file, "', which has ", said ? in_words("version '", *said, "'") : "no word of that", ".");
+}
+
+void check_same_chain(std::string_view here, std::string_view saved) {
   if (here == saved) return;
   const auto at = static_cast<std::size_t>(
       std::mismatch(here.begin(), here.end(), saved.begin(), saved.end()).first - here.begin());
-  const auto around = [&](const std::string& text) {
+  const auto around = [&](std::string_view text) {
     const std::size_t from = at < 20 ? 0 : at - 20;
     return in_words(from ? "…" : "", text.substr(from, 40), from + 40 < text.size() ? "…" : "");
   };
@@ -241,22 +274,23 @@ void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector
 
 /// Whether the parameters are those that the checkpoint goes with. Returns the checksum of y by the name of its array.
 template <class T>
-std::map<std::string, std::string> check_parameters(metadata_reader& metadata, const storage<T>& store, bool at_x) {
-  std::map<std::string, std::string> of_y;
+std::map<std::string, std::string_view> check_parameters(metadata_reader& metadata, const storage<T>& store, bool at_x,
+                                                         version as) {
+  std::map<std::string, std::string_view> of_y;
   std::vector<T> room;
   for (const auto& p : store.parameters) {
     const auto refuse = [&](std::string_view when) {
       throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved", when,
                   ". Received other values. Load the parameters that go with the checkpoint first.");
     };
-    const std::string here = checksum(in_row_major(parameter_at<T>(p, p.data), room));
+    const std::string here = checksum_of(in_row_major(parameter_at<T>(p, p.data), room), as);
     if (!p.averaged) {
       if (here != metadata.take(parameter_key(p.info, "checksum"))) refuse("");
       continue;
     }
-    const std::string y = metadata.take(parameter_key(p.info, "checksum at y"));
+    const auto y = metadata.take(parameter_key(p.info, "checksum at y"));
     const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
-    of_y[parameter_key(p.info, "y")] = y;
+    if (at_x) of_y[parameter_key(p.info, "y")] = y;
     if (here == y || (at_x && here == x)) continue;
     if (here == x)
       throw error("load", "Expected '", p.info.name, "' at y, since the checkpoint was saved there. Received it at x, ",
@@ -274,7 +308,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
                       const std::function<void(std::size_t i, T* out)>& average_into) {
   const bool at_x = store.at_evaluation_point;
   safetensors::header h;
-  h.metadata = {{"thalweg", std::string(version)},
+  h.metadata = {{"thalweg", std::string(current_version)},
                 {"chain", now.chain},
                 {"mode", at_x ? "x" : "y"},
                 {"step", to_text(now.steps)},
@@ -304,7 +338,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     const auto put = [&](std::string_view what, const T* data) {
-      h.metadata[parameter_key(p.info, what)] = checksum(in_row_major(parameter_at<T>(p, data), room));
+      h.metadata[parameter_key(p.info, what)] = checksum_of(in_row_major(parameter_at<T>(p, data), room));
     };
     h.metadata[parameter_key(p.info, "route")] = to_text(std::ranges::find(paths, p.path) - paths.begin());
     for_each_field<parameter_info>([&](const auto& f) {
@@ -330,24 +364,31 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   for (const auto& a : arrays) {
     const std::size_t begin = std::exchange(end, end + a.size() * sizeof(T));
     check_finite<T>("save", a.name, {a.data, a.size()});
+    h.metadata[checksum_key(a.name)] = checksum_of(in_row_major(a, room));
     h.tensors[a.name] = {std::string(dtype<T>), {a.shape.begin(), a.shape.end()}, begin, end};
   }
+  h.metadata.emplace(checksum_of_metadata, checksum_of(h.metadata));
   const std::string header = safetensors::to_bytes(h);
 
-  write(std::as_bytes(std::span(header)));
-  for (const auto& a : arrays) write(std::as_bytes(in_row_major(a, room)));
+  std::size_t left = end;
+  write(std::as_bytes(std::span(header)), left);
+  for (const auto& a : arrays) {
+    left -= a.size() * sizeof(T);
+    write(std::as_bytes(in_row_major(a, room)), left);
+  }
 }
 
 template <class T>
-progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now) {
+loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now) {
   if (store.at_evaluation_point)
     throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-  const auto [header, arrays_begin, array_bytes] = read_contents(bytes);
+  auto [header, arrays_begin, array_bytes] = read_contents(bytes);
 
-  metadata_reader metadata(header.metadata);
-  if (const auto v = metadata.take_if_there("thalweg"); v != version)
-    throw error("load", "Expected a checkpoint of thalweg, version ", version, ". Received '", bytes.name, "', which has ",
-                v ? in_words("version '", *v, "'") : "no word of that", ".");
+  const std::string checksum_here = checksum_of(header.metadata);
+  metadata_reader metadata(std::move(header.metadata));
+  const version written_as = take_version(metadata, bytes.name);
+  const bool checked = written_as != version::first;
+  if (checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
   check_same_chain(now.chain, metadata.take("chain"));
   read_options(metadata, now.settings);
   now.steps = metadata.take_number<long>("step", counts);
@@ -358,13 +399,15 @@ progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progres
   if (metadata.has("losses"))
     now.losses = {.sum = metadata.take_number<double>("sum of losses", finite_number),
                   .count = metadata.take_number<long>("losses", from(1).to(static_cast<double>(now.calls)))};
-  const std::string mode = metadata.take("mode");
+  const std::string_view mode = metadata.take("mode");
   if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
 
   const auto arrays = arrays_of<T>(store, mode == "x", "load");
   check_arrays(header, arrays);
   read_routes(metadata, store, now.routes);
-  const auto checksums_of_y = check_parameters(metadata, store, mode == "x");
+  auto checksums = check_parameters(metadata, store, mode == "x", written_as);
+  if (checked)
+    for (const auto& a : arrays) checksums.emplace(a.name, metadata.take(checksum_key(a.name)));
   metadata.check_empty();
 
   const std::size_t count = array_bytes / sizeof(T);
@@ -374,19 +417,20 @@ progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progres
   for (const auto& a : arrays) {
     values.push_back(loaded.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
     const std::span<const T> given(values.back(), a.size());
+    if (const auto saved = checksums.find(a.name);
+        saved != checksums.end() && saved->second != checksum_of(given, written_as))
+      refuse_damaged(a.name);
     check_finite<T>("load", a.name, given);
-    if (const auto y = checksums_of_y.find(a.name); y != checksums_of_y.end() && checksum(given) != y->second)
-      throw error("load", "Expected the y that was saved in '", a.name, "'. Received other values.");
   }
   for (std::size_t i = 0; i < arrays.size(); ++i) from_row_major(values[i], arrays[i]);  // from here on nothing throws
-  return now;
+  return {std::move(now), {.checked = checked}};
 }
 
 void replace_file(const std::string& path, const std::function<void(const write_bytes&)>& write_all) {
   std::optional<file_to_replace> file;  // not before there is something to write
-  write_all([&](std::span<const std::byte> bytes) {
+  write_all([&](std::span<const std::byte> piece, std::size_t) {
     if (!file) file.emplace(path);
-    file->write(bytes);
+    file->write(piece);
   });
   if (file) file->commit();
 }
@@ -400,7 +444,7 @@ template void write_checkpoint(const write_bytes&, const storage<float>&, const 
                                const std::function<void(std::size_t, float*)>&);
 template void write_checkpoint(const write_bytes&, const storage<double>&, const progress&,
                                const std::function<void(std::size_t, double*)>&);
-template progress read_checkpoint(const readable_bytes&, storage<float>&, progress);
-template progress read_checkpoint(const readable_bytes&, storage<double>&, progress);
+template loaded_progress read_checkpoint(const readable_bytes&, storage<float>&, progress);
+template loaded_progress read_checkpoint(const readable_bytes&, storage<double>&, progress);
 
 }  // namespace thalweg::detail

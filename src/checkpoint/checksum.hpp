@@ -1,16 +1,23 @@
-// A checksum that tells one set of weights from another: any changed bit changes it, but for one chance in 2^64.
+// Checksums that tell one set of bytes from another: any changed bit changes them, but for one chance in 2^64.
 #pragma once
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 
 namespace thalweg::detail {
 
-/// In 16 hexadecimal digits. Equal for equal bits in equal order.
+/// 64 bits in 16 hexadecimal digits.
+std::string hexadecimal(std::uint64_t number);
+
+/// XXH3 of 64 bits (https://xxhash.com), in hexadecimal digits.
+std::string checksum(std::span<const std::byte> bytes);
+
+/// What files of version 1 have for parameters instead.
 template <class T>
-std::string checksum(std::span<const T> values) {
+std::string checksum_of_version_1(std::span<const T> values) {
   std::uint64_t sum = 0x9e3779b97f4a7c15u ^ values.size();
   const auto stir = [&](std::uint64_t bits) {  // one-to-one in `sum` and in `bits`
     sum = std::rotl((sum ^ bits) * 0xbf58476d1ce4e5b9u, 29);
@@ -21,9 +28,7 @@ std::string checksum(std::span<const T> values) {
   }
   stir(0);
   stir(0);
-  std::string digits;
-  for (int shift = 60; shift >= 0; shift -= 4) digits += "0123456789abcdef"[sum >> shift & 0xf];
-  return digits;
+  return hexadecimal(sum);
 }
 
 }  // namespace thalweg::detail

@@ -1,7 +1,6 @@
 #include "safetensors.hpp"
 
 #include <algorithm>
-#include <unordered_set>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -19,72 +18,93 @@ template <class... Parts>
   throw error("load", "Expected a safetensors file. Received one ", parts..., ".");
 }
 
-/// What a parser would build first and ask about later: depth, and which of two equal keys counts. (A parser's callback
-/// would take time in the square of the entries.)
-class shape_check final : public nlohmann::json_sax<json> {
-  std::vector<std::unordered_set<std::string>> keys_;
-  std::size_t depth_ = 0;
+constexpr std::string_view metadata_name = "__metadata__";
 
-  bool enter() {
-    if (++depth_ > 4) refuse("whose header is nested too deep");
+/// Puts what the parser meets into a header, and refuses all that has no place there, however deep it is nested. Of two
+/// equal keys none counts.
+class header_reader final : public nlohmann::json_sax<json> {
+  enum class place { outside, header, metadata, tensor, numbers };
+
+  header& to_;
+  place at_ = place::outside;
+  std::string name_, key_;  ///< the latest of the header, and of the metadata or the tensor
+  bool has_metadata_ = false;
+  tensor_entry tensor_;
+  std::vector<std::size_t> offsets_;
+  std::vector<std::string> keys_;  ///< of the tensor
+
+  bool go(place to) {
+    at_ = to;
     return true;
   }
-  bool leave() {
-    --depth_;
-    return true;
+  [[noreturn]] void refuse_tensor() const {
+    refuse("in which '", name_, "' is not of a dtype, a shape and two data_offsets");
+  }
+  [[noreturn]] void refuse_twice(const std::string& key) const { refuse("whose header has '", key, "' twice"); }
+  bool refuse_value() const {
+    if (at_ == place::outside) refuse("whose header is no JSON object");
+    if (at_ == place::header && name_ == metadata_name) refuse("whose __metadata__ is no object");
+    if (at_ == place::metadata) refuse("whose metadata '", key_, "' is no text");
+    if (at_ == place::numbers) refuse("with shapes or offsets of '", name_, "' that are no natural numbers");
+    refuse_tensor();
   }
 
 public:
+  explicit header_reader(header& to) : to_(to) {}
+
   bool start_object(std::size_t) override {
-    keys_.emplace_back();
-    return enter();
+    if (at_ == place::outside) return go(place::header);
+    if (at_ != place::header) return refuse_value();
+    return go(name_ == metadata_name ? place::metadata : place::tensor);
   }
-  bool end_object() override {
-    keys_.pop_back();
-    return leave();
-  }
-  bool start_array(std::size_t) override { return enter(); }
-  bool end_array() override { return leave(); }
-  bool key(std::string& name) override {
-    if (!keys_.back().insert(name).second) refuse("whose header has '", name, "' twice");
+  bool key(std::string& key) override {
+    if (at_ == place::header) {
+      name_ = std::move(key);
+      const bool twice = name_ == metadata_name ? std::exchange(has_metadata_, true) : to_.tensors.contains(name_);
+      if (twice) refuse_twice(name_);
+    } else {
+      key_ = std::move(key);
+      if (at_ == place::metadata ? to_.metadata.contains(key_) : std::ranges::find(keys_, key_) != keys_.end())
+        refuse_twice(key_);
+      if (at_ == place::tensor) keys_.push_back(key_);
+    }
     return true;
   }
+  bool end_object() override {
+    if (at_ == place::tensor) {
+      if (keys_.size() != 3 || offsets_.size() != 2) refuse_tensor();  // of the known keys none came twice
+      tensor_.begin = offsets_[0];
+      tensor_.end = offsets_[1];
+      to_.tensors.emplace_hint(to_.tensors.end(), std::move(name_), std::exchange(tensor_, {}));
+      offsets_.clear();
+      keys_.clear();
+    }
+    return go(at_ == place::header ? place::outside : place::header);
+  }
+  bool start_array(std::size_t) override {
+    return at_ == place::tensor && (key_ == "shape" || key_ == "data_offsets") ? go(place::numbers) : refuse_value();
+  }
+  bool end_array() override { return go(place::tensor); }
+  bool string(std::string& text) override {
+    if (at_ == place::metadata) to_.metadata.emplace_hint(to_.metadata.end(), std::move(key_), std::move(text));
+    else if (at_ == place::tensor && key_ == "dtype") tensor_.dtype = std::move(text);
+    else return refuse_value();
+    return true;
+  }
+  bool number_unsigned(std::uint64_t number) override {
+    if (at_ != place::numbers) return refuse_value();
+    (key_ == "shape" ? tensor_.shape : offsets_).push_back(number);
+    return true;
+  }
+  bool null() override { return refuse_value(); }
+  bool boolean(bool) override { return refuse_value(); }
+  bool number_integer(std::int64_t) override { return refuse_value(); }
+  bool number_float(double, const std::string&) override { return refuse_value(); }
+  bool binary(json::binary_t&) override { return refuse_value(); }
   bool parse_error(std::size_t, const std::string&, const json::exception& e) override {
     refuse("whose header is no JSON: ", e.what());
   }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(json::number_integer_t) override { return true; }
-  bool number_unsigned(json::number_unsigned_t) override { return true; }
-  bool number_float(json::number_float_t, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(json::binary_t&) override { return true; }
 };
-
-json parse_json(std::string_view text) {
-  shape_check check;
-  json::sax_parse(text, &check);
-  return json::parse(text);
-}
-
-std::size_t to_size(const json& number, const std::string& name) {
-  if (!number.is_number_unsigned()) refuse("with shapes or offsets of '", name, "' that are no natural numbers");
-  return number.get<std::size_t>();
-}
-
-tensor_entry to_entry(const json& given, const std::string& name) {
-  const auto is = [&](const char* key, json::value_t type) { return given.contains(key) && given[key].type() == type; };
-  if (!given.is_object() || given.size() != 3 || !is("dtype", json::value_t::string) ||
-      !is("shape", json::value_t::array) || !is("data_offsets", json::value_t::array) ||
-      given["data_offsets"].size() != 2)
-    refuse("in which '", name, "' is not of a dtype, a shape and two data_offsets");
-  tensor_entry entry{.dtype = given["dtype"],
-                     .shape = {},
-                     .begin = to_size(given["data_offsets"][0], name),
-                     .end = to_size(given["data_offsets"][1], name)};
-  for (const auto& d : given["shape"]) entry.shape.push_back(to_size(d, name));
-  return entry;
-}
 
 void check_offsets(const header& h, std::size_t array_bytes) {
   std::vector<const std::pair<const std::string, tensor_entry>*> by_begin;
@@ -103,13 +123,19 @@ void check_offsets(const header& h, std::size_t array_bytes) {
 }  // namespace
 
 std::string to_bytes(const header& h) {
-  json object;
-  object["__metadata__"] = h.metadata;
-  for (const auto& [name, t] : h.tensors)
-    object[name] = {{"dtype", t.dtype}, {"shape", t.shape}, {"data_offsets", {t.begin, t.end}}};
-  std::string text;
+  const auto quoted = [](const std::string& said) { return json(said).dump(); };
+  std::string text = "{\"__metadata__\":{";
   try {
-    text = object.dump();
+    for (const auto& [key, said] : h.metadata)
+      text += in_words(text.ends_with('{') ? "" : ",", quoted(key), ":", quoted(said));
+    text += '}';
+    for (const auto& [name, t] : h.tensors) {
+      std::string shape;
+      for (const std::size_t side : t.shape) shape += in_words(shape.empty() ? "" : ",", side);
+      text += in_words(",", quoted(name), ":{\"data_offsets\":[", t.begin, ",", t.end, "],\"dtype\":\"", t.dtype,
+                       "\",\"shape\":[", shape, "]}");
+    }
+    text += '}';
   } catch (const json::exception&) {
     throw error("save", "Expected names in UTF-8. Received some that are not.");
   }
@@ -122,20 +148,9 @@ std::string to_bytes(const header& h) {
 }
 
 header parse(std::string_view text, std::size_t array_bytes) {
-  const json object = parse_json(text);
-  if (!object.is_object()) refuse("whose header is no JSON object");
   header h;
-  for (const auto& [name, value] : object.items()) {
-    if (name != "__metadata__") {
-      h.tensors.emplace(name, to_entry(value, name));
-      continue;
-    }
-    if (!value.is_object()) refuse("whose __metadata__ is no object");
-    for (const auto& [key, said] : value.items()) {
-      if (!said.is_string()) refuse("whose metadata '", key, "' is no text");
-      h.metadata.emplace(key, said.get<std::string>());
-    }
-  }
+  header_reader reader(h);
+  json::sax_parse(text, &reader);
   check_offsets(h, array_bytes);
   return h;
 }

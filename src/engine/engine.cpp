@@ -262,9 +262,9 @@ void engine<T>::save(const write_bytes& write) const {
 }
 
 template <class T>
-void engine<T>::load(const readable_bytes& from) {
+load_report engine<T>::load(const readable_bytes& from) {
   device_->check_usable();
-  const progress loaded = device_->load(from, progress_now());
+  const auto [loaded, report] = device_->load(from, progress_now());
   options_.lr = loaded.settings.lr;
   steps_ = loaded.steps;
   calls_ = loaded.calls;
@@ -274,6 +274,7 @@ void engine<T>::load(const readable_bytes& from) {
     now_.largest_lrs[p] = loaded.routes[p].largest_lr;
     std::ranges::copy(loaded.routes[p].scalars, now_.scalars[p].begin());
   }
+  return report;
 }
 
 // ---- describing -----------------------------------------------------------------------------------
@@ -385,22 +386,23 @@ void optimizer<T>::save(const std::string& path) const {
   detail::replace_file(path, [&](const detail::write_bytes& write) { from.save(write); });
 }
 template <class T>
-void optimizer<T>::load(const std::string& path) {
+load_report optimizer<T>::load(const std::string& path) {
   auto& to = bound("load", engine_);
   to.check_usable();  // before the file is opened
-  to.load(detail::bytes_of_file(path));
+  return to.load(detail::bytes_of_file(path));
 }
 template <class T>
 std::string optimizer<T>::to_bytes() const {
   std::string all;
-  bound("to_bytes", engine_).save([&](std::span<const std::byte> bytes) {
-    all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  bound("to_bytes", engine_).save([&](std::span<const std::byte> piece, std::size_t left) {
+    all.reserve(all.size() + piece.size() + left);
+    all.append(reinterpret_cast<const char*>(piece.data()), piece.size());
   });
   return all;
 }
 template <class T>
-void optimizer<T>::load_bytes(std::string_view bytes) {
-  bound("load_bytes", engine_).load({"bytes", bytes.size(), [bytes](std::size_t from, std::span<std::byte> to) {
+load_report optimizer<T>::load_bytes(std::string_view bytes) {
+  return bound("load_bytes", engine_).load({"bytes", bytes.size(), [bytes](std::size_t from, std::span<std::byte> to) {
     std::memcpy(to.data(), bytes.data() + from, to.size());
   }});
 }

@@ -59,7 +59,7 @@ public:
 
   void check_usable() const { device_->check_usable(); }
   void save(const write_bytes& write) const;
-  void load(const readable_bytes& from);
+  load_report load(const readable_bytes& from);
   [[nodiscard]] std::string describe() const;
 
 private:

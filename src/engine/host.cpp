@@ -137,7 +137,7 @@ public:
             const std::function<void(std::size_t, T*)>& average_into) const override {
     write_checkpoint<T>(write, store, now, average_into);
   }
-  progress load(const readable_bytes& from, progress now) override {
+  loaded_progress load(const readable_bytes& from, progress now) override {
     return read_checkpoint<T>(from, store, std::move(now));
   }
 

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <type_traits>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -123,8 +124,6 @@ struct bound_array {
   std::vector<py::weakref> pins;  ///< numpy resizes nothing that is weakly referenced, whoever asks
 };
 
-const std::string& name_of_array(const bound_array& a) { return a.info.name; }
-
 std::string names_of(const std::vector<bound_array>& arrays) {
   std::string all;
   for (const auto& a : arrays) all += in_words(all.empty() ? "'" : ", '", a.info.name, "'");
@@ -145,8 +144,10 @@ Value value_of(const std::map<std::string, Value>& all, const std::string& name,
 
 template <class Value>
 void check_names(const char* what, const std::map<std::string, Value>& all, const std::vector<bound_array>& arrays) {
+  std::unordered_set<std::string_view> names;
+  for (const auto& a : arrays) names.insert(a.info.name);
   for (const auto& [name, value] : all)
-    if (std::ranges::find(arrays, name, name_of_array) == arrays.end())
+    if (!names.contains(name))
       throw error("optimizer", "Expected ", what, " of ", names_of(arrays), ". Received one of '", name, "'.");
 }
 
@@ -310,16 +311,16 @@ public:
   py::dict state_dict() {
     return state_from(alone([](const auto& engine) { return engine.to_bytes(); }));
   }
-  void load_state_dict(const py::dict& saved) {
+  load_report load_state_dict(const py::dict& saved) {
     check_bound("load");
-    alone([bytes = bytes_of(saved)](auto& engine) { engine.load_bytes(bytes); });
+    return alone([bytes = bytes_of(saved)](auto& engine) { return engine.load_bytes(bytes); });
   }
   void save(const fs::path& path) {
     alone([&](const auto& engine) { engine.save(path); });
   }
-  void load(const fs::path& path) {
+  load_report load(const fs::path& path) {
     check_bound("load");
-    alone([&](auto& engine) { engine.load(path); });
+    return alone([&](auto& engine) { return engine.load(path); });
   }
 
   std::string describe() {
@@ -463,6 +464,14 @@ PYBIND11_MODULE(thalweg, m) {
         return in_words("thalweg.StepReport(taken=", r.taken ? "True" : "False", ", parameter=",
                         r.parameter ? "'" + *r.parameter + "'" : "None", ", lr=", r.lr, ", gradient_norm=",
                         r.gradient_norm ? to_text(*r.gradient_norm) : "None", ")");
+      });
+
+  py::class_<load_report>(m, "LoadReport", "What became of a load.")
+      .def_readonly("checked", &load_report::checked,
+                    "Whether all that was read agrees with its checksum. False for files of an earlier version, which "
+                    "have none of states and metadata.")
+      .def("__repr__", [](const load_report& r) {
+        return in_words("thalweg.LoadReport(checked=", r.checked ? "True" : "False", ")");
       });
 
   py::class_<evaluation_point>(m, "EvaluationPoint", "What a with statement takes: x in the parameters, then y again.")

@@ -325,10 +325,14 @@ static void checkpoints(void) {
   CHECK(thalweg_load(opt, checkpoint) == THALWEG_CHECKPOINT_REFUSED && said("Load the parameters that go with"));
   CHECK(thalweg_load(opt, "/no such folder/file") == THALWEG_CHECKPOINT_REFUSED && said("No such file or directory"));
   CHECK_REFUSED(thalweg_load(opt, NULL), "Expected a path. Received null.");
+  thalweg_load_report report = {42};
+  CHECK_REFUSED(thalweg_load_reporting(opt, NULL, &report), "Expected a path. Received null.");
+  CHECK(report.checked == 42);
   CHECK(same(&stopped, &fresh) && steps_of(opt) == 0);
   memcpy(stopped.matrix, weights.matrix, sizeof weights.matrix);
   memcpy(stopped.bias, weights.bias, sizeof weights.bias);
-  CHECK_OK(thalweg_load(opt, checkpoint));
+  CHECK_OK(thalweg_load_reporting(opt, checkpoint, &report));
+  CHECK(report.checked == 1);
   double lr = 0;
   CHECK_OK(thalweg_get_lr(opt, &lr));
   CHECK(steps_of(opt) == 5 && lr == 0.03);

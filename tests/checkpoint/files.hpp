@@ -72,6 +72,4 @@ inline std::string with_header(const std::string& text, const std::string& array
   return bytes + text + arrays;
 }
 
-inline std::string put_together(const parts& p) { return with_header(p.header.dump(), p.arrays); }
-
 }  // namespace test

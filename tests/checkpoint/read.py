@@ -35,6 +35,23 @@ def distinct(pairs):
     return dict(pairs)
 
 
+def check_checksums(path, metadata):
+    """By `xxhash`, where that is installed."""
+    try:
+        import xxhash
+    except ImportError:
+        return
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header, arrays = json.loads(data[8:8 + length]), data[8 + length:]
+    for key, checksum in metadata.items():
+        if key.startswith("checksum of "):
+            begin, end = header[key.removeprefix("checksum of ")]["data_offsets"]
+            assert xxhash.xxh3_64_hexdigest(arrays[begin:end]) == checksum, key
+    others = "".join(f"{key}\0{text}\0" for key, text in sorted(metadata.items()) if key != "checksum")
+    assert xxhash.xxh3_64_hexdigest(others.encode()) == metadata["checksum"]
+
+
 def check(folder, dtype, code, mode):
     path = folder / f"{dtype}.{mode}"
     metadata, tensors = read(path, code)
@@ -50,9 +67,10 @@ def check(folder, dtype, code, mode):
             expected[f"{name}/y"] = (dtype, shape, z)
     assert tensors == expected, f"{path.name}:\n{tensors}\n{expected}"
 
+    check_checksums(path, metadata)
     said = {key: value for key, value in metadata.items() if "checksum" not in key}
     assert said == {
-        "thalweg": "1", "mode": mode, "step": "1", "calls": "1",
+        "thalweg": "2", "mode": mode, "step": "1", "calls": "1",
         "chain": "nesterov_ema(beta=0.5, look_ahead=interpolate) | "
                  "update_by_schedule_free(beta=0.5, decay=z, weight=plain_weight)",
         "options.lr": "0.30000000000000004", "options.weight_decay": "0", "options.warmup_steps": "0",
@@ -60,7 +78,7 @@ def check(folder, dtype, code, mode):
         "route 0.weight_sum": "1", "route 0.update_by_schedule_free.beta": "0.5",
         "größe/w/route": "0", "columns/route": "0", "one/route": "0",
     }, said
-    assert len(metadata) == len(said) + 6, metadata  # each parameter's at x and at y
+    assert len(metadata) == len(said) + 6 + len(tensors) + 1, metadata  # each parameter's at x and at y, the metadata's
 
     try:
         import safetensors

@@ -73,8 +73,8 @@ struct subject {
 
   [[nodiscard]] std::string saved() const {
     std::string all;
-    const auto write = [&](std::span<const std::byte> bytes) {
-      all.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    const auto write = [&](std::span<const std::byte> piece, std::size_t) {
+      all.append(reinterpret_cast<const char*>(piece.data()), piece.size());
     };
     detail::write_checkpoint<float>(write, store, now, [&](std::size_t, float* out) {
       for (const float value : w) *out++ = value + 1;
@@ -115,7 +115,7 @@ bool check(const std::string& bytes, bool at_x) {
     const auto read = [&](std::size_t from, std::span<std::byte> to) {
       std::memcpy(to.data(), bytes.data() + from, to.size());
     };
-    const auto loaded = detail::read_checkpoint<float>({"bytes", bytes.size(), read}, s.store, s.now);
+    const auto loaded = detail::read_checkpoint<float>({"bytes", bytes.size(), read}, s.store, s.now).now;
     expect(same(s.w, y), "the parameters are not at y");
     expect(same(s.b, b), "a parameter has changed that is not averaged");
     expect(std::ranges::all_of(s.states(), [](float value) { return std::isfinite(value); }), "a state is not finite");

@@ -210,14 +210,14 @@ class Steps(unittest.TestCase):
             (changed("state", z, saved["state"][z].T), r"Received shape \(3, 2\)"),
             (changed("state", z, saved["state"][z].astype(np.float32)), "of F64. Received .* of F32"),
             (changed("state", z, saved["state"][z].astype(int)), "Expected float32 or float64 for .* Received int64"),
-            (changed("state", z, saved["state"][z] * np.nan), "Expected finite"),
+            (changed("state", z, saved["state"][z] * np.nan), f"Expected '{z}' as it was saved. Received it damaged"),
+            (changed("state", z, saved["state"][z] * (1 + 1e-15)), f"Expected '{z}' as it was saved"),
             (changed("state", z, saved["state"][z].tolist()), "Received list"),
             (changed("state", 3, saved["state"][z]), "a name of type int"),
             (changed("metadata", "step", 2), "Expected text for 'step'. Received int"),
-            (changed("metadata", "step", "two"), "'two'"),
-            (changed("metadata", "chain", "adamw"), "chain"),
-            (changed("metadata", "mode", "z"), "mode"),
-            (changed("metadata", "spare", ""), "spare"),
+            (changed("metadata", "thalweg", "0"), "version '0'"),
+            *((changed("metadata", key, text), "Expected '__metadata__' as it was saved. Received it damaged")
+              for key, text in [("step", "two"), ("step", "2"), ("chain", "adamw"), ("mode", "z"), ("spare", "")]),
         ]:
             with self.subTest(pattern), self.assertRaisesRegex(thalweg.Error, pattern):
                 self.opt.load_state_dict(state)

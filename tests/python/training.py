@@ -330,7 +330,9 @@ class State(Case):
         with opt.evaluation_point():
             saved, x = opt.state_dict(), copied(params)
         self.assertEqual(saved["metadata"]["mode"], "x")
-        optimizer("amuse", x).load_state_dict(saved)
+        report = optimizer("amuse", x).load_state_dict(saved)
+        self.assertTrue(report.checked)
+        self.assertEqual(repr(report), "thalweg.LoadReport(checked=True)")
         self.assert_same(x, params)
 
     def test_what_is_in_it(self):

@@ -229,9 +229,9 @@ public:
     check_bound("save");
     engine_.save(path);
   }
-  void load(const std::string& path) {
+  load_report load(const std::string& path) {
     check_bound("load");
-    engine_.load(path);
+    return engine_.load(path);
   }
 
   /// What is trained, in the order in which it is bound.

@@ -8,8 +8,17 @@
 // What is in it. Tensors: the state arrays as `parameter/transform.slot`, in the parameters' type and in row-major
 // order (those of a column-major parameter are transposed, so that the file means the same to everybody).
 // `__metadata__`: the version of this format, the chain's text with the transforms' fields, the options, the steps
-// taken, the calls of `step` and the losses since the last one taken, the mode, a checksum of each parameter, and the
-// scalars and weights of each route. Numbers are written as the shortest text that reads back as the same double.
+// taken, the calls of `step` and the losses since the last one taken, the mode, the scalars and weights of each route,
+// and checksums. Numbers are written as the shortest text that reads back as the same double.
+//
+// Checksums. Each is XXH3 of 64 bits, in hexadecimal digits, as `xxhash.xxh3_64_hexdigest` of Python's xxhash gives it.
+//   checksum of A      the bytes of the array A in the file
+//   P/checksum         the parameter P in row-major order, where its route keeps no average
+//   P/checksum at y    an averaged parameter at y
+//   P/checksum at x    an averaged parameter at x
+//   checksum           all other entries of `__metadata__`, sorted by their keys: key, zero byte, text, zero byte
+// So `load` refuses a file in which any bit of a number or of a text is damaged. Version 1 of the format had checksums of
+// parameters alone, by another function. Such files can be loaded, and `load` reports that they were not checked.
 //
 // Where the parameters are. They are the user's to save; the checkpoint has a checksum of each as it was in memory.
 //   mode y   saved in training. `load` expects the parameters as they were then, and touches none of them. Where it
@@ -31,8 +40,8 @@
 // fails and where the state is not finite: the checkpoint before it is worth more.
 //
 // `load` throws `error`, and changes neither the optimizer nor the parameters, where anything is not as it must be: a
-// file that is cut off or malformed, tensors that are missing, too many, of another type or shape, values that are not
-// finite, an evaluation point that lives. It holds a second copy of the state until all is checked.
+// file that is cut off, malformed or damaged, tensors that are missing, too many, of another type or shape, values that
+// are not finite, an evaluation point that lives. It holds a second copy of the state until all is checked.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +55,15 @@
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
 
-namespace thalweg::detail {
+namespace thalweg {
+
+/// What became of a `load`.
+struct load_report {
+  /// All that was read agrees with its checksum. False for files of version 1, which have none of states and metadata.
+  bool checked = true;
+};
+
+namespace detail {
 
 /// What the next step depends on, but for the arrays of `storage`.
 struct progress {
@@ -69,8 +86,13 @@ struct progress {
   std::vector<route> routes{};  ///< as `bound_parameter::path` numbers them
 };
 
-/// Where the bytes of a checkpoint go, one piece behind the other.
-using write_bytes = std::function<void(std::span<const std::byte>)>;
+struct loaded_progress {
+  progress now;  ///< steps, calls, lr and the routes' numbers are those of the file
+  load_report report;
+};
+
+/// Where the bytes of a checkpoint go, one piece behind the other. `left`: how many come after a piece.
+using write_bytes = std::function<void(std::span<const std::byte> piece, std::size_t left)>;
 /// And where they come from.
 struct readable_bytes {
   std::string name;  ///< for messages
@@ -84,13 +106,13 @@ template <class T>
 void write_checkpoint(const write_bytes& write, const storage<T>& store, const progress& now,
                       const std::function<void(std::size_t i, T* out)>& average_into);
 
-/// Fills the arrays of `store` and, from mode x, the averaged parameters. Returns `now` with what is to be taken over:
-/// steps, calls, lr, the routes' numbers.
+/// Fills the arrays of `store` and, from mode x, the averaged parameters.
 template <class T>
-progress read_checkpoint(const readable_bytes& from, storage<T>& store, progress now);
+loaded_progress read_checkpoint(const readable_bytes& from, storage<T>& store, progress now);
 
 /// Files: what `write_all` writes takes the file's place whole or not at all.
 void replace_file(const std::string& path, const std::function<void(const write_bytes&)>& write_all);
 readable_bytes bytes_of_file(const std::string& path);
 
-}  // namespace thalweg::detail
+}  // namespace detail
+}  // namespace thalweg

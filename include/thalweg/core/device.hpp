@@ -78,7 +78,7 @@ public:
 
   virtual void save(const write_bytes& write, const progress& now,
                     const std::function<void(std::size_t i, T* out)>& average_into) const = 0;
-  virtual progress load(const readable_bytes& from, progress now) = 0;
+  virtual loaded_progress load(const readable_bytes& from, progress now) = 0;
 
   /// Adds to a description who runs the passes, and the bytes of work memory.
   virtual void describe(description& d) const = 0;

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include <thalweg/core/checkpoint.hpp>
 #include <thalweg/core/evaluation.hpp>
 #include <thalweg/core/instruction_sets.hpp>
 #include <thalweg/core/lower.hpp>
@@ -141,12 +142,13 @@ public:
   void save(const std::string& path) const;
 
   /// Continues where `save` stopped, bit for bit. The parameters must be bound and hold what they held then. All options
-  /// must be the same as then, except lr, which is restored. Throws before it changes anything.
-  void load(const std::string& path);
+  /// must be the same as then, except lr, which is restored. Throws before it changes anything, also where the file is
+  /// damaged. A file of an earlier version may have no checksums: the report says so.
+  load_report load(const std::string& path);
 
   /// The same in memory: the bytes that `save` would write, and a `load` of them.
   [[nodiscard]] std::string to_bytes() const;
-  void load_bytes(std::string_view bytes);
+  load_report load_bytes(std::string_view bytes);
 
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;

@@ -193,7 +193,7 @@ public:
       copy_and_wait<T>(x.data(), x.size(), out);
     });
   }
-  progress load(const readable_bytes& from, progress now) override {
+  loaded_progress load(const readable_bytes& from, progress now) override {
     host_mirror m = mirror();
     auto loaded = read_checkpoint<T>(from, m.store, std::move(now));
     copy(m.store.states.get(), store.state_elements, states_.data());
