@@ -1,5 +1,6 @@
 #include "file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <random>
@@ -97,8 +98,11 @@ file_to_replace::~file_to_replace() {
 }
 
 void file_to_replace::write(std::span<const std::byte> bytes) {
+  constexpr std::size_t most = 1 << 16;  // for more at once Linux looks for large pages, which may take it seconds
   while (!bytes.empty()) {
-    const auto n = checked("save", path_, [&] { return ::write(file_.number(), bytes.data(), bytes.size()); });
+    const auto n = checked("save", path_, [&] {
+      return ::write(file_.number(), bytes.data(), std::min(bytes.size(), most));
+    });
     bytes = bytes.subspan(static_cast<std::size_t>(n));
   }
 }
