@@ -7,6 +7,8 @@
 #include <thalweg/core/error.hpp>
 #include <thalweg/thalweg.h>
 
+#include "../engine/out_of_memory.hpp"
+
 namespace thalweg::c {
 
 /// Keeps the words for thalweg_last_error(); returns the status.
@@ -20,6 +22,8 @@ thalweg_status status_of(Call call, thalweg_status refused = THALWEG_INVALID_ARG
     return THALWEG_OK;
   } catch (const error& e) {
     return failed(refused, e.what());
+  } catch (const detail::out_of_memory& e) {
+    return failed(THALWEG_OUT_OF_MEMORY, e.what());
   } catch (const std::bad_alloc&) {
     return failed(THALWEG_OUT_OF_MEMORY, "[thalweg] Expected memory. Received none.");
   } catch (const std::exception& e) {

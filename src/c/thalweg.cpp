@@ -53,11 +53,11 @@ auto& trainer_of(const char* where, Optimizer* optimizer) {
   return given(where, "an optimizer", optimizer).trainer;
 }
 
-/// What a constant of the interface stands for.
+/// What a constant of the interface stands for. `whose`: ` for 'bias'`.
 template <class Value, std::size_t N>
-Value meant(const char* what, int constant, const std::array<Value, N>& values) {
+Value meant(const char* what, int constant, const std::array<Value, N>& values, const std::string& whose = "") {
   if (constant < 0 || static_cast<std::size_t>(constant) >= N)
-    throw error("create", "Expected ", what, " from 0 to ", N - 1, ". Received ", constant, ".");
+    throw error("create", "Expected ", what, " from 0 to ", N - 1, whose, ". Received ", constant, ".");
   return values[static_cast<std::size_t>(constant)];
 }
 
@@ -70,9 +70,9 @@ Whole whole_number(const char* name, std::int64_t number) {
 }
 
 template <class T, class Void>
-auto array_of(const char* where, Void* data, std::size_t elements) {
+auto array_of(const char* where, const std::string& parameter, Void* data, std::size_t elements) {
   if (reinterpret_cast<std::uintptr_t>(data) % alignof(T))
-    throw error(where, "Expected an array aligned to its element type. Received one that is not.");
+    throw error(where, "Expected an array aligned to its element type for ", in_quotes(parameter), ". Received one that is not.");
   return std::span(static_cast<std::conditional_t<std::is_const_v<Void>, const T, T>*>(data), elements);
 }
 
@@ -106,13 +106,14 @@ template <class T>
 parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double weight_decay_factor) {
   const std::string name = p.name ? p.name : "";  // refused with all else that is wrong with parameters
   if (p.rank && !p.shape)
-    throw error("create", "Expected a shape of ", p.rank, " dimensions for '", name, "'. Received null.");
+    throw error("create", "Expected a shape of ", p.rank, " dimensions for ", in_quotes(name), ". Received null.");
+  const std::string whose = in_words(" for ", in_quotes(name));
   return {.name = name,
           .shape = {p.shape, p.shape + p.rank},
-          .role = meant("a role", p.role, std::array{role::unspecified, role::hidden, role::embedding, role::head}),
+          .role = meant("a role", p.role, std::array{role::unspecified, role::hidden, role::embedding, role::head}, whose),
           .data = static_cast<T*>(p.data),
           .order = meant("a storage order", p.order,
-                         std::array{storage_order::row_major, storage_order::column_major}),
+                         std::array{storage_order::row_major, storage_order::column_major}, whose),
           .lr_factor = lr_factor,
           .weight_decay_factor = weight_decay_factor};
 }
@@ -133,11 +134,13 @@ std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalw
 }
 
 template <class T>
-step_report step(trainer<T>& by, const void* const* gradients, std::size_t count, const step_inputs& inputs) {
+step_report step(trainer<T>& by, const std::vector<std::string>& names, const void* const* gradients, std::size_t count,
+                 const step_inputs& inputs) {
   check_at_y("step", by);
   if (count != by.gradients.size())
     throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
-  for (auto& g : by.gradients) g = array_of<T>("step", *gradients++, g.size());
+  for (std::size_t i = 0; i < count; ++i)
+    by.gradients[i] = array_of<T>("step", names[i], gradients[i], by.gradients[i].size());
   return by.optimizer.step(by.gradients, inputs);
 }
 
@@ -183,7 +186,7 @@ thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gra
     if (report) check_size("step", "thalweg_report_default()", *report);
     step_inputs inputs;
     if (loss) inputs.loss = *loss;
-    const auto became = std::visit([&](auto& by) { return step(by, arrays, count, inputs); }, asked);
+    const auto became = std::visit([&](auto& by) { return step(by, optimizer->names, arrays, count, inputs); }, asked);
     if (!report) return;
     const auto culprit = std::ranges::find(optimizer->names, became.parameter);
     *report = {sizeof *report,
@@ -237,8 +240,10 @@ thalweg_status thalweg_averaged(const thalweg_optimizer* optimizer, size_t param
   return status_of([&] {
     const auto& asked = trainer_of("averaged", optimizer);
     if (!out) throw error("averaged", "Expected room for x. Received null.");
+    const auto& names = optimizer->names;
     std::visit([&]<class T>(const trainer<T>& by) {
-      by.optimizer.averaged(parameter, array_of<T>("averaged", out, elements));
+      const std::string name = parameter < names.size() ? names[parameter] : "";  // else refused with the index
+      by.optimizer.averaged(parameter, array_of<T>("averaged", name, out, elements));
     }, asked);
   });
 }

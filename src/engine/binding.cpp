@@ -10,10 +10,21 @@
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/field.hpp>
 
+#include "utf8.hpp"
+
 namespace thalweg::detail {
 
 // Bytes: no machine has more addresses, and with the sums of the state's sizes no std::size_t overflows.
 static constexpr std::size_t memory_there_may_be = static_cast<std::size_t>(PTRDIFF_MAX) >> 8;
+
+static bool fits_memory(std::span<const std::size_t> shape, std::size_t element_bytes) {
+  std::size_t limit = memory_there_may_be / element_bytes;
+  for (const std::size_t d : shape) {
+    if (d == 0 || d > limit) return false;
+    limit /= d;
+  }
+  return true;
+}
 
 void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
                       std::size_t element_bytes) {
@@ -26,20 +37,17 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const parameter_info& p = parameters[i];
     const std::string who = p.name.empty() ? in_words("parameter ", i, " with shape ", p.shape)
-                                           : in_words("'", p.name, "' with shape ", p.shape);
+                                           : in_words(in_quotes(p.name), " with shape ", p.shape);
     if (p.name.empty()) refuse("a name for every parameter", in_words("none for ", who));
-    if (!names.insert(p.name).second) refuse("parameters of distinct names", in_words("'", p.name, "' twice"));
-    std::size_t limit = memory_there_may_be / element_bytes;
-    for (const std::size_t d : p.shape) {
-      if (d == 0 || d > limit) refuse("dimensions >= 1 that fit into memory", who);
-      limit /= d;
-    }
+    if (!is_utf8(p.name)) refuse("names in UTF-8", who);
+    if (!names.insert(p.name).second) refuse("parameters of distinct names", in_words(in_quotes(p.name), " twice"));
+    if (!fits_memory(p.shape, element_bytes)) refuse("dimensions >= 1 that fit into memory", who);
     if (!data[i]) refuse("memory for every parameter", in_words("null for ", who));
     if (reinterpret_cast<std::uintptr_t>(data[i]) % element_bytes) refuse("memory aligned to its element type", who);
     if (p.order == storage_order::column_major && p.shape.size() != 2)
       refuse("a matrix where storage is column-major", who);
     for_each_field<parameter_info>([&](const auto& f) {
-      check_in_range("optimizer", in_words(f.name, " of '", p.name, "'"), p.*f.place, f.allowed);
+      check_in_range("optimizer", in_words(f.name, " of ", in_quotes(p.name)), p.*f.place, f.allowed);
     });
   }
 
@@ -51,10 +59,17 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     const std::size_t a = by_address[k], b = by_address[k + 1];
     if (begin(b) < begin(a) + parameters[a].size() * element_bytes)
       refuse("parameters in memory of their own",
-             in_words("'", parameters[std::min(a, b)].name, "' and '", parameters[std::max(a, b)].name,
-                      "', which overlap. Bind shared weights once; a head that is tied to an embedding is an "
+             in_words(in_quotes(parameters[std::min(a, b)].name), " and ", in_quotes(parameters[std::max(a, b)].name),
+                      ", which overlap. Bind shared weights once; a head that is tied to an embedding is an "
                       "embedding"));
   }
+}
+
+void check_state(std::string_view name, std::span<const std::size_t> shape, const parameter_info& of,
+                 std::size_t element_bytes) {
+  if (!fits_memory(shape, element_bytes))
+    throw error("optimizer", "Expected states that fit into memory. Received ", name, " with shape ", shape, " for ",
+                in_quotes(of.name), " with shape ", of.shape, ".");
 }
 
 }  // namespace thalweg::detail

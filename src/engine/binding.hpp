@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include <thalweg/core/tensor.hpp>
@@ -12,5 +13,9 @@ namespace thalweg::detail {
 /// Throws where names, shapes or arrays are not what they must be: named, distinct, whole, apart from each other.
 void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
                       std::size_t element_bytes);
+
+/// Throws where a state of a parameter cannot be that large.
+void check_state(std::string_view name, std::span<const std::size_t> shape, const parameter_info& of,
+                 std::size_t element_bytes);
 
 }  // namespace thalweg::detail

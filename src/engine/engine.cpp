@@ -93,8 +93,10 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
     for (const std::size_t t : way) {
       std::size_t array = 0;
       for (const slot& s : what.info(t).slots)
-        if (s.what == slot_kind::array)
+        if (s.what == slot_kind::array) {
           p.add_state(what.info(t).name, s.name, what.info(t).shape(array++, p.info), s.of_its_shape);
+          check_state(p.state_names.back(), p.state_shapes.back(), p.info, sizeof(T));
+        }
     }
     p.averaged = what.info(way.back()).is.averages;
     to.push_back(std::move(p));

@@ -35,13 +35,13 @@ public:
   void take(std::size_t i, std::span<const T> g) {
     if (i >= gradients_.size()) return;  // counted, and refused in check_count
     const auto& p = store_->parameters[i];
-    if (!g.data()) throw error("step", "Expected a gradient for '", p.info.name, "'. Received none.");
+    if (!g.data()) throw error("step", "Expected a gradient for ", in_quotes(p.info.name), ". Received none.");
     if (g.size() != p.size)
-      throw error("step", "Expected a gradient of ", p.size, " elements for '", p.info.name, "' with shape ",
+      throw error("step", "Expected a gradient of ", p.size, " elements for ", in_quotes(p.info.name), " with shape ",
                   p.info.shape, ". Received ", g.size(), ".");
     if (const auto* hit = overlapped(g.data(), g.size()))
-      throw error("step", "Expected a gradient in memory of its own for '", p.info.name,
-                  "'. Received one that overlaps the parameter '", hit->info.name, "'.");
+      throw error("step", "Expected a gradient in memory of its own for ", in_quotes(p.info.name),
+                  ". Received one that overlaps the parameter ", in_quotes(hit->info.name), ".");
     gradients_[i] = g.data();
   }
   /// Whether a step may be taken with `count` of them.
@@ -66,11 +66,11 @@ public:
       throw error("averaged", "Expected an index below ", store_->parameters.size(), ". Received ", i, ".");
     const auto& p = store_->parameters[i];
     if (out.size() != p.size)
-      throw error("averaged", "Expected room for the ", p.size, " elements of '", p.info.name, "'. Received ",
+      throw error("averaged", "Expected room for the ", p.size, " elements of ", in_quotes(p.info.name), ". Received ",
                   out.size(), ".");
     if (const auto* hit = overlapped(out.data(), out.size()))
-      throw error("averaged", "Expected memory of its own for x of '", p.info.name,
-                  "'. Received some that overlaps the parameter '", hit->info.name, "'.");
+      throw error("averaged", "Expected memory of its own for x of ", in_quotes(p.info.name),
+                  ". Received some that overlaps the parameter ", in_quotes(hit->info.name), ".");
   }
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,7 +10,9 @@
 #include <vector>
 
 #include <thalweg/core/device.hpp>
+#include <thalweg/core/error.hpp>
 
+#include "out_of_memory.hpp"
 #include "tasks.hpp"
 #include "workspace.hpp"
 
@@ -179,7 +182,14 @@ private:
   void allocate_states() {
     for (const auto& p : store.parameters)
       for (const auto& shape : p.state_shapes) store.state_elements += padded<T>(element_count(shape));
-    store.states = allocate<T>(store.state_elements);
+    try {
+      store.states = allocate<T>(store.state_elements);
+    } catch (const std::bad_alloc&) {
+      const auto& most = std::ranges::max(store.parameters, {}, &bound_parameter<T>::size).info;
+      throw out_of_memory(in_words("[optimizer] Expected memory for the state of ", store.state_elements * sizeof(T),
+                                   " bytes. Received none. The largest parameter is ", in_quotes(most.name), " with shape ",
+                                   most.shape, "."));
+    }
     T* free = store.states.get();
     for (auto& p : store.parameters)
       for (const std::size_t l : bound.what.paths[p.path].transforms)

@@ -87,11 +87,11 @@ std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
       parameter_info with_role = p;
       with_role.role = r;
       if (way_of(links, with_role) != way)
-        throw error("route", "Expected a role for '", p.name, "' with shape ", p.shape,
+        throw error("route", "Expected a role for ", in_quotes(p.name), " with shape ", p.shape,
                     ", by which this chain decides: hidden, embedding or head. Received none.");
     }
   if (!way)
-    throw error("route", "Expected a branch for every parameter. Received '", p.name, "' with shape ", p.shape,
+    throw error("route", "Expected a branch for every parameter. Received ", in_quotes(p.name), " with shape ", p.shape,
                 " and role ", p.role, ", which no when(…) takes. Add otherwise(…).");
   return *way;
 }

@@ -31,7 +31,7 @@ public:
   [[nodiscard]] std::string text() const override { return call_text(name, to_text(blocks_), inner_->text()); }
   void check(const parameter_info& p) const override {
     if (p.rows() % blocks_ != 0)
-      throw error(name, "Expected rows in ", blocks_, " equal blocks. Received '", p.name, "' with shape ", p.shape, ".");
+      throw error(name, "Expected rows in ", blocks_, " equal blocks. Received ", in_quotes(p.name), " with shape ", p.shape, ".");
     inner_->check(block(p));
   }
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const override {

@@ -299,7 +299,8 @@ static void room_for_averages(void) {
   CHECK_REFUSED(thalweg_averaged(opt, 0, x, matrix_size - 1), "Expected room for the 6 elements of 'matrix'");
   CHECK_REFUSED(thalweg_averaged(opt, 0, x, SIZE_MAX), "[averaged]");
   CHECK_REFUSED(thalweg_averaged(opt, 0, m.matrix, matrix_size), "overlaps the parameter 'matrix'");
-  CHECK_REFUSED(thalweg_averaged(opt, 0, (char*)x + 1, matrix_size), "aligned");
+  CHECK_REFUSED(thalweg_averaged(opt, 0, (char*)x + 1, matrix_size),
+                "[averaged] Expected an array aligned to its element type for 'matrix'. Received one that is not.");
   CHECK_REFUSED(thalweg_averaged(opt, 0, NULL, matrix_size), "Received null");
   CHECK_REFUSED(thalweg_averaged(NULL, 0, x, matrix_size), "Expected an optimizer. Received null.");
   for (int i = 0; i <= matrix_size; ++i) CHECK(x[i] == 42);
@@ -409,7 +410,8 @@ static void gradients(void) {
   const void* none[] = {m.matrix_gradient, NULL};
   CHECK_REFUSED(thalweg_step(opt, none, count, NULL, NULL), "Expected a gradient for 'bias'. Received none.");
   const void* odd[] = {m.matrix_gradient, (const char*)m.bias_gradient + 2};
-  CHECK_REFUSED(thalweg_step(opt, odd, count, NULL, NULL), "[step] Expected an array aligned to its element type");
+  CHECK_REFUSED(thalweg_step(opt, odd, count, NULL, NULL),
+                "[step] Expected an array aligned to its element type for 'bias'. Received one that is not.");
   const void* overlapping[] = {m.matrix, m.bias_gradient};
   CHECK_REFUSED(thalweg_step(opt, overlapping, count, NULL, NULL), "overlaps the parameter 'matrix'");
   CHECK(same(&m, &before) && steps_of(opt) == 0);
@@ -512,10 +514,11 @@ static void parameters(void) {
   CHECK_PARAMETER(name, NULL, "Expected a name for every parameter");
   CHECK_PARAMETER(name, "", "Expected a name for every parameter");
   CHECK_PARAMETER(name, "matrix", "Expected parameters of distinct names. Received 'matrix' twice.");
+  CHECK_PARAMETER(name, "b\xff", "Expected names in UTF-8. Received 'b\\xff' with shape");
   CHECK_PARAMETER(shape, NULL, "Expected a shape of 1 dimensions for 'bias'. Received null.");
-  CHECK_PARAMETER(role, 4, "Expected a role from 0 to 3. Received 4.");
-  CHECK_PARAMETER(role, -1, "Expected a role from 0 to 3. Received -1.");
-  CHECK_PARAMETER(order, 2, "Expected a storage order from 0 to 1. Received 2.");
+  CHECK_PARAMETER(role, 4, "Expected a role from 0 to 3 for 'bias'. Received 4.");
+  CHECK_PARAMETER(role, -1, "Expected a role from 0 to 3 for 'bias'. Received -1.");
+  CHECK_PARAMETER(order, 2, "Expected a storage order from 0 to 1 for 'bias'. Received 2.");
   CHECK_PARAMETER(order, THALWEG_COLUMN_MAJOR, "Expected a matrix where storage is column-major");
   CHECK_PARAMETER(data, NULL, "Expected memory for every parameter. Received null for 'bias'");
   CHECK_PARAMETER(data, (char*)m.bias + 1, "Expected memory aligned to its element type");

@@ -88,6 +88,9 @@ TEST_CASE("no memory for the state of what claims to be longer than any memory")
   s.parameter.shape = huge;
   CHECK(s.create() == THALWEG_OUT_OF_MEMORY);
   CHECK(s.opt == nullptr);
+  const std::string words = thalweg_last_error();
+  CHECK(words.starts_with("[optimizer] Expected memory for the state of "));
+  CHECK(words.ends_with(" bytes. Received none. The largest parameter is 'w' with shape (281474976710656, 2)."));
 }
 
 TEST_CASE("no memory for texts and for x") {

@@ -4,6 +4,7 @@
 #include <thalweg/transforms/nesterov_ema.hpp>
 #include <thalweg/transforms/orthogonalize_update.hpp>
 #include <thalweg/transforms/scale.hpp>
+#include <thalweg/transforms/scale_by_shampoo.hpp>
 #include <thalweg/transforms/update_by_schedule_free.hpp>
 
 #include <cmath>
@@ -45,7 +46,7 @@ std::string refusal(const Given& given, options o = {}) {
 }
 
 std::string refusal_of(const std::vector<parameter<float>>& parameters) {
-  return refusal<float>(scale{}, parameters, {});
+  return refusal<float>(scale{1}, parameters, {});
 }
 
 bool is_refusal(const std::string& text) {
@@ -62,7 +63,7 @@ TEST_CASE("an error is an invalid_argument of the form [where] what") {
 }
 
 TEST_CASE("options out of range") {
-  const auto says = [](options o, const char* text) { CHECK(refusal(scale{}, std::move(o)) == text); };
+  const auto says = [](options o, const char* text) { CHECK(refusal(scale{1}, std::move(o)) == text); };
   says({.lr = -1}, "[optimizer] Expected lr in [0, inf). Received -1.");
   says({.lr = not_a_number}, "[optimizer] Expected lr in [0, inf). Received nan.");
   says({.lr = inf}, "[optimizer] Expected lr in [0, inf). Received inf.");
@@ -82,7 +83,7 @@ TEST_CASE("hyper-parameters out of range, by the transform's name, wherever it s
   CHECK(refusal(ema{.beta = 1}) == "[ema] Expected beta in [0, 1). Received 1.");
   CHECK(refusal(ema{.beta = -0.5}) == "[ema] Expected beta in [0, 1). Received -0.5.");
   CHECK(refusal(scale{.by = not_a_number}) == "[scale] Expected by in (-inf, inf). Received nan.");
-  CHECK(refusal(scale{} | update_by_schedule_free{.beta = 1.5}) ==
+  CHECK(refusal(scale{1} | update_by_schedule_free{.beta = 1.5}) ==
         "[update_by_schedule_free] Expected beta in [0, 1]. Received 1.5.");
   const auto nobody = [](const parameter_info&) { return false; };
   CHECK(refusal(route(when(nobody, ema{.beta = 2}), otherwise())) ==
@@ -153,11 +154,60 @@ TEST_CASE("shapes that overflow are refused, whatever their product wraps to") {
   }
 }
 
+TEST_CASE("names are UTF-8") {
+  float one = 1;
+  const auto named = [&](std::string name) { return refusal_of({{.name = std::move(name), .shape = {1}, .data = &one}}); };
+  for (const char* name : {"w", "größe", "重み", "\U0001F600", "\x7f", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf"}) CHECK(named(name) == "");
+  const auto refused = [&](std::string name, std::string shown) {
+    CHECK(named(std::move(name)) == "[optimizer] Expected names in UTF-8. Received '" + shown + "' with shape (1).");
+  };
+  refused("\xff", "\\xff");
+  refused("w\xc3", "w\\xc3");
+  refused("\xc3(", "\\xc3(");
+  refused("\xc0\xaf", "\\xc0\\xaf");                        // in more bytes than it needs
+  refused("\xe0\x80\xaf", "\\xe0\\x80\\xaf");
+  refused("\xf0\x80\x80\xaf", "\\xf0\\x80\\x80\\xaf");
+  refused("\xed\xa0\x80", "\\xed\\xa0\\x80");              // half of a surrogate pair
+  refused("\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80");      // above U+10FFFF
+  refused("é\x80", "é\\x80");
+}
+
+TEST_CASE("messages stay short, and hold nothing that a terminal obeys") {
+  std::vector<float> memory(8);
+  const auto twice = [&](const std::string& name) {
+    return refusal_of({{.name = name, .shape = {1}, .data = memory.data()}, {.name = name, .shape = {1}, .data = memory.data() + 4}});
+  };
+  CHECK(twice("\x1b[2J\x9b") == "[optimizer] Expected names in UTF-8. Received '\\x1b[2J\\x9b' with shape (1).");
+  CHECK(twice("\xc2\x9b" "2J") == "[optimizer] Expected parameters of distinct names. Received '\\xc2\\x9b2J' twice.");
+  CHECK(twice(std::string(100, 'w')) ==
+        "[optimizer] Expected parameters of distinct names. Received '" + std::string(100, 'w') + "' twice.");
+  CHECK(twice(std::string(10000, 'w')) ==
+        "[optimizer] Expected parameters of distinct names. Received '" + std::string(100, 'w') + "…' twice.");
+  CHECK(refusal_of({{.name = "w", .shape = std::vector<std::size_t>(16, 1)}}) ==
+        "[optimizer] Expected memory for every parameter. Received null for 'w' with shape (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+        "1, 1, 1, 1).");
+  std::vector<std::size_t> shape(5000, 1);
+  shape.back() = 2;
+  CHECK(refusal_of({{.name = "w", .shape = shape}}) ==
+        "[optimizer] Expected memory for every parameter. Received null for 'w' with shape (1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+        "1, 1, 1, …, 2).");
+  CHECK(std::string(error("here", "Expected ", std::string(999, 'a') + "é", ". Received ", std::string(1000, 'b'), ".").what()) ==
+        "[here] Expected " + std::string(999, 'a') + "…. Received " + std::string(1000, 'b') + ".");
+}
+
+TEST_CASE("a state that no memory holds is refused by its name, and its parameter's") {
+  float one = 1;
+  const std::size_t side = std::size_t{1} << 32;
+  CHECK(refusal<float>(scale_by_shampoo{}, {{.name = "tall", .shape = {side, 1}, .data = &one}}, {}) ==
+        "[optimizer] Expected states that fit into memory. Received scale_by_shampoo.left with shape (4294967296, 4294967296) for "
+        "'tall' with shape (4294967296, 1).");
+}
+
 TEST_CASE("a pointer that is not aligned to its type is refused") {
   alignas(double) std::byte memory[64]{};
   for (const std::size_t offset : {1, 2, 4}) {
     auto* const odd = reinterpret_cast<double*>(memory + offset);
-    CHECK(refusal<double>(scale{}, {{.name = "w", .shape = {2}, .data = odd}}, {}) ==
+    CHECK(refusal<double>(scale{1}, {{.name = "w", .shape = {2}, .data = odd}}, {}) ==
           "[optimizer] Expected memory aligned to its element type. Received 'w' with shape (2).");
   }
 }
@@ -187,9 +237,9 @@ TEST_CASE("parameters that overlap are refused, whatever their order; neighbours
 TEST_CASE("every refusal has DESIGN's form") {
   std::vector<float> memory(8);
   for (const std::string& text :
-       {refusal(scale{}, {.lr = not_a_number}), refusal(ema{.beta = 7}), refusal_of({}),
+       {refusal(scale{1}, {.lr = not_a_number}), refusal(ema{.beta = 7}), refusal_of({}),
         refusal_of({{.name = "w", .shape = {0}, .data = memory.data()}}),
-        refusal(route(when(hidden_matrix, scale{})))})
+        refusal(route(when(hidden_matrix, scale{1})))})
     CHECK(
         is_refusal(text.substr(0, text.rfind(". Add") == text.npos ? text.size() : text.rfind(". Add") + 1)));
 }

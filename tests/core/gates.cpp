@@ -98,9 +98,9 @@ TEST_CASE("accumulate takes one step for n gradients") {
 
 TEST_CASE("accumulate{1} is nothing; unfused and fused agree") {
   model<float> one(layers), none(layers), slow(layers);
-  auto a = optimizer(accumulate{} | scale_by_adam{}, one.parameters(), {.lr = 0.1});
+  auto a = optimizer(accumulate{.steps = 1} | scale_by_adam{}, one.parameters(), {.lr = 0.1});
   auto b = optimizer(scale_by_adam{}, none.parameters(), {.lr = 0.1});
-  auto c = optimizer(unfused(accumulate{} | scale_by_adam{}), slow.parameters(), {.lr = 0.1});
+  auto c = optimizer(unfused(accumulate{.steps = 1} | scale_by_adam{}), slow.parameters(), {.lr = 0.1});
   for (long t = 1; t <= 5; ++t) {
     a.step(one.gradients), b.step(none.gradients), c.step(slow.gradients);
     CHECK(same(one, none));
@@ -128,7 +128,7 @@ TEST_CASE("a transform that reads the loss refuses a step without it") {
   auto opt = optimizer(scale_by_polyak{}, m.parameters(), {.lr = 1});
   const auto before = m.values;
   CHECK_THROWS_WITH_AS(opt.step(m.gradients),
-                       "[scale_by_polyak] Expected the step's loss: step(gradients, {.loss = ...}). Received none.",
+                       "[scale_by_polyak] Expected the step's loss beside its gradients. Received none.",
                        error);
   CHECK(m.values == before);
   CHECK(opt.steps() == 0);

@@ -74,7 +74,7 @@ TEST_CASE("a gradient that only touches its parameter is taken; one that overlap
   std::vector<float> memory(24, 1.0f);
   const std::span<float> all(memory);
   auto opt = optimizer(
-      scale{}, std::vector<parameter<float>>{{.name = "w", .shape = {8}, .data = memory.data() + 8}}, {});
+      scale{1}, std::vector<parameter<float>>{{.name = "w", .shape = {8}, .data = memory.data() + 8}}, {});
   CHECK_THROWS_AS(opt.step({all.subspan(1, 8)}), error);
   CHECK_THROWS_AS(opt.step({all.subspan(15, 8)}), error);
   CHECK(memory == std::vector<float>(24, 1.0f));
@@ -84,7 +84,7 @@ TEST_CASE("a gradient that only touches its parameter is taken; one that overlap
 
 TEST_CASE("a gradient that overlaps another's parameter is refused") {
   model<float> m({{"a", {8}}, {"b", {8}}});
-  auto opt = optimizer(scale{}, m.parameters(), {.lr = 0.5});
+  auto opt = optimizer(scale{1}, m.parameters(), {.lr = 0.5});
   const auto before = m.values;
   CHECK_THROWS_WITH_AS(opt.step({m.gradients[0], m.values[0]}),
                        "[step] Expected a gradient in memory of its own for 'b'. Received one that overlaps "
@@ -96,7 +96,7 @@ TEST_CASE("a gradient that overlaps another's parameter is refused") {
 TEST_CASE("parameters may share one gradient") {
   model<float> m({{"a", {8}}, {"b", {8}}});
   const auto before = m.values;
-  auto opt = optimizer(scale{}, m.parameters(), {.lr = 0.5});
+  auto opt = optimizer(scale{1}, m.parameters(), {.lr = 0.5});
   opt.step({m.gradients[0], m.gradients[0]});
   for (std::size_t i = 0; i < 2; ++i)
     for (std::size_t j = 0; j < 8; ++j)
@@ -105,7 +105,7 @@ TEST_CASE("parameters may share one gradient") {
 
 TEST_CASE("gradients come as any range of contiguous ranges") {
   model<float> m({{"a", {2, 4}}, {"b", {8}}});
-  auto opt = optimizer(scale{}, m.parameters(), {.lr = 0.5});
+  auto opt = optimizer(scale{1}, m.parameters(), {.lr = 0.5});
   auto expected = m.values;
   const auto check = [&] {
     for (std::size_t i = 0; i < 2; ++i)
@@ -177,7 +177,7 @@ TEST_CASE("what `at` would refuse in the first step is refused at binding") {
   CHECK_THROWS_WITH_AS(
       optimizer(amuse_beta{} | update_by_schedule_free{}, m.parameters(), {}),
       "[amuse_beta] Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received 0. "
-      "Give the optimizer {.warmup_steps = ...}.",
+      "Set the optimizer's option warmup_steps.",
       error);
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("NaN and infinity pass through to the parameter they belong to, and no
 }
 
 TEST_CASE("an optimizer is moved, not copied") {
-  using type = decltype(optimizer(scale{}, std::vector<parameter<float>>(), {}));
+  using type = decltype(optimizer(scale{1}, std::vector<parameter<float>>(), {}));
   static_assert(!std::is_copy_constructible_v<type> && !std::is_copy_assignable_v<type>);
   static_assert(std::is_nothrow_move_constructible_v<type> && std::is_nothrow_move_assignable_v<type>);
   model<float> m({{"w", {5}}}), twin({{"w", {5}}}), other({{"w", {5}}});

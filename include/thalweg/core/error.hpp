@@ -14,8 +14,11 @@ namespace thalweg {
 /// The shortest text that reads back as the same number.
 std::string to_text(double number);
 
-/// `(4, 2, 3, 3)`
+/// `(4, 2, 3, 3)`; of more than 16 dimensions the first and the last.
 std::string to_text(std::span<const std::size_t> shape);
+
+/// A name as it stands in messages: between quotation marks, of bearable length, with nothing that a terminal obeys.
+std::string in_quotes(std::string_view name);
 
 namespace detail {
 std::string digits_of(long long number);
@@ -30,6 +33,8 @@ std::string to_text(Integer number) {
 
 namespace detail {
 std::string joined(std::initializer_list<std::string_view> words);
+/// None of them longer than a message bears.
+std::string joined_shortened(std::initializer_list<std::string_view> words);
 
 template <class Part>
 decltype(auto) words_of(const Part& part) {
@@ -46,7 +51,7 @@ std::string in_words(const Parts&... parts) {
 
 /// What is thrown for bad input: `[where] Expected …. Received ….`, before anything is written.
 ///
-///     throw error("orthogonalize_update", "Expected rank >= 2. Received '", name, "' with shape ", shape, ".");
+///     throw error("orthogonalize_update", "Expected rank >= 2. Received ", in_quotes(name), " with shape ", shape, ".");
 class error : public std::invalid_argument {
   struct message {
     std::string text;
@@ -55,7 +60,8 @@ class error : public std::invalid_argument {
 
 public:
   template <class... Parts>
-  explicit error(std::string_view where, const Parts&... parts) : error(where, message{in_words(parts...)}) {}
+  explicit error(std::string_view where, const Parts&... parts)
+      : error(where, message{detail::joined_shortened({std::string_view(detail::words_of(parts))...})}) {}
 };
 
 }  // namespace thalweg

@@ -56,8 +56,8 @@ template <class T>
 parameter<T> as_parameter(std::string name, std::span<T> values, std::vector<std::size_t> shape,
                           role r = role::unspecified) {
   if (element_count(shape) != values.size())
-    throw error("as_parameter", "Expected the ", element_count(shape), " elements of shape ", shape, " for '", name,
-                "'. Received ", values.size(), ".");
+    throw error("as_parameter", "Expected the ", element_count(shape), " elements of shape ", shape, " for ", in_quotes(name),
+                ". Received ", values.size(), ".");
   return {std::move(name), std::move(shape), r, values.data()};
 }
 template <class T>
@@ -93,7 +93,7 @@ struct parameter_info {
 /// Refuses what has no rows and columns, for the transform `where`.
 inline void check_has_sides(std::string_view where, const parameter_info& p) {
   if (p.shape.size() < 2)
-    throw error(where, "Expected rank >= 2. Received '", p.name, "' with shape ", p.shape,
+    throw error(where, "Expected rank >= 2. Received ", in_quotes(p.name), " with shape ", p.shape,
                 ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");
 }
 

@@ -39,7 +39,7 @@ struct amuse_beta {
   constexpr auto at(context c, double at_warmup) const {
     if (c.warmup_steps < 1)
       throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received ",
-                  c.warmup_steps, ". Give the optimizer {.warmup_steps = ...}.");
+                  c.warmup_steps, ". Set the optimizer's option warmup_steps.");
     const double now = c.average_weight;  // 0 in a step that does not move, 1 in the first that does
     const bool has_moved = at_warmup > 0 && (at_warmup < 1 || c.warmup_steps == 1);
     if (c.step <= c.warmup_steps || !has_moved) {
