@@ -33,11 +33,13 @@ public:
   [[nodiscard]] detail::program<T> as_program(std::size_t which) const;
 };
 
-/// The chain that a text describes: transforms and recipes by name, with the fields that differ from their defaults.
+/// The chain that a text describes: transforms and recipes by name, with the fields that differ from their defaults. Required
+/// fields may stand without their names, in their order.
 ///
 ///     nesterov_ema(beta=0.95) | orthogonalize_update(scale=match_rms(rms=0.2)) | update_by_schedule_free(beta=0.9)
 ///     cosine(steps=6000) | adamw(beta2=0.95)
 ///     route(when(hidden_matrix, nesterov_ema | orthogonalize_update), otherwise(scale_by_adam)) | apply_update
+///     route(when(name_matches("*.bias"), scale_lr(2)), otherwise()) | adam
 ///     scheduled(beta, linear(steps=1000, final=0.9), nesterov_ema(beta=0.95))
 ///     parallel(grafting, scale_by_adam, nesterov_ema | in_row_blocks(3, orthogonalize_update))
 ///     join(for_steps(100, warmup(steps=100)), linear(steps=900)) | piecewise(change(from=500, by=0.1)) | adam

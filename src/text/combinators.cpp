@@ -22,7 +22,7 @@ namespace thalweg::text {
 namespace {
 
 [[noreturn]] void refuse(const call& w, std::string_view expected) {
-  throw error("parse", "Expected for ", w.text, ": ", expected, ". Received ", quoted(to_text(w)), " at column ",
+  throw error("parse", "Expected for ", w.text, ": ", expected, ". Received ", in_quotes(to_text(w)), " at column ",
               w.column, ".");
 }
 
@@ -105,7 +105,7 @@ shared_leaf make_piecewise(const call& w, parse_links) {
   std::string written;
   for (const argument& a : w.arguments) {
     if (!a.name.empty() || a.value.size() != 1 || a.value.front().text != "change")
-      refuse_argument(w.text, in_words("change(", expected_fields<change>(), "), …"), a);
+      refuse_argument(w.text, in_words("change(", in_words_of(described_fields<change>()), "), …"), a);
     changes.push_back({{read_fields<change>(a.value.front())}});
     written += in_words(written.empty() ? "" : ", ", changes.back().changes[0]);
   }
@@ -175,7 +175,7 @@ shared_leaf make_scheduled(const call& w, parse_links parse) {
   }
   if (!field)
     throw error("parse", "Expected a field of ", inner->name, " that a schedule may move: ",
-                known.empty() ? "none" : known, ". Received ", quoted(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
+                known.empty() ? "none" : known, ". Received ", in_quotes(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
   if (inner->is.gates)
     refuse_argument(w.text, "another transform: the fields of what swallows steps (accumulate) may not move",
                     w.arguments[2]);
@@ -216,7 +216,7 @@ shared_leaf make_parallel(const call& w, parse_links parse) {
     std::vector<std::string> known;
     for (const auto& m : mergings) known.emplace_back(m.name);
     if (const std::string close = near(how.front().text, known); !close.empty())
-      throw error("parse", "Expected for parallel: first ensemble or grafting. Received ", quoted(how.front().text),
+      throw error("parse", "Expected for parallel: first ensemble or grafting. Received ", in_quotes(how.front().text),
                   " at column ", how.front().column, ".", close);
   }
   const std::size_t chains = w.arguments.size() - 1;

@@ -7,6 +7,7 @@
 #include <thalweg/core/error.hpp>
 
 #include "combinators.hpp"
+#include "predicates.hpp"
 #include "vocabulary.hpp"
 #include "words.hpp"
 
@@ -17,17 +18,6 @@ namespace text {
 namespace {
 
 std::vector<node> links_of(const pipe& words);
-
-[[noreturn]] void refuse_name(std::string_view expected, const call& w, std::span<const std::string> known) {
-  throw error("parse", "Expected ", expected, ". Received ", quoted(w.text), " at column ", w.column, ".",
-              near(w.text, known));
-}
-
-std::string all(std::span<const std::string> names) {
-  std::string text;
-  for (const std::string& name : names) text += in_words(text.empty() ? "" : ", ", name);
-  return text;
-}
 
 /// Words that are no links of a chain, and the places that they have instead.
 struct placed_name {
@@ -48,15 +38,7 @@ branch branch_of(const argument& a, bool last) {
   auto inside = w.arguments.begin();
   branch b;
   if (w.text == "when" && !w.arguments.empty()) {
-    const pipe& name = inside->value;
-    const auto known = names_of_predicates();
-    const bool is_name = inside->name.empty() && name.size() == 1 && name.front().arguments.empty();
-    if (!is_name)
-      throw error("parse", "Expected a predicate's name alone, which takes no arguments: ", all(known), ". Received ",
-                  quoted(to_text(*inside)), " at column ", inside->column, ".");
-    b.when = find_predicate(name.front().text);
-    if (!b.when) refuse_name(in_words("a predicate: ", all(known)), name.front(), known);
-    ++inside;
+    b.when = read_predicate(*inside++);
   } else if (w.text != "otherwise" || !last) {
     refuse_argument("route", std::string(expected), a);
   }
@@ -97,14 +79,16 @@ std::vector<node> links_of(const pipe& words) {
     } else if (is_combinator(w.text)) {
       links.emplace_back(make_combinator(w, &links_of));
     } else {
-      if (const auto at = std::ranges::find(placed_names, w.text, &placed_name::text); at != placed_names.end())
-        throw error("parse", "Expected a transform or recipe. Received ", quoted(w.text), " at column ", w.column,
+      const auto* const at = std::ranges::find(placed_names, is_predicate(w.text) ? "when" : w.text, &placed_name::text);
+      if (at != placed_names.end())
+        throw error("parse", "Expected a transform or recipe. Received ", in_quotes(w.text), " at column ", w.column,
                     ", which stands in ", at->place, ".");
       auto known = names_of_transforms();
       for (const auto& more : {names_of_recipes(), names_of_combinators()})
         known.insert(known.end(), more.begin(), more.end());
       known.insert(known.end(), {"route", "chain"});
-      refuse_name("a transform or recipe", w, known);
+      throw error("parse", "Expected a transform or recipe. Received ", in_quotes(w.text), " at column ", w.column, ".",
+                  near(w.text, known));
     }
   }
   return links;

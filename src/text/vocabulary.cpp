@@ -4,7 +4,6 @@
 #include <map>
 #include <mutex>
 #include <numeric>
-#include <tuple>
 #include <type_traits>
 
 #include <thalweg/core/error.hpp>
@@ -39,7 +38,7 @@ void add_links(std::vector<node>& to, const routed<Branches...>& r) {
   const auto add = [&]<class Predicate, class Links>(const thalweg::branch<Predicate, Links>& b) {
     branch made;
     if constexpr (!std::is_same_v<Predicate, every_parameter>)
-      made.when = std::make_shared<predicate>(predicate{std::string(name_of(b.predicate)), b.predicate});
+      made.when = std::make_shared<predicate>(predicate{text_of(b.predicate), b.predicate});
     add_links(made.links, b.chain);
     fork.branches.push_back(std::move(made));
   };
@@ -59,19 +58,22 @@ std::vector<node> links_of_recipe(const call& w) {
 struct vocabulary {
   std::map<std::string, leaf_maker, std::less<>> transforms;
   std::map<std::string, recipe_maker, std::less<>> recipes;
-  std::map<std::string, std::shared_ptr<const predicate>, std::less<>> predicates;
+  std::map<std::string, std::string, std::less<>> elsewhere;  ///< other libraries' names, and ours
   std::mutex mutex;  ///< the user may add words
 
   vocabulary() {
+    const auto note = [&]<class Word>(std::type_identity<Word>) {
+      if constexpr (requires { Word::elsewhere; })
+        for (const std::string_view name : Word::elsewhere) elsewhere.emplace(name, type_name<Word>());
+    };
     [&]<class... Transforms>(type_list<Transforms...>) {
       (transforms.emplace(type_name<Transforms>(), &make_leaf<Transforms, passes::dispatched>), ...);
+      (note(std::type_identity<Transforms>()), ...);
     }(all_transforms());
     [&]<class... Recipes>(type_list<Recipes...>) {
       (recipes.emplace(type_name<Recipes>(), &links_of_recipe<Recipes>), ...);
+      (note(std::type_identity<Recipes>()), ...);
     }(thalweg::recipes::all());
-    [&](const auto&... all) {
-      (predicates.emplace(all.name, std::make_shared<predicate>(predicate{std::string(all.name), all})), ...);
-    }(hidden_matrix, is_embedding, is_head, is_vector);
   }
 };
 
@@ -100,6 +102,11 @@ std::string in_lower_case(std::string_view text) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return lower;
 }
+std::string letters_of(std::string_view name) {
+  std::string letters = in_lower_case(name);
+  std::erase(letters, '_');
+  return letters;
+}
 
 // Letters to put in, leave out, replace or swap with their neighbour.
 std::size_t edits_between(std::string_view a, std::string_view b) {
@@ -116,18 +123,16 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-void check_name(std::string_view name) {
-  if (!is_name(name)) throw error("parse", "Expected a name of letters, digits and '_'. Received ", quoted(name), ".");
-}
-
 }  // namespace
+
+void check_name(std::string_view name) {
+  if (!is_name(name)) throw error("parse", "Expected a name of letters, digits and '_'. Received ", in_quotes(name), ".");
+}
 
 leaf_maker find_transform(std::string_view name) { return found(words().transforms, name); }
 recipe_maker find_recipe(std::string_view name) { return found(words().recipes, name); }
-std::shared_ptr<const predicate> find_predicate(std::string_view name) { return found(words().predicates, name); }
 std::vector<std::string> names_of_transforms() { return names_of(words().transforms); }
 std::vector<std::string> names_of_recipes() { return names_of(words().recipes); }
-std::vector<std::string> names_of_predicates() { return names_of(words().predicates); }
 
 void add_transform(std::string_view name, leaf_maker make) {
   check_name(name);
@@ -140,33 +145,39 @@ void add_transform(std::string_view name, leaf_maker make) {
   }
 }
 
-std::string near(std::string_view name, std::span<const std::string> known) {
-  constexpr std::size_t most = 4;
-  std::vector<std::tuple<std::size_t, std::string_view>> close;
-  if (name.size() <= 64)
-    for (const std::string& k : known) {
-      const std::string given = in_lower_case(name), theirs = in_lower_case(k);
-      const std::size_t edits = edits_between(given, theirs);
-      const bool inside = given.size() >= 3 && theirs.find(given) != theirs.npos;
-      if (edits <= std::max<std::size_t>(1, std::min(name.size(), k.size()) / 3)) close.emplace_back(edits, k);
-      else if (inside) close.emplace_back(100, k);
-    }
-  std::ranges::sort(close);
+std::string joined(std::span<const std::string> names) {
   std::string text;
-  for (std::size_t i = 0; i < std::min(most, close.size()); ++i)
-    text += in_words(text.empty() ? " Near: " : ", ", std::get<1>(close[i]));
-  return in_words(text, text.empty() ? "" : ".");
+  for (const std::string& name : names) text += in_words(text.empty() ? "" : ", ", name);
+  return text;
+}
+
+std::string near(std::string_view name, std::span<const std::string> known) {
+  constexpr std::size_t most = 4, inside = 100;
+  std::map<std::string_view, std::size_t> distances;
+  const std::string part = in_lower_case(name), given = letters_of(name);
+  const auto compare = [&](std::string_view spelling, const std::string& word) {
+    const std::string theirs = letters_of(spelling);
+    const std::size_t edits = edits_between(given, theirs);
+    const bool close = edits <= std::max<std::size_t>(1, std::min(given.size(), theirs.size()) / 3);
+    if (!close && (part.size() < 3 || spelling.find(part) == spelling.npos)) return;
+    auto& distance = distances.emplace(word, inside).first->second;
+    distance = std::min(distance, close ? edits : inside);
+  };
+  if (name.size() <= 64)
+    for (const std::string& word : known) {
+      compare(word, word);
+      for (const auto& [spelling, ours] : words().elsewhere)
+        if (ours == word) compare(spelling, word);
+    }
+  std::vector<std::pair<std::size_t, std::string>> nearest;
+  for (const auto& [word, distance] : distances) nearest.emplace_back(distance, word);
+  std::ranges::sort(nearest);
+  std::vector<std::string> shown;
+  for (const auto& [distance, word] : nearest)
+    if (shown.size() < most && (distance == 0 || nearest.front().first > 0)) shown.push_back(word);
+  return shown.empty() ? "" : in_words(" Near: ", joined(shown), ".");
 }
 
 }  // namespace text
-
-void add_predicate(std::string name, std::function<bool(const parameter_info&)> holds) {
-  text::check_name(name);
-  if (!holds) throw error("parse", "Expected a predicate for '", name, "'. Received none.");
-  auto kept = std::make_shared<text::predicate>(text::predicate{name, std::move(holds)});
-  const std::scoped_lock lock(text::words().mutex);
-  if (!text::words().predicates.emplace(std::move(name), kept).second)
-    throw error("parse", "Expected a predicate with a name of its own. Received another '", kept->name, "'.");
-}
 
 }  // namespace thalweg

@@ -16,17 +16,22 @@ namespace thalweg::text {
 
 /// The transform of a name, if there is one: the library's or the user's.
 leaf_maker find_transform(std::string_view name);
-std::shared_ptr<const predicate> find_predicate(std::string_view name);
 
 /// The links of a recipe, with the options that a word names.
 using recipe_maker = std::vector<node> (*)(const call&);
 recipe_maker find_recipe(std::string_view name);
 
 std::vector<std::string> names_of_transforms();
-std::vector<std::string> names_of_predicates();
 std::vector<std::string> names_of_recipes();
 
-/// ` Near: ema, mars.`, or nothing; capitals count as small letters.
+/// Throws where it can be no word's.
+void check_name(std::string_view name);
+
+/// `ema, mars`
+std::string joined(std::span<const std::string> names);
+
+/// ` Near: ema, mars.`, or nothing. Capitals and underscores do not count. A word is also near where its name in another
+/// library is near. Where a word has the same letters, no other word is near.
 std::string near(std::string_view name, std::span<const std::string> known);
 
 }  // namespace thalweg::text

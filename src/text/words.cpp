@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+
+#include <thalweg/core/options.hpp>
+#include <thalweg/core/text.hpp>
 
 namespace thalweg::text {
 
@@ -12,6 +16,7 @@ constexpr std::size_t longest_text = 64 * 1024, deepest = 32;
 bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool begins_number(char c) { return is_digit(c) || c == '-' || c == '.'; }
+bool is_quotation_mark(char c) { return c == '"' || c == '\''; }
 
 class reader {
   std::string_view text_;
@@ -47,8 +52,21 @@ class reader {
     return is;
   }
 
+  call take_quotation() {
+    const char mark = text_[at_];
+    call w{.text = "", .column = ++at_, .arguments = {}};
+    const std::size_t end = std::min(text_.find(mark, at_), text_.size());
+    const std::string_view inside = text_.substr(at_, end - at_);
+    at_ = end;
+    if (end == text_.size()) refuse(mark == '"' ? "a second \"" : "a second '");
+    ++at_;
+    w.text = quotation(inside);
+    return w;
+  }
+
   call take_call() {
     skip();
+    if (at_ < text_.size() && is_quotation_mark(text_[at_])) return take_quotation();
     if (at_ == text_.size() || !(begins_name(text_[at_]) || begins_number(text_[at_])))
       refuse("a name or a number");
     call w{.text = std::string(text_.substr(at_, end() - at_)), .column = at_ + 1, .arguments = {}};
@@ -96,7 +114,7 @@ public:
   [[noreturn]] void refuse(std::string_view expected) const {
     const bool over = at_ >= text_.size();
     throw error("parse", "Expected ", expected, ". Received ",
-                over ? "the end" : quoted(text_.substr(at_, end() - at_)), " at column ", at_ + 1, ".");
+                over ? "the end" : in_quotes(text_.substr(at_, end() - at_)), " at column ", at_ + 1, ".");
   }
 };
 
@@ -111,22 +129,6 @@ std::string text_of(const pipe& words) {
 bool is_name(std::string_view text) {
   return !text.empty() && begins_name(text.front()) &&
          std::ranges::all_of(text, [](char c) { return begins_name(c) || is_digit(c); });
-}
-
-std::string quoted(std::string_view text) {
-  constexpr std::size_t longest = 60;
-  std::string shown;
-  for (const char c : text.substr(0, longest)) {
-    if (c >= 0x20 && c < 0x7F) {
-      shown += c;
-    } else {
-      const char digits[] = "0123456789abcdef";
-      shown += "\\x";
-      shown += digits[static_cast<unsigned char>(c) / 16];
-      shown += digits[static_cast<unsigned char>(c) % 16];
-    }
-  }
-  return in_words("'", shown, text.size() > longest ? "…" : "", "'");
 }
 
 pipe words_of(std::string_view text) {
@@ -145,9 +147,10 @@ std::string to_text(const call& w) {
 }
 std::string to_text(const argument& a) { return in_words(a.name, a.name.empty() ? "" : "=", text_of(a.value)); }
 
-void refuse_argument(std::string_view of, const std::string& expected, const argument& given, std::string_view remark) {
-  throw error("parse", "Expected for ", of, ": ", expected, ". Received ", quoted(to_text(given)), remark, " at column ",
-              given.column, ".");
+void refuse_argument(std::string_view of, const std::string& expected, const argument& given, std::string_view remark,
+                     std::string_view advice) {
+  throw error("parse", "Expected for ", of, ": ", expected, ". Received ", in_quotes(to_text(given)), remark, " at column ",
+              given.column, ".", advice);
 }
 
 namespace {
@@ -159,13 +162,62 @@ std::optional<Number> number_of(const call& w) {
   const bool whole = failure == std::errc{} && read == end && begins_number(w.text.front()) && w.arguments.empty();
   return whole ? std::optional(value) : std::nullopt;
 }
+
+bool is_option(std::string_view name) {
+  bool is = false;
+  for_each_field<options>([&](const auto& field) { is |= field.name == name; });
+  return is;
+}
 }  // namespace
 
-std::optional<double> read_number(const call& w) {
-  return number_of<double>(w);
-}
+std::optional<double> read_number(const call& w) { return number_of<double>(w); }
 std::optional<long> read_whole_number(const call& w) {
-  return number_of<long>(w);
+  if (const auto whole = number_of<long>(w)) return whole;
+  const auto number = number_of<double>(w);
+  const bool is_whole = number && std::abs(*number) <= 0x1p53 && *number == std::floor(*number);
+  return is_whole ? std::optional(static_cast<long>(*number)) : std::nullopt;
+}
+std::optional<std::string> read_quotation(const call& w) {
+  return is_quotation_mark(w.text.front()) ? std::optional(w.text.substr(1, w.text.size() - 2)) : std::nullopt;
+}
+
+std::string in_words_of(std::span<const described_field> fields) {
+  std::string text;
+  for (const auto& f : fields) text += in_words(text.empty() ? "" : ", ", f.name, f.expected);
+  return text;
+}
+
+std::vector<const argument*> arguments_of(const call& w, std::span<const described_field> fields,
+                                          const std::function<std::string_view(const call&)>& taker) {
+  std::vector<const argument*> given(fields.size());
+  for (const argument& a : w.arguments) {
+    const auto position = static_cast<std::size_t>(&a - w.arguments.data());
+    const bool stands_for_required = a.name.empty() && position < fields.size() && !fields[position].example.empty();
+    const auto field = stands_for_required ? fields.begin() + static_cast<std::ptrdiff_t>(position)
+                                           : std::ranges::find(fields, a.name, &described_field::name);
+    if (field == fields.end()) {
+      const std::string_view fit = a.name.empty() && a.value.size() == 1 ? taker(a.value.front()) : "";
+      const std::string advice = !fit.empty() ? in_words(" Give its name, as in ", fit, "=", to_text(a), ".")
+                                 : is_option(a.name)
+                                     ? in_words(" ", a.name, " is an option of the optimizer, outside of the chain.")
+                                     : "";
+      refuse_argument(w.text, in_words_of(fields), a, "", advice);
+    }
+    const argument*& place = given[static_cast<std::size_t>(field - fields.begin())];
+    if (place) refuse_argument(w.text, in_words_of(fields), a, ", a second time");
+    place = &a;
+  }
+
+  std::string missing, example;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (fields[i].example.empty()) continue;
+    example += in_words(example.empty() ? "" : ", ", fields[i].name, "=", fields[i].example);
+    if (!given[i]) missing += in_words(missing.empty() ? "" : ", ", fields[i].name);
+  }
+  if (!missing.empty())
+    throw error(w.text, "Expected ", missing, ", as in ", w.text, "(", example, "). Received ", in_quotes(to_text(w)),
+                " at column ", w.column, ".");
+  return given;
 }
 
 }  // namespace thalweg::text

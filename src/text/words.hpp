@@ -14,7 +14,4 @@ pipe words_of(std::string_view text);
 /// Whether it can be one word's text: letters, digits and '_', no digit first.
 bool is_name(std::string_view text);
 
-/// As it stands in messages: between quotation marks, of bearable length, with nothing that a terminal obeys.
-std::string quoted(std::string_view text);
-
 }  // namespace thalweg::text

@@ -136,6 +136,6 @@ TEST_CASE("Muon steps a matrix the same way, by rows or by columns") {
 TEST_CASE("an empty matrix is refused at binding") {
   Eigen::MatrixXf empty(0, 3);
   CHECK_THROWS_WITH_AS(
-      optimizer(scale{}, std::vector{as_parameter("w", empty)}, {}),
+      optimizer(scale{1}, std::vector{as_parameter("w", empty)}, {}),
       "[optimizer] Expected dimensions >= 1 that fit into memory. Received 'w' with shape (0, 3).", error);
 }

@@ -81,7 +81,7 @@ TEST_CASE("a step allocates nothing") {
   CHECK(during([&] { opt.step(m.gradients); }).calls == 0);
 
   const auto from_text = parse(
-      "join(for_steps(2, warmup), linear) | clip_by_global_norm | scheduled(beta, linear, ema) | parallel(grafting, ema, "
+      "join(for_steps(2, warmup(2)), linear(9)) | clip_by_global_norm | scheduled(beta, linear(9), ema) | parallel(grafting, ema, "
       "clip_by_norm) | piecewise(change(from=2, by=0.5)) | update_by_schedule_free");
   auto tile_by_tile = optimizer(from_text, m.parameters(), {.lr = 0.01, .parallel = sequential()});
   CHECK(during([&] { tile_by_tile.step(m.gradients); }).calls == 0);

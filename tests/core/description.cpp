@@ -169,7 +169,7 @@ TEST_CASE("the second transform of a type has states of another name") {
 
 TEST_CASE("columns line up, also with names in any script") {
   model<float> m({{"Gewicht_ß", {3, 2}}, {"重み", {200, 100}}, {"w", {}}});
-  const auto opt = optimizer(scale{}, m.parameters(), {});
+  const auto opt = optimizer(scale{1}, m.parameters(), {});
   const auto lines = lines_of(opt.describe());
   const auto points = [](const std::string& s) {
     return std::count_if(s.begin(), s.end(), [](unsigned char c) { return (c & 0xC0) != 0x80; });

@@ -218,7 +218,7 @@ TEST_CASE("where only some branches average, each answers for itself") {
 
 TEST_CASE("a chain without an average is at x always") {
   auto m = small<float>();
-  auto opt = optimizer(scale{}, m.parameters(), {.lr = 0.25});
+  auto opt = optimizer(scale{1}, m.parameters(), {.lr = 0.25});
   m.train(opt, 1, 3);
   const auto p = m.values;
   {

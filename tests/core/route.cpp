@@ -117,16 +117,75 @@ TEST_CASE("is_embedding and is_head go by the role, is_vector by the rank") {
   are(factors(each, layers), {1, 2, 3, 5});
 }
 
+TEST_CASE("a pattern matches the whole name") {
+  const auto takes = [](const char* pattern, std::string name) {
+    return name_matches{pattern}(parameter_info{.name = std::move(name)});
+  };
+  CHECK(takes("*.bias", "blocks.0.bias"));
+  CHECK(takes("*.bias", ".bias"));
+  CHECK(!takes("*.bias", "blocks.0.bias2"));
+  CHECK(!takes("*.bias", "bias"));
+  CHECK(takes("w", "w"));
+  CHECK(!takes("w", "W"));
+  CHECK(!takes("w", ""));
+  CHECK(takes("", ""));
+  CHECK(!takes("", "w"));
+  CHECK(takes("*", ""));
+  CHECK(takes("**", "a.b"));
+  CHECK(takes("a*b*c", "aXbYbZc"));
+  CHECK(!takes("a*b*c", "aXbYbZ"));
+  CHECK(takes("blocks.?.w", "blocks.7.w"));
+  CHECK(!takes("blocks.?.w", "blocks.17.w"));
+  CHECK(!takes("w?", "w"));
+  CHECK(takes("*?", "w"));
+  CHECK(takes("?", "é"));
+  CHECK(takes("*?", "日本"));
+  CHECK(!takes("?", "日本"));
+  CHECK(takes("w[0]", "w[0]"));
+  CHECK(!takes("w[0]", "w0"));
+  CHECK(!takes("*a*a*a*a*a*a*a*a*b", std::string(10000, 'a')));
+}
+
+TEST_CASE("shapes by rank and by sides, and predicates of predicates") {
+  const auto of = [](std::vector<std::size_t> shape) { return parameter_info{.name = "p", .shape = std::move(shape)}; };
+  CHECK(has_rank{0}(of({})));
+  CHECK(has_rank{2}(of({3, 4})));
+  CHECK(!has_rank{2}(of({3, 4, 1})));
+  const has_at_least sides{.rows = 3, .cols = 8};
+  CHECK(sides(of({3, 8})));
+  CHECK(!sides(of({2, 8})));
+  CHECK(!sides(of({3, 7})));
+  CHECK(sides(of({3, 2, 2, 2})));
+  CHECK(has_at_least{.rows = 3}(of({3})));
+  CHECK(!has_at_least{.cols = 2}(of({3})));
+
+  const auto both = all_of(hidden_matrix, has_rank{2});
+  const auto one = any_of(is_vector, has_rank{2});
+  const auto neither = none_of(is_vector, has_rank{2});
+  CHECK(both(of({3, 4})));
+  CHECK(!both(of({3, 4, 5})));
+  CHECK(one(of({3})));
+  CHECK(one(of({3, 4})));
+  CHECK(!one(of({3, 4, 5})));
+  CHECK(neither(of({3, 4, 5})));
+  CHECK(!neither(of({3})));
+  CHECK(!none_of(any_of(is_vector))(of({3})));
+
+  are(factors(route(when(all_of(name_matches{"?"}, none_of(name_matches{"b"})), scale{2}), otherwise(scale{3})), abcd), {2, 3, 2, 2});
+  CHECK_THROWS_WITH_AS(when(has_rank{-1}), "[has_rank] Expected rank in [0, inf). Received -1.", error);
+  CHECK_THROWS_WITH_AS(all_of(is_head, has_at_least{.rows = 0}), "[has_at_least] Expected rows in [1, inf). Received 0.", error);
+}
+
 TEST_CASE("a parameter without a branch is refused at binding, before anything is written") {
   model<float> m({{"w", {2, 3}}, {"table", {4, 3}, role::embedding}, {"b", {}}});
   const auto before = m.values;
   CHECK_THROWS_WITH_AS(
-      optimizer(route(when(hidden_matrix, scale{})), m.parameters(), {}),
+      optimizer(route(when(hidden_matrix, scale{1})), m.parameters(), {}),
       "[route] Expected a branch for every parameter. Received 'table' with shape (4, 3) and role "
       "embedding, which no when(…) takes. Add otherwise(…).",
       error);
   CHECK_THROWS_WITH_AS(
-      optimizer(scale{} | route(when(hidden_matrix, scale{}), when(named('t'))), m.parameters(), {}),
+      optimizer(scale{1} | route(when(hidden_matrix, scale{1}), when(named('t'))), m.parameters(), {}),
       "[route] Expected a branch for every parameter. Received 'b' with shape () and role hidden, which "
       "no when(…) takes. Add otherwise(…).",
       error);

@@ -64,6 +64,10 @@ TEST_CASE("routes show their predicates, where these have names") {
         "route(when(hidden_matrix, ema(beta=0.5) | scale_by_sign), when(...), otherwise(freeze)) | scale(by=2)");
   CHECK(to_text(chain(route(when([](const parameter_info&) { return true; }, freeze{}), otherwise()))) ==
         "route(when(..., freeze), otherwise())");
+  CHECK(to_text(chain(route(when(all_of(name_matches{"*.bias"}, none_of(is_head), vector), freeze{}),
+                            when(has_at_least{.rows = 2}), when(has_rank{3})))) ==
+        "route(when(all_of(name_matches(pattern=\"*.bias\"), none_of(is_head), ...), freeze), when(has_at_least(rows=2, cols=1)), "
+        "when(has_rank(rank=3)))");
 }
 
 TEST_CASE("combinators show what is in them") {

@@ -39,7 +39,7 @@ TEST_CASE("cuda: recipes and chains from text, chosen at run time, step as the h
   check("clip_by_global_norm(max_norm=0.5) | ema | clip_by_norm(max_norm=0.1) | scale_by_sign | scale(by=0.5)", 2e-6);
   check("accumulate(steps=2) | clip_by_value(limit=0.3) | scheduled(beta1, linear(steps=3, final=0.5), scale_by_adam)",
         2e-6);
-  check("route(when(hidden_matrix, orthogonalize_update), otherwise(clip_by_value)) | "
+  check("route(when(hidden_matrix, orthogonalize_update), otherwise(clip_by_value(1))) | "
         "scheduled(beta, linear(steps=3, final=0.5), nesterov_ema) | update_by_schedule_free",
         2e-3);
 }

@@ -79,7 +79,7 @@ TEST_CASE("schedules") {
   replays(chain(scheduled(&ema::beta, linear{.steps = 4, .final = 0.5},
                           scheduled(&ema::beta, cosine{.steps = 9, .final = 0.25}, ema{.beta = 0.9}))));
   replays(chain(scheduled(&update_by_schedule_free::beta,
-                          join(for_steps(3, scale_lr{}), linear{.steps = 2, .final = 0.9}), update_by_schedule_free{})));
+                          join(for_steps(3, scale_lr{1}), linear{.steps = 2, .final = 0.9}), update_by_schedule_free{})));
   replays(scheduled(&clip_by_global_norm::max_norm, linear{.steps = 4, .final = 0.5}, clip_by_global_norm{}) | ema{});
   replays(scheduled(&scale_by_rss::initial, linear{.steps = 4, .final = 0.5}, scale_by_rss{.initial = 2}) | ema{});
   replays(route(when(hidden_matrix, scheduled(&orthogonalize_update::steps, linear{.steps = 4, .final = 0.5},
@@ -110,7 +110,7 @@ TEST_CASE("the states have the names and shapes that the compiled chain gives th
     const auto tables = [](const std::string& t) { return t.substr(t.find('\n'), t.find("memory") - t.find('\n')); };
     CHECK(tables(seen) == tables(table));
   };
-  check(ema{} | ema{} | parallel(grafting{}, scale_by_adam{}, ema{} | scheduled(&ema::beta, linear{.final = 0.5})) |
+  check(ema{} | ema{} | parallel(grafting{}, scale_by_adam{}, ema{} | scheduled(&ema::beta, linear{.steps = 1, .final = 0.5})) |
         update_by_schedule_free{});
   check(route(when(hidden_matrix, scale_by_shampoo{} | scale_by_row_rms{}), otherwise(scale_by_nadam{} | freeze{})) |
         chain());

@@ -314,7 +314,7 @@ TEST_CASE("by hand: gates and the loss") {
   static_assert(gives(accumulate{.steps = 4}.absorb(1)(of(8), 9.0), 2, 2));
   static_assert(gives(accumulate{.steps = 4}.absorb(6)(of(8), 1.0), 3, 3));
   static_assert(gives(accumulate{.steps = 4}.at(now)(of(8), 1.0), 3, 3));
-  static_assert(gives(accumulate{}.at(now)(of(8), 9.0), 8, 8));
+  static_assert(gives(accumulate{.steps = 1}.at(now)(of(8), 9.0), 8, 8));
   static_assert(when_finite{}.reduce(now)(of(8)) == 0 && when_finite{}.proceeds(0));
   static_assert(!when_finite{}.proceeds(std::numeric_limits<double>::quiet_NaN()));
   static_assert(gives(when_finite{}.at(now, 0)(of(8)), 8));

@@ -59,7 +59,7 @@ TEST_CASE("parallel: what holds the decay back for a step fits a branch, what sp
 TEST_CASE("parallel states which transform remembers what, and checks its branches' fields") {
   std::vector<float> values(6);
   const auto bind = [&](double beta) {
-    return optimizer(parallel(ensemble{}, ema{.beta = 0.5}, scale{} | ema{.beta = beta}),
+    return optimizer(parallel(ensemble{}, ema{.beta = 0.5}, scale{1} | ema{.beta = beta}),
                      std::vector{as_parameter("w", values, {2, 3})}, {});
   };
   const auto table = bind(0.5).describe();

@@ -14,8 +14,8 @@ namespace {
 
 // A chain with everything that moves the average: its own warm-up and a schedule, both neutral unless given.
 struct amuse {
-  thalweg::warmup warmup{};
-  thalweg::linear linear{.final = 1};
+  thalweg::warmup warmup{.steps = 1};
+  thalweg::linear linear{.steps = 1, .final = 1};
   amuse_beta beta{};
   update_by_schedule_free end{};
   operator subject() const { return chain(warmup, linear, beta, end); }  // NOLINT: implicit by intent

@@ -12,14 +12,14 @@ namespace {
 
 // All schedules in one chain; each leaves the learning rate alone until it is given something to do.
 struct schedules {
-  thalweg::warmup warmup{};
-  thalweg::linear linear{.final = 1};
-  thalweg::cosine cosine{.final = 1};
-  thalweg::warmup_stable_decay wsd{.steps = 1000};
-  thalweg::scale_lr scale_lr{};
-  thalweg::cosine_restarts restarts{.final = 1};
+  thalweg::warmup warmup{.steps = 1};
+  thalweg::linear linear{.steps = 1, .final = 1};
+  thalweg::cosine cosine{.steps = 1, .final = 1};
+  thalweg::warmup_stable_decay wsd{.warmup_steps = 1, .steps = 1000, .decay_steps = 1};
+  thalweg::scale_lr scale_lr{1};
+  thalweg::cosine_restarts restarts{.steps = 1, .final = 1};
   thalweg::inverse_sqrt inverse_sqrt{.steps = 1000};
-  thalweg::piecewise<2> piecewise{};
+  thalweg::piecewise<2> piecewise{change{1, 1}, change{1, 1}};
   operator subject() const {  // NOLINT: implicit by intent
     return chain(warmup, linear, cosine, wsd, scale_lr, restarts, inverse_sqrt, piecewise);
   }
@@ -109,7 +109,7 @@ TEST_CASE("join") {
     return at[t - 1];
   });
   std::vector<float> values(3);
-  const auto none = join(for_steps(0, scale_lr{}), scale_lr{});
+  const auto none = join(for_steps(0, scale_lr{1}), scale_lr{1});
   CHECK_THROWS_WITH_AS(optimizer(none, std::vector{as_parameter("p", values)}, {}),
                        "[join] Expected steps in [1, inf). Received 0.", error);
 }
@@ -145,7 +145,7 @@ TEST_CASE("a warm-up in a join is known as one when it is over") {
   const auto bind = [](const auto& schedule, std::vector<float>& values) {
     return optimizer(schedule | amuse_beta{} | update_by_schedule_free{}, std::vector{as_parameter("p", values)}, {.lr = 1});
   };
-  auto a = bind(join(for_steps(3, warmup{.steps = 3}), scale_lr{}), joined);
+  auto a = bind(join(for_steps(3, warmup{.steps = 3}), scale_lr{1}), joined);
   auto b = bind(warmup{.steps = 3}, plain);
   const std::vector<std::vector<float>> gradients{{1, -1}};
   for (int t = 0; t < 6; ++t) {
@@ -160,9 +160,9 @@ TEST_CASE("a schedule inside another word is checked like any") {
   const auto bind = [&](const auto& chain) { optimizer(chain, std::vector{as_parameter("p", values)}, {}); };
   CHECK_THROWS_WITH_AS(bind(scheduled(&ema::beta, cosine_restarts{.steps = 0}, ema{})),
                        "[cosine_restarts] Expected steps in [1, inf). Received 0.", error);
-  CHECK_THROWS_WITH_AS(bind(join(for_steps(3, linear{.steps = -5}), scale_lr{}) | ema{}),
+  CHECK_THROWS_WITH_AS(bind(join(for_steps(3, linear{.steps = -5}), scale_lr{1}) | ema{}),
                        "[linear] Expected steps in [1, inf). Received -5.", error);
-  CHECK_THROWS_WITH_AS(bind(join(for_steps(3, scale_lr{}), cosine_restarts{.steps = 0}) | ema{}),
+  CHECK_THROWS_WITH_AS(bind(join(for_steps(3, scale_lr{1}), cosine_restarts{.steps = 0}) | ema{}),
                        "[cosine_restarts] Expected steps in [1, inf). Received 0.", error);
   CHECK_THROWS_AS(bind(scheduled(&clip_by_norm::max_norm, piecewise{change{.from = 1, .by = -1}}, clip_by_norm{})), error);
 }
@@ -211,7 +211,7 @@ TEST_CASE("scheduled, nested: two fields move") {
 
 TEST_CASE("schedule_weight_decay moves the decay and nothing else") {
   std::vector<double> theta{1};
-  auto opt = optimizer(schedule_weight_decay(piecewise{change{.from = 2, .by = 0.5}}) | scale{},
+  auto opt = optimizer(schedule_weight_decay(piecewise{change{.from = 2, .by = 0.5}}) | scale{1},
                        std::vector{as_parameter("p", theta)}, {.lr = 0.5, .weight_decay = 0.5});
   opt.step({std::vector<double>{0}});
   CHECK(theta[0] == 0.75);
@@ -252,14 +252,14 @@ TEST_CASE("a schedule that reads the loss is found inside of other words") {
     CHECK_THROWS_AS(opt.step({std::vector<double>{1}}), error);
     CHECK(opt.step({std::vector<double>{1}}, {.loss = 1}).taken);
   };
-  refused(scheduled(&scale::by, by_loss{}, scale{}));
-  refused(schedule_weight_decay(by_loss{}) | scale{});
-  refused(join(for_steps(2, by_loss{}), scale_lr{}) | scale{});
+  refused(scheduled(&scale::by, by_loss{}, scale{1}));
+  refused(schedule_weight_decay(by_loss{}) | scale{1});
+  refused(join(for_steps(2, by_loss{}), scale_lr{1}) | scale{1});
 }
 
 TEST_CASE("schedules that leave the finite numbers are refused before anything is written") {
   std::vector<float> theta{1};
-  auto opt = optimizer(scale_lr{.by = 1e300} | piecewise{change{.from = 2, .by = 1e300}} | scale{},
+  auto opt = optimizer(scale_lr{.by = 1e300} | piecewise{change{.from = 2, .by = 1e300}} | scale{1},
                        std::vector{as_parameter("p", theta)}, {.lr = 1});
   opt.step({std::vector<float>{0}});
   CHECK_THROWS_WITH_AS(opt.step({std::vector<float>{0}}), "[step] Expected schedules that leave lr finite. Received inf.",

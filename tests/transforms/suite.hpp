@@ -110,7 +110,7 @@ template <class Chain, class Owner>
 void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool outside, std::vector<edge>& edges) {
   const auto add = [&](const auto& field) {
     auto& place = owner.*field.place;
-    using value = std::remove_reference_t<decltype(place)>;
+    using value = typename std::remove_cvref_t<decltype(field)>::value_type;
     if constexpr (std::is_arithmetic_v<value>) {
       const value usual = place;
       for (const double x : ends(field.allowed, outside, std::is_integral_v<value>)) {

@@ -14,7 +14,9 @@
 // and, where it has any,
 //
 //   using states = state<…>              what it remembers
-//   static constexpr auto fields         its hyper-parameters' names and ranges
+//   static constexpr auto fields         its hyper-parameters' names and ranges; one without a default is a required<T>
+//   static constexpr const char* elsewhere[]
+//                                        what other libraries call it: where `parse` is given that name, it suggests this one
 //   void check(parameter_info) const     refuses a parameter, at binding
 //   void check(const context&) const     of a tensor-wise transform: refuses a step, before it
 //   context pass_on(context) const       what is downstream of an element-wise transform (decay_weights spends λ)

@@ -4,14 +4,17 @@
 //     static constexpr auto fields = list{field{"beta", &nesterov_ema::beta, from(0).below(1)}};
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
+#include <utility>
 #include <variant>
 
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/list.hpp>
 #include <thalweg/core/range.hpp>
+#include <thalweg/core/required.hpp>
 #include <thalweg/core/scalar.hpp>
 
 namespace thalweg {
@@ -21,6 +24,10 @@ struct field {
   std::string_view name;
   Value Transform::*place;
   range allowed{};
+  using value_type = detail::given_value<Value>;
+  static constexpr bool is_required = detail::is_required<Value>;
+
+  [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return transform.*place; }
 };
 template <class Transform, class Value>
 field(const char*, Value Transform::*, range) -> field<Transform, Value>;
@@ -30,11 +37,12 @@ field(const char*, Value Transform::*) -> field<Transform, Value>;
 /// A number as the value of a field. A whole-number field takes the nearest whole number that a double can count to.
 template <class Value>
 constexpr Value field_value(double x) {
-  if constexpr (std::is_integral_v<Value>) {
+  using number = detail::given_value<Value>;
+  if constexpr (std::is_integral_v<number>) {
     constexpr double most = 0x1p53;
-    return x != x ? Value(-1) : static_cast<Value>(min(max(x, -most), most) + (x < 0 ? -0.5 : 0.5));
+    return x != x ? number(-1) : static_cast<number>(min(max(x, -most), most) + (x < 0 ? -0.5 : 0.5));
   } else {
-    return static_cast<Value>(x);
+    return static_cast<number>(x);
   }
 }
 
@@ -52,23 +60,49 @@ constexpr void for_each_field(F&& f) {
   for_each_field(Transform::fields, f);
 }
 
+namespace detail {
+struct unsaid {
+  template <class Value>
+  constexpr operator required<Value>() const {
+    if constexpr (std::is_arithmetic_v<Value>) return Value(1);
+    else return Value();
+  }
+};
+
+template <class Transform>
+constexpr std::size_t required_fields() {
+  std::size_t count = 0;
+  if constexpr (has_fields<Transform>)
+    for_each_field<Transform>([&](const auto& f) { count += f.is_required; });
+  return count;
+}
+
+/// The transform with the defaults of its fields. A required field is 1 or an empty text, to be replaced.
+template <class Transform>
+constexpr Transform with_defaults() {
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    return Transform{(static_cast<void>(I), unsaid())...};
+  }(std::make_index_sequence<required_fields<Transform>()>());
+}
+}  // namespace detail
+
 /// Throws where a field is out of range, also after rounding to T, the type in which kernels use it: an ε that becomes 0, a
 /// β that becomes 1.
 template <class T = double, has_fields Transform>
 constexpr void check_fields(std::string_view where, const Transform& transform) {
   const auto check = [&](const auto& f) {
-    using value_type = std::remove_cvref_t<decltype(transform.*f.place)>;
+    using value_type = typename std::remove_cvref_t<decltype(f)>::value_type;
     if constexpr (std::is_arithmetic_v<value_type>) {
-      const auto value = static_cast<double>(transform.*f.place);
+      const auto value = static_cast<double>(f.of(transform));
       check_in_range(where, f.name, value, f.allowed);
       if (std::is_floating_point_v<value_type> && !f.allowed.contains(static_cast<double>(saturated<T>(value))))
         detail::refuse_value(where, f.name, value, f.allowed, " when rounded to float32 as well");
     } else if constexpr (has_fields<value_type>) {
-      check_fields<T>(where, transform.*f.place);
-    } else if constexpr (requires { (transform.*f.place).index(); }) {  // a variant of named choices
+      check_fields<T>(where, f.of(transform));
+    } else if constexpr (requires { f.of(transform).index(); }) {  // a variant of named choices
       std::visit([&](const auto& choice) {
         if constexpr (has_fields<std::remove_cvref_t<decltype(choice)>>) check_fields<T>(where, choice);
-      }, transform.*f.place);
+      }, f.of(transform));
     }
   };
   for_each_field<Transform>(check);

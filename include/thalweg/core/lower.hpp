@@ -180,7 +180,7 @@ constexpr bool may_throw() {
 /// A field as it is now, if it is among `now`.
 template <class Transform, class Value, class Owner>
 void set_field(Transform& t, Value Owner::*place, std::size_t number, std::span<const field_value_now> now) {
-  if constexpr (std::is_arithmetic_v<Value>)
+  if constexpr (std::is_arithmetic_v<given_value<Value>>)
     for (const auto& change : now)
       if (change.field == number) t.*place = field_value<Value>(change.value);
 }

@@ -5,7 +5,6 @@
 // Contextual transforms in a branch act on its parameters alone, also in what follows the route.
 #pragma once
 
-#include <concepts>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include <thalweg/core/chain.hpp>
+#include <thalweg/core/predicate.hpp>
 
 namespace thalweg {
 
@@ -36,46 +36,19 @@ struct routed {
     const auto text_of_branch = []<class Predicate, class Chain>(const branch<Predicate, Chain>& b) {
       const std::string links = detail::text_of_links(b.chain);
       const bool names = !std::is_same_v<Predicate, every_parameter>;
-      return in_words(names ? "when(" : "otherwise(", names ? name_of(b.predicate) : "",
+      return in_words(names ? "when(" : "otherwise(", names ? text_of(b.predicate) : std::string(),
                       names && !links.empty() ? ", " : "", links, ")");
     };
     return std::apply([&](const auto&... b) { return call_text("route", text_of_branch(b)...); }, branches);
   }
 };
 
-/// A matrix or filter between the layers: what Muon is for. Not embeddings, not the head, not vectors.
-struct is_hidden_matrix {
-  static constexpr std::string_view name = "hidden_matrix";
-  constexpr bool operator()(const parameter_info& p) const { return p.role == role::hidden && p.shape.size() >= 2; }
-};
-inline constexpr is_hidden_matrix hidden_matrix;
-
-/// By the role that the parameter was given: `route(when(is_embedding, freeze{}), otherwise(…))`.
-struct embedding_role {
-  static constexpr std::string_view name = "is_embedding";
-  constexpr bool operator()(const parameter_info& p) const { return p.role == role::embedding; }
-};
-inline constexpr embedding_role is_embedding;
-
-struct head_role {
-  static constexpr std::string_view name = "is_head";
-  constexpr bool operator()(const parameter_info& p) const { return p.role == role::head; }
-};
-inline constexpr head_role is_head;
-
-/// Rank below 2, whatever the role: biases, gains, scalars.
-struct vector_shape {
-  static constexpr std::string_view name = "is_vector";
-  constexpr bool operator()(const parameter_info& p) const { return p.shape.size() < 2; }
-};
-inline constexpr vector_shape is_vector;
-
 template <class Predicate, class... Ts>
 constexpr auto when(Predicate predicate, Ts... ts) {
-  static_assert(std::predicate<const Predicate&, const parameter_info&>,
+  static_assert(parameter_predicate<Predicate>,
                 "thalweg: when(predicate, chain) needs a predicate that takes a const parameter_info&");
   auto links = chain(std::move(ts)...);
-  return branch<Predicate, decltype(links)>{std::move(predicate), std::move(links)};
+  return branch<Predicate, decltype(links)>{detail::checked_predicate(std::move(predicate)), std::move(links)};
 }
 
 template <class... Ts>

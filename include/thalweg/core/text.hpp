@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include <thalweg/core/field.hpp>
@@ -51,6 +52,12 @@ std::string to_text(const std::variant<Choices...>& choice) {
   return std::visit([](const auto& c) { return text_of(c); }, choice);
 }
 
+/// `"*.bias"`, or between the other marks what holds such a mark.
+inline std::string quotation(std::string_view text) {
+  const std::string_view mark = text.find('"') == text.npos ? "\"" : "'";
+  return in_words(mark, text, mark);
+}
+
 /// `name(one, another)`, or the name alone.
 template <class... Arguments>
 std::string call_text(std::string_view name, const Arguments&... arguments) {
@@ -59,13 +66,16 @@ std::string call_text(std::string_view name, const Arguments&... arguments) {
   return in_words(name, text, text.empty() ? "" : ")");
 }
 
-/// `nesterov_ema(beta=0.95, look_ahead=interpolate)`
+/// `nesterov_ema(beta=0.95, look_ahead=interpolate)`, `name_matches(pattern="*.bias")`
 template <has_fields Transform>
   requires(!recipe<Transform>)
 std::string to_text(const Transform& transform) {
   std::string text;
   for_each_field<Transform>([&](const auto& f) {
-    text += in_words(text.empty() ? "(" : ", ", f.name, "=", transform.*f.place);
+    using value = typename std::remove_cvref_t<decltype(f)>::value_type;
+    text += in_words(text.empty() ? "(" : ", ", f.name, "=");
+    if constexpr (std::is_same_v<value, std::string>) text += quotation(f.of(transform));
+    else text += in_words(f.of(transform));
   });
   return in_words(name_of(transform), text, text.empty() ? "" : ")");
 }

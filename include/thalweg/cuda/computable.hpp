@@ -23,7 +23,7 @@ constexpr void compute(const Kernel& kernel, std::index_sequence<I...>) {
 template <class Transform>
 constexpr bool computes() {
   constexpr std::make_index_sequence<states_of<Transform>::arrays> arrays;
-  const Transform t{};
+  const auto t = thalweg::detail::with_defaults<Transform>();
   const context c{.lr = 1, .beta = 0.9, .loss = 1};
   std::array<double, states_of<Transform>::scalars + 1> scalars{};
   scalars.fill(0.9);
@@ -44,7 +44,7 @@ constexpr bool computes() {
 /// word.
 template <class Transform>
 concept computable = !(thalweg::detail::reducing<Transform> || elementwise<Transform>) ||
-                     !std::default_initializable<Transform> || requires {
+                     !(std::default_initializable<Transform> || thalweg::detail::required_fields<Transform>() > 0) || requires {
   typename std::bool_constant<computes<Transform>()>;
 };
 

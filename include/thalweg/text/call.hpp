@@ -4,7 +4,9 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -19,7 +21,8 @@ namespace thalweg::text {
 
 struct argument;
 
-/// A name or a number, and what stands in its brackets: `nesterov_ema(beta=0.95)`, `spectral`, `1e-3`.
+/// A name, a number or a text between quotation marks, and what stands in its brackets: `nesterov_ema(beta=0.95)`,
+/// `spectral`, `1e-3`, `"*.bias"`.
 struct call {
   std::string text;
   std::size_t column = 1;  ///< where it begins, from 1
@@ -38,13 +41,30 @@ struct argument {
 std::string to_text(const call& w);
 std::string to_text(const argument& a);
 
-/// `[parse] Expected for ema: beta in [0, 1). Received 'bta' at column 5.`
+/// `[parse] Expected for ema: beta in [0, 1). Received 'bta' at column 5.`, and the advice behind it.
 [[noreturn]] void refuse_argument(std::string_view of, const std::string& expected, const argument& given,
-                                  std::string_view remark = "");
+                                  std::string_view remark = "", std::string_view advice = "");
 
-/// A number that a double or a long holds.
+/// A number that a double or a long holds; 1e6 is a whole number.
 std::optional<double> read_number(const call& w);
 std::optional<long> read_whole_number(const call& w);
+/// What stands between quotation marks.
+std::optional<std::string> read_quotation(const call& w);
+
+/// A field as messages describe it.
+struct described_field {
+  std::string_view name;
+  std::string expected;      ///< ` in [0, 1)`
+  std::string_view example;  ///< of a required field
+};
+
+/// `beta in [0, 1), look_ahead = interpolate | add_ema`
+std::string in_words_of(std::span<const described_field> fields);
+
+/// For each field the argument that gives it, if there is one. Required fields come first. They may stand without their
+/// names, in their order. All others have names. `taker` says which field would take a value.
+std::vector<const argument*> arguments_of(const call& w, std::span<const described_field> fields,
+                                          const std::function<std::string_view(const call&)>& taker);
 
 // An enumerator has a name, other values of the type have none.
 template <auto Value>
@@ -72,7 +92,7 @@ template <class Value>
 concept named = std::is_enum_v<Value> || requires { named_values(std::type_identity<Value>()); };
 
 template <has_fields Transform>
-std::string expected_fields();
+std::vector<described_field> described_fields();
 
 /// What a field's value may be: ` in [0, 1)`, ` = interpolate | add_ema`.
 template <class Value>
@@ -83,12 +103,14 @@ std::string expected_value([[maybe_unused]] const range& allowed) {
     text = in_words(" in ", allowed);
   } else if constexpr (std::integral<Value>) {
     text = in_words(" in ", allowed, ", whole");
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    text = " in quotation marks";
   } else if constexpr (named<Value>) {
     for (const auto& value : values_of<Value>()) add(in_words(value));
   } else {
     [&]<class... Choices>(std::type_identity<std::variant<Choices...>>) {
       const auto of = [&]<class Choice>(std::type_identity<Choice>) {
-        if constexpr (has_fields<Choice>) add(in_words(type_name<Choice>(), "(", expected_fields<Choice>(), ")"));
+        if constexpr (has_fields<Choice>) add(in_words(type_name<Choice>(), "(", in_words_of(described_fields<Choice>()), ")"));
         else add(std::string(type_name<Choice>()));
       };
       (of(std::type_identity<Choices>()), ...);
@@ -97,19 +119,19 @@ std::string expected_value([[maybe_unused]] const range& allowed) {
   return text;
 }
 
-/// `beta in [0, 1), look_ahead = interpolate | add_ema`
 template <has_fields Transform>
-std::string expected_fields() {
-  std::string text;
+std::vector<described_field> described_fields() {
+  std::vector<described_field> all;
   for_each_field<Transform>([&](const auto& field) {
-    using value = std::remove_cvref_t<decltype(std::declval<Transform>().*field.place)>;
-    text += in_words(text.empty() ? "" : ", ", field.name, expected_value<value>(field.allowed));
+    using value = typename std::remove_cvref_t<decltype(field)>::value_type;
+    constexpr std::string_view example = std::integral<value> ? "1000" : std::floating_point<value> ? "0.5" : "\"*\"";
+    all.push_back({field.name, expected_value<value>(field.allowed), field.is_required ? example : ""});
   });
-  return text;
+  return all;
 }
 
 template <class Transform>
-Transform read_fields(const call& w, Transform t = {});
+Transform read_fields(const call& w);
 
 /// The value that a word says, if it is one that is allowed.
 template <class Value>
@@ -121,6 +143,8 @@ std::optional<Value> read_value(const call& w, [[maybe_unused]] const range& all
       else return read_number(w);
     }();
     if (value && allowed.contains(static_cast<double>(*value))) read = static_cast<Value>(*value);
+  } else if constexpr (std::is_same_v<Value, std::string>) {
+    read = read_quotation(w);
   } else if constexpr (named<Value>) {
     for (const auto& value : values_of<Value>())
       if (w.arguments.empty() && w.text == in_words(value)) read = value;
@@ -135,31 +159,35 @@ std::optional<Value> read_value(const call& w, [[maybe_unused]] const range& all
   return read;
 }
 
-/// A transform, or an option's choice, with the fields that a word names. Throws `error` with all that it might name.
+/// A transform, a predicate or an option's choice, with the fields that a word gives. Throws `error` with all that it might
+/// give.
 template <class Transform>
-Transform read_fields(const call& w, Transform t) {
+Transform read_fields(const call& w) {
   if constexpr (has_fields<Transform>) {
-    std::vector<std::string_view> seen;
-    for (const argument& a : w.arguments) {
-      const std::string_view remark = [&] {
-        for (const auto name : seen)
-          if (name == a.name) return ", a second time";
-        return "";
-      }();
-      bool read = false;
-      const auto take = [&](const auto& field) {
-        using value = std::remove_cvref_t<decltype(t.*field.place)>;
-        if (read || !remark.empty() || a.name != field.name || a.value.size() != 1) return;
-        if (const auto said = read_value<value>(a.value.front(), field.allowed)) t.*field.place = *said, read = true;
-      };
-      for_each_field<Transform>(take);
-      if (!read) refuse_argument(w.text, expected_fields<Transform>(), a, remark);
-      seen.push_back(a.name);
-    }
+    const auto fields = described_fields<Transform>();
+    const auto given = arguments_of(w, fields, [](const call& value) {
+      std::string_view name;
+      for_each_field<Transform>([&](const auto& field) {
+        using type = typename std::remove_cvref_t<decltype(field)>::value_type;
+        if (name.empty() && read_value<type>(value, field.allowed)) name = field.name;
+      });
+      return name;
+    });
+    Transform t = detail::with_defaults<Transform>();
+    std::size_t i = 0;
+    for_each_field<Transform>([&](const auto& field) {
+      using type = typename std::remove_cvref_t<decltype(field)>::value_type;
+      const argument* const a = given[i++];
+      if (!a) return;
+      const auto said = a->value.size() == 1 ? read_value<type>(a->value.front(), field.allowed) : std::nullopt;
+      if (!said) refuse_argument(w.text, in_words_of(fields), *a);
+      t.*field.place = *said;
+    });
+    return t;
   } else {
     if (!w.arguments.empty()) refuse_argument(w.text, "no arguments", w.arguments.front());
+    return {};
   }
-  return t;
 }
 
 }  // namespace thalweg::text

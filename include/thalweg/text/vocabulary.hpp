@@ -34,7 +34,7 @@ void add_transform() {
   text::add_transform(type_name<Transform>(), &text::make_leaf<Transform, detail::fused_passes>);
 }
 
-/// And a predicate of the user's: `route(when(is_bias, scale_lr(by=2)), otherwise())`.
+/// And a predicate of the user's: `route(when(is_gain, scale_lr(by=2)), otherwise())`.
 void add_predicate(std::string name, std::function<bool(const parameter_info&)> predicate);
 
 }  // namespace thalweg

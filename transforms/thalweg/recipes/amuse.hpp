@@ -25,7 +25,7 @@ struct amuse {
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
   thalweg::precision precision = orthogonalize_update{}.precision;
-  double auxiliary_lr = scale_lr{}.by;  ///< of what is not a hidden matrix, as a multiple of lr
+  double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
   static constexpr auto fields = list{field{"momentum", &amuse::momentum, range_of(&nesterov_ema::beta)},

@@ -22,7 +22,7 @@ struct normuon {
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
   thalweg::precision precision = orthogonalize_update{}.precision;
-  double auxiliary_lr = scale_lr{}.by;  ///< of the rest, as a multiple of lr
+  double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
   double epsilon = 1e-10;  ///< the same

@@ -14,6 +14,7 @@ struct sf_adamw {
   double beta1 = update_by_schedule_free{}.beta;  ///< the interpolation, in the place of Adam's first moment
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = 1e-8;  ///< AdamWScheduleFree
+  static constexpr const char* elsewhere[] = {"schedule_free_adamw", "adamw_schedule_free"};
   static constexpr auto fields = list{field{"beta1", &sf_adamw::beta1, range_of(&update_by_schedule_free::beta)},
                                       field{"beta2", &sf_adamw::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
                                       field{"epsilon", &sf_adamw::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};

@@ -20,9 +20,10 @@ struct sf_muon {
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
   thalweg::precision precision = orthogonalize_update{}.precision;
-  double auxiliary_lr = scale_lr{}.by;  ///< of what is not a hidden matrix, as a multiple of lr
+  double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
+  static constexpr const char* elsewhere[] = {"schedule_free_muon", "muon_schedule_free"};
   static constexpr auto fields = list{field{"momentum", &sf_muon::momentum, range_of(&nesterov_ema::beta)},
                                       field{"beta", &sf_muon::beta, range_of(&update_by_schedule_free::beta)},
                                       field{"scale", &sf_muon::scale},

@@ -15,6 +15,7 @@ struct sf_radam {
   double beta1 = update_by_schedule_free{}.beta;  ///< the interpolation, in the place of Adam's first moment
   double beta2 = rectify_lr{}.beta2;
   double epsilon = 1e-8;  ///< RAdamScheduleFree
+  static constexpr const char* elsewhere[] = {"schedule_free_radam", "radam_schedule_free"};
   static constexpr auto fields = list{field{"beta1", &sf_radam::beta1, range_of(&update_by_schedule_free::beta)},
                                       field{"beta2", &sf_radam::beta2, range_of(&rectify_lr::beta2)},
                                       field{"epsilon", &sf_radam::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};

@@ -11,6 +11,7 @@ namespace thalweg::recipes {
 ///     auto opt = optimizer(recipes::sf_sgd(), parameters, {.lr = 1.0, .warmup_steps = 100});
 struct sf_sgd {
   double beta = update_by_schedule_free{}.beta;
+  static constexpr const char* elsewhere[] = {"schedule_free_sgd", "sgd_schedule_free"};
   static constexpr auto fields = list{field{"beta", &sf_sgd::beta, range_of(&update_by_schedule_free::beta)}};
 
   /// The chain it stands for.

@@ -7,9 +7,9 @@ namespace thalweg {
 
 /// update Σ g/n over `steps` = n calls of `step`; only the last of them moves anything
 ///
-/// | field | default |
-/// |-------|---------|
-/// | steps | 1       |
+/// | field | default  |
+/// |-------|----------|
+/// | steps | required |
 ///
 /// The transforms downstream see only the steps that are taken. t, the warm-up and the weights of an average count these
 /// steps, so it composes with Schedule-Free. Downstream the gradient is the mean of the gradients, and the loss, if there
@@ -18,7 +18,8 @@ namespace thalweg {
 ///
 ///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct accumulate {
-  long steps = 1;
+  required<long> steps;
+  static constexpr const char* elsewhere[] = {"gradient_accumulation", "multi_steps"};
   static constexpr auto fields = list{field{"steps", &accumulate::steps, from(1)}};
 
   using states = state<zeros<"mean">>;

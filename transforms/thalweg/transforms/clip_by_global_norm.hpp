@@ -18,6 +18,7 @@ namespace thalweg {
 ///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_global_norm {
   double max_norm = 1;
+  static constexpr const char* elsewhere[] = {"clip_grad_norm"};
   static constexpr auto fields = list{field{"max_norm", &clip_by_global_norm::max_norm, positive}};
 
   using reports = gradient_norm;

@@ -7,17 +7,18 @@ namespace thalweg {
 
 /// update min(max(u, -limit), limit); NaN stays NaN
 ///
-/// | field | default | source                                     |
-/// |-------|---------|--------------------------------------------|
-/// | limit | 1       | ours; torch.nn.utils.clip_grad_value_ asks |
+/// | field | default  | source                                                     |
+/// |-------|----------|------------------------------------------------------------|
+/// | limit | required | torch.nn.utils.clip_grad_value_, which asks for it as well |
 ///
 ///     auto c = clip_by_value{.limit = 0.5} | scale_by_adam{};
 struct clip_by_value {
-  double limit = 1;
+  required<double> limit;
+  static constexpr const char* elsewhere[] = {"clip_grad_value"};
   static constexpr auto fields = list{field{"limit", &clip_by_value::limit, positive}};
 
   constexpr auto at(const context&) const {
-    return [limit = limit]<class T>(element<T> e) { return next(min(max(e.update, T(-limit)), T(limit))); };
+    return [limit = double(limit)]<class T>(element<T> e) { return next(min(max(e.update, T(-limit)), T(limit))); };
   }
 };
 

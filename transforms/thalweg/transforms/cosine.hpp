@@ -7,15 +7,16 @@ namespace thalweg {
 
 /// lr ← lr·(final + (1-final)·(1 + cos(π·p))/2),  p = min(1, (t-1)/steps)
 ///
-/// | field | default | source                                         |
-/// |-------|---------|------------------------------------------------|
-/// | steps | 1       | the budget of the whole training               |
-/// | final | 0       | Loshchilov & Hutter, arXiv 1608.03983          |
+/// | field | default  | source                                |
+/// |-------|----------|---------------------------------------|
+/// | steps | required | the budget of the whole training      |
+/// | final | 0        | Loshchilov & Hutter, arXiv 1608.03983 |
 ///
 ///     auto c = cosine{.steps = 10000} | scale_by_adam{};
 struct cosine {
-  long steps = 1;
+  required<long> steps;
   double final = 0;
+  static constexpr const char* elsewhere[] = {"cosine_annealing", "cosine_decay"};
   static constexpr auto fields = list{field{"steps", &cosine::steps, from(1)},
                                       field{"final", &cosine::final, from(0).to(1)}};
 

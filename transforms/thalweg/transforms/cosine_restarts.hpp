@@ -8,15 +8,15 @@ namespace thalweg {
 /// lr ← lr·(final + (1-final)·(1 + cos(π·p))/2), with p from 0 to 1 in each cycle. The first cycle has `steps` steps. Each
 /// later cycle is `growth` times as long as the cycle before it.
 ///
-/// | field  | default | source                                            |
-/// |--------|---------|---------------------------------------------------|
-/// | steps  | 1       | SGDR, Loshchilov & Hutter, arXiv 1608.03983: T₀   |
-/// | growth | 1       | the same: T_mult                                  |
-/// | final  | 0       | the same                                          |
+/// | field  | default  | source                                          |
+/// |--------|----------|-------------------------------------------------|
+/// | steps  | required | SGDR, Loshchilov & Hutter, arXiv 1608.03983: T₀ |
+/// | growth | 1        | the same: T_mult                                |
+/// | final  | 0        | the same                                        |
 ///
 ///     auto c = cosine_restarts{.steps = 1000, .growth = 2} | scale_by_adam{};
 struct cosine_restarts {
-  long steps = 1;
+  required<long> steps;
   double growth = 1;
   double final = 0;
   static constexpr auto fields = list{field{"steps", &cosine_restarts::steps, from(1)},

@@ -7,13 +7,13 @@ namespace thalweg {
 
 /// lr ← lr·min(1, √(steps/t)): level for `steps`, then down without an end
 ///
-/// | field | default | source                                                                      |
-/// |-------|---------|-----------------------------------------------------------------------------|
-/// | steps | 1       | Vaswani et al., arXiv 1706.03762, with a `warmup` of as many steps before it |
+/// | field | default  | source                                                                       |
+/// |-------|----------|------------------------------------------------------------------------------|
+/// | steps | required | Vaswani et al., arXiv 1706.03762, with a `warmup` of as many steps before it |
 ///
 ///     auto c = warmup{.steps = 4000} | inverse_sqrt{.steps = 4000} | scale_by_adam{};
 struct inverse_sqrt {
-  long steps = 1;
+  required<long> steps;
   static constexpr auto fields = list{field{"steps", &inverse_sqrt::steps, from(1)}};
 
   constexpr context at(context c) const {

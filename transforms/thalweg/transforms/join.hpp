@@ -67,7 +67,7 @@ struct joined_schedules {
 
 /// Each schedule in its turn, as if training began there: `join(for_steps(n, first), …, last)`
 ///
-///     auto c = join(for_steps(100, warmup{.steps = 100}), for_steps(900, scale_lr{}), linear{.steps = 200}) | ema{};
+///     auto c = join(for_steps(100, warmup{.steps = 100}), for_steps(900, scale_lr{1}), linear{.steps = 200}) | ema{};
 template <class... Schedules>
 constexpr auto join(Schedules... schedules) {
   constexpr std::size_t parts = sizeof...(Schedules) - 1;

@@ -7,15 +7,16 @@ namespace thalweg {
 
 /// lr ← lr·(1 - (1-final)·p),  p = min(1, (t-1)/steps)
 ///
-/// | field | default |
-/// |-------|---------|
-/// | steps | 1       |
-/// | final | 0       |
+/// | field | default  |
+/// |-------|----------|
+/// | steps | required |
+/// | final | 0        |
 ///
 ///     auto c = linear{.steps = 10000, .final = 0.1} | scale_by_adam{};
 struct linear {
-  long steps = 1;
+  required<long> steps;
   double final = 0;
+  static constexpr const char* elsewhere[] = {"linear_decay"};
   static constexpr auto fields = list{field{"steps", &linear::steps, from(1)},
                                       field{"final", &linear::final, from(0).to(1)}};
 

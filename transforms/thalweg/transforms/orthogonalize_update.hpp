@@ -43,6 +43,7 @@ struct orthogonalize_update {
   long steps = 5;
   double epsilon = 1e-7;
   thalweg::precision precision = float32;
+  static constexpr const char* elsewhere[] = {"newton_schulz"};
   static constexpr auto fields = list{field{"scale", &orthogonalize_update::scale},
                                       field{"coefficients", &orthogonalize_update::coefficients},
                                       field{"steps", &orthogonalize_update::steps, from(1).to(100)},

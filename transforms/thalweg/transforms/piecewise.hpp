@@ -11,8 +11,8 @@ namespace thalweg {
 
 /// From step `from` on the learning rate is multiplied by `by`.
 struct change {
-  long from = 1;
-  double by = 1;
+  required<long> from;
+  required<double> by;
   static constexpr auto fields =
       list{field{"from", &change::from, thalweg::from(1)}, field{"by", &change::by, non_negative}};
 };

@@ -7,17 +7,17 @@ namespace thalweg {
 
 /// update by·u
 ///
-/// | field | default |
-/// |-------|---------|
-/// | by    | 1       |
+/// | field | default  |
+/// |-------|----------|
+/// | by    | required |
 ///
 ///     auto ascent = scale{.by = -1} | apply_update{};
 struct scale {
-  double by = 1;
+  required<double> by;
   static constexpr auto fields = list{field{"by", &scale::by, finite_number}};
 
   constexpr auto at(const context&) const {
-    return [by = by]<class T>(element<T> e) { return next(T(by) * e.update); };
+    return [by = double(by)]<class T>(element<T> e) { return next(T(by) * e.update); };
   }
 };
 

@@ -8,13 +8,13 @@ namespace thalweg {
 /// lr ← by·lr, for the transforms downstream. In a branch of a route it acts on the parameters of that branch alone, also
 /// behind the route.
 ///
-/// | field | default |
-/// |-------|---------|
-/// | by    | 1       |
+/// | field | default  |
+/// |-------|----------|
+/// | by    | required |
 ///
 ///     auto c = route(when(hidden_matrix, scale_by_sign{}), otherwise(scale_lr{.by = 0.5} | scale_by_adam{}));
 struct scale_lr {
-  double by = 1;
+  required<double> by;
   static constexpr auto fields = list{field{"by", &scale_lr::by, non_negative}};
 
   constexpr context at(context c) const {

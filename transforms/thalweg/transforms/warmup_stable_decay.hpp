@@ -7,19 +7,20 @@ namespace thalweg {
 
 /// lr ← lr·min(1, t/warmup_steps)·(final + (1-final)·min(1, (steps+1-t)/decay_steps)), and lr·final after `steps`
 ///
-/// | field        | default | source                                          |
-/// |--------------|---------|-------------------------------------------------|
-/// | warmup_steps | 1       | MiniCPM (Hu et al.), arXiv 2404.06395           |
-/// | steps        | 1       | the budget of the whole training                |
-/// | decay_steps  | 1       | the same; there, a tenth of `steps`             |
-/// | final        | 0       |                                                 |
+/// | field        | default  | source                                |
+/// |--------------|----------|---------------------------------------|
+/// | warmup_steps | required | MiniCPM (Hu et al.), arXiv 2404.06395 |
+/// | steps        | required | the budget of the whole training      |
+/// | decay_steps  | required | the same; there, a tenth of `steps`   |
+/// | final        | 0        |                                       |
 ///
 ///     auto c = warmup_stable_decay{.warmup_steps = 100, .steps = 10000, .decay_steps = 1000} | scale_by_adam{};
 struct warmup_stable_decay {
-  long warmup_steps = 1;
-  long steps = 1;
-  long decay_steps = 1;
+  required<long> warmup_steps;
+  required<long> steps;
+  required<long> decay_steps;
   double final = 0;
+  static constexpr const char* elsewhere[] = {"wsd"};
   static constexpr auto fields = list{field{"warmup_steps", &warmup_stable_decay::warmup_steps, from(1)},
                                       field{"steps", &warmup_stable_decay::steps, from(1)},
                                       field{"decay_steps", &warmup_stable_decay::decay_steps, from(1)},
