@@ -65,6 +65,10 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
   }
 }
 
+void check_text(std::string_view chain) {
+  if (!is_utf8(chain)) throw error("optimizer", "Expected a chain in UTF-8. Received ", in_quotes(chain), ".");
+}
+
 void check_state(std::string_view name, std::span<const std::size_t> shape, const parameter_info& of,
                  std::size_t element_bytes) {
   if (!fits_memory(shape, element_bytes))

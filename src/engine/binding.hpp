@@ -14,6 +14,9 @@ namespace thalweg::detail {
 void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
                       std::size_t element_bytes);
 
+/// Throws where no checkpoint could hold the chain's text.
+void check_text(std::string_view chain);
+
 /// Throws where a state of a parameter cannot be that large.
 void check_state(std::string_view name, std::span<const std::size_t> shape, const parameter_info& of,
                  std::size_t element_bytes);

@@ -70,6 +70,7 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
     infos.push_back({std::move(p.name), std::move(p.shape), p.role, p.order, p.lr_factor, p.weight_decay_factor});
     data.push_back(p.data);
   }
+  check_text(bound.what.text);
   check_parameters(infos, data, sizeof(T));
 
   const program<T>& what = bound.what;

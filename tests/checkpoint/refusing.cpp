@@ -538,7 +538,7 @@ TEST_CASE("the losses of a step that is half gathered are no others") {
   deaf.load(folder / "file");
 }
 
-TEST_CASE("save refuses names that no reader could tell apart, or read") {
+TEST_CASE("save refuses names that no reader could tell apart, and takes all others") {
   test::folder folder;
   std::vector<float> a(3), b(3);
   const auto is_a = [](const parameter_info& p) { return p.name == "a"; };
@@ -548,9 +548,6 @@ TEST_CASE("save refuses names that no reader could tell apart, or read") {
                        "[save] Expected names of parameters that tell their states apart. Received two of "
                        "'a/b/ema.momentum'.",
                        error);
-  auto in_latin1 = optimizer(ema{}, std::vector{as_parameter("gr\xfc\xdf" "e", a)}, settings);
-  CHECK_THROWS_WITH_AS(in_latin1.save(folder / "file"),
-                       "[save] Expected names in UTF-8. Received some that are not.", error);
   CHECK(folder.count() == 0);
   auto in_utf8 = optimizer(ema{}, std::vector{as_parameter("größe \"\\\n\x01", a)}, settings);
   in_utf8.save(folder / "file");

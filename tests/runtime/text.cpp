@@ -376,6 +376,8 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
   CHECK(unbindable("route(when(hidden_matrix, ema))") ==
         "[route] Expected a branch for every parameter. Received 'b1' with shape (7) and role hidden, which no when(…) takes. "
         "Add otherwise(…).");
+  CHECK(unbindable("route(when(name_matches('\xff')), otherwise())") ==
+        "[optimizer] Expected a chain in UTF-8. Received 'route(when(name_matches(pattern=\"\\xff\")), otherwise())'.");
   CHECK(unbindable("orthogonalize_update").starts_with("[orthogonalize_update] Expected rank >= 2."));
   CHECK(unbindable("parallel(ensemble, scale_by_adam(epsilon=1e-300)) | ema(beta=0.999999999999)") ==
         "[ema] Expected beta in [0, 1) when rounded to float32 as well. Received 0.999999999999.");
