@@ -20,7 +20,8 @@ static constexpr std::size_t memory_there_may_be = static_cast<std::size_t>(PTRD
 static bool fits_memory(std::span<const std::size_t> shape, std::size_t element_bytes) {
   std::size_t limit = memory_there_may_be / element_bytes;
   for (const std::size_t d : shape) {
-    if (d == 0 || d > limit) return false;
+    if (d == 0) return true;
+    if (d > limit) return false;
     limit /= d;
   }
   return true;
@@ -41,7 +42,8 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     if (p.name.empty()) refuse("a name for every parameter", in_words("none for ", who));
     if (!is_utf8(p.name)) refuse("names in UTF-8", who);
     if (!names.insert(p.name).second) refuse("parameters of distinct names", in_words(in_quotes(p.name), " twice"));
-    if (!fits_memory(p.shape, element_bytes)) refuse("dimensions >= 1 that fit into memory", who);
+    const bool is_empty = std::ranges::find(p.shape, std::size_t{0}) != p.shape.end();
+    if (is_empty || !fits_memory(p.shape, element_bytes)) refuse("dimensions >= 1 that fit into memory", who);
     if (!data[i]) refuse("memory for every parameter", in_words("null for ", who));
     if (reinterpret_cast<std::uintptr_t>(data[i]) % element_bytes) refuse("memory aligned to its element type", who);
     if (p.order == storage_order::column_major && p.shape.size() != 2)
