@@ -501,6 +501,11 @@ static void parameters(void) {
   CHECK_REFUSED(thalweg_create("adam", 2, p, count, NULL, &opt), "Expected a dtype from 0 to 1. Received 2.");
   CHECK_REFUSED(thalweg_create("adam", -1, p, count, NULL, &opt), "Expected a dtype");
   CHECK_REFUSED(thalweg_create("adamn", THALWEG_FLOAT32, p, count, NULL, &opt), "Near: adam");
+  CHECK_REFUSED(thalweg_create("cosine | adam", THALWEG_FLOAT32, p, count, NULL, &opt),
+                "[cosine] Expected steps, as in cosine(steps=1000). Received 'cosine' at column 1.");
+  CHECK_REFUSED(thalweg_create("adam(lr=1e-3)", THALWEG_FLOAT32, p, count, NULL, &opt),
+                "lr is an option of the optimizer, outside of the chain.");
+  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the optimizer's option warmup_steps.");
   CHECK_REFUSED(thalweg_create("orthogonalize_update", THALWEG_FLOAT32, p, count, NULL, &opt), "'bias' with shape (3)");
   CHECK(opt == NULL);
 

@@ -95,6 +95,8 @@ class Parameters(unittest.TestCase):
         self.refused(r"\[parse\] .*'adamv' at column 1. Near: .*adamw", params, "adamv")
         self.refused("a chain as text or as thalweg.parse.* Received int", params, 3)
         self.refused(r"beta1 in \[0, 1\)", params, "adamw(beta1=1)")
+        self.refused(r"\[cosine\] Expected steps, as in cosine\(steps=1000\)", params, "cosine | adamw")
+        self.refused("lr is an option of the optimizer", params, "adamw(lr=1e-3)")
         self.refused(r"Expected rank >= 2. Received 'a' with shape \(3\)", params, "orthogonalize_update")
         self.refused("lr in", params, lr=-1)
         self.refused("lr in", params, lr=float("nan"))
