@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/gradients_seen.hpp>
 #include <thalweg/text.hpp>
 #include <thalweg/transforms.hpp>
 
@@ -18,14 +19,13 @@ constexpr double largest = std::numeric_limits<float>::max() / 4;  // momenta ad
 // Transforms that change updates, each before the end that subtracts the update; and the ends alone.
 std::vector<std::string> chains() {
   std::vector<std::string> texts;
-  const auto add = [&]<class Transform>(Transform) {
-    if constexpr (!contextual<Transform> && std::is_aggregate_v<Transform>) {
-      const std::string name(name_of(Transform{}));
-      if constexpr (terminal<Transform>) texts.push_back(name);
-      else if constexpr (!gate<Transform>) texts.push_back(name + " | apply_update");
+  const auto add = [&]<class Transform>() {
+    if constexpr (!contextual<Transform> && !gate<Transform>) {
+      const std::string text = text_of(detail::with_defaults<Transform>());
+      texts.push_back(terminal<Transform> ? text : text + " | apply_update");
     }
   };
-  [&]<class... T>(type_list<T...>) { (add(T{}), ...); }(all_transforms());
+  [&]<class... T>(type_list<T...>) { (add.template operator()<T>(), ...); }(all_transforms());
   return texts;
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("steps worked out by hand at the ends of ranges") {
   // ρ_t = t - (1-β)(t²-1)/6 + … where the memory is long.
   for (const double share : {1e-15, 1e-12, 1e-9, 1e-7})
     for (const double t : {1, 6, 100}) {
-      const detail::gradients_seen seen(1 - share, t);
+      const gradients_seen seen(1 - share, t);
       CHECK(seen.now == doctest::Approx(t - share * (t * t - 1) / 6).epsilon(1e-9));
       if (t > 4) CHECK(seen.rectification() == doctest::Approx(std::sqrt((t - 4) * (t - 2) / t * share / 2)).epsilon(1e-4));
     }

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/core/gradients_seen.hpp>
 #include <thalweg/core/mean_of_squares.hpp>
-#include <thalweg/transforms/rectify_lr.hpp>
 
 namespace thalweg {
 
@@ -33,7 +33,7 @@ struct scale_by_radam {
 
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    const detail::gradients_seen seen(beta2, t);
+    const gradients_seen seen(beta2, t);
     const bool adapts = seen.now > 5;
     // Until it adapts, the denominator is 0·√v + 1.
     const double rectified = adapts ? seen.rectification() * sqrt(one_minus_pow(beta2, t)) : 1;
