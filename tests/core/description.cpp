@@ -127,7 +127,7 @@ TEST_CASE("describe shows the factors of parameters, which the fused chain obeys
 
 TEST_CASE("describe shows a parameter without a role") {
   model<float> m({{"w", {3, 2}, role::unspecified}});
-  CHECK(row(optimizer(scale{}, m.parameters(), {}).describe(), "w").at(2) == "unspecified");
+  CHECK(row(optimizer(scale{1}, m.parameters(), {}).describe(), "w").at(2) == "unspecified");
 }
 
 TEST_CASE("describe follows the training") {

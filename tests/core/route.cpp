@@ -147,7 +147,9 @@ TEST_CASE("a pattern matches the whole name") {
 }
 
 TEST_CASE("shapes by rank and by sides, and predicates of predicates") {
-  const auto of = [](std::vector<std::size_t> shape) { return parameter_info{.name = "p", .shape = std::move(shape)}; };
+  const auto of = [](std::vector<std::size_t> shape) {
+    return parameter_info{.name = "p", .shape = std::move(shape), .role = role::hidden};
+  };
   CHECK(has_rank{0}(of({})));
   CHECK(has_rank{2}(of({3, 4})));
   CHECK(!has_rank{2}(of({3, 4, 1})));
@@ -193,8 +195,7 @@ TEST_CASE("a parameter without a branch is refused at binding, before anything i
 }
 
 TEST_CASE("a parameter without a role is refused where the chain decides by it") {
-  const auto refusal = [](const auto& chain, std::vector<std::size_t> shape,
-                          role r = role::unspecified) -> std::string {
+  const auto refusal = [](const auto& chain, std::vector<std::size_t> shape, role r = role::unspecified) -> std::string {
     model<double> m({{"wte", std::move(shape), r}});
     try {
       optimizer(chain, m.parameters(), {});
@@ -205,22 +206,22 @@ TEST_CASE("a parameter without a role is refused where the chain decides by it")
   };
   const std::string asked = "[route] Expected a role for 'wte' with shape (2, 3), by which this chain decides: hidden, "
                             "embedding or head. Received none.";
-  const auto for_matrices = route(when(hidden_matrix, scale{}), otherwise());
+  const auto for_matrices = route(when(hidden_matrix, scale{1}), otherwise());
   CHECK(refusal(for_matrices, {2, 3}) == asked);
   CHECK(refusal(for_matrices, {3}) == "");
   CHECK(refusal(for_matrices, {}) == "");
   for (const role r : {role::hidden, role::embedding, role::head}) CHECK(refusal(for_matrices, {2, 3}, r) == "");
-  CHECK(refusal(scale{}, {2, 3}) == "");
-  CHECK(refusal(route(when(is_vector, scale{}), otherwise()), {2, 3}) == "");
+  CHECK(refusal(scale{1}, {2, 3}) == "");
+  CHECK(refusal(route(when(is_vector, scale{1}), otherwise()), {2, 3}) == "");
   // Also in a route within a route, by a predicate of the user's, and where only one role has a branch.
   CHECK(refusal(route(when(named('w'), for_matrices), otherwise()), {2, 3}) == asked);
   CHECK(refusal(route(when(named('x'), for_matrices), otherwise()), {2, 3}) == "");
-  const auto not_head = [](const parameter_info& p) { return p.role != role::head; };
-  CHECK(refusal(route(when(not_head, scale{}), otherwise()), {2, 3}) == asked);
-  CHECK(refusal(route(when(is_embedding, scale{})), {2, 3}) == asked);
-  CHECK(refusal(route(when(named('x'), scale{})), {2, 3}) ==
-        "[route] Expected a branch for every parameter. Received 'wte' with shape (2, 3) and role unspecified, which "
-        "no when(…) takes. Add otherwise(…).");
+  CHECK(refusal(route(when([](const parameter_info& p) { return p.role != role::head; }, scale{1}), otherwise()), {2, 3}) ==
+        asked);
+  CHECK(refusal(route(when(is_embedding, scale{1})), {2, 3}) == asked);
+  CHECK(refusal(route(when(named('x'), scale{1})), {2, 3}) ==
+        "[route] Expected a branch for every parameter. Received 'wte' with shape (2, 3) and role unspecified, which no "
+        "when(…) takes. Add otherwise(…).");
 }
 
 namespace {

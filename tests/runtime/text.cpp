@@ -273,7 +273,7 @@ TEST_CASE("an argument that does not fit lists those that do, with their ranges"
         "float32 | bfloat16 | float16. Received 'scale=rms' at column 22.");
   CHECK(refusal("orthogonalize_update(scale=match_rms(rms=0))") ==
         "[parse] Expected for match_rms: rms in (0, inf). Received 'rms=0' at column 38.");
-  CHECK(refusal("amuse(rho=-1)").starts_with("[parse] Expected for amuse: momentum in [0, 1), beta1 in (0, 1], rho in [0, inf)"));
+  CHECK(refusal("amuse(rho=-1)").starts_with("[parse] Expected for amuse: momentum in [0, 1), beta1 in [0.001, 1], rho in [0, inf)"));
 }
 
 TEST_CASE("what combinators do not take") {
