@@ -87,7 +87,7 @@ enum { THALWEG_ROW_MAJOR = 0, THALWEG_COLUMN_MAJOR = 1 };
 /// An array that the optimizer trains in place. Parameters have distinct names and memory of their own, aligned to its
 /// element type.
 typedef struct thalweg_parameter {
-  const char* name;
+  const char* name;  ///< in UTF-8
   const size_t* shape;  ///< `rank` dimensions, each >= 1; null for rank 0, which is one number
   size_t rank;
   thalweg_role role;
