@@ -1,3 +1,5 @@
+#include <limits>
+
 #include <doctest/doctest.h>
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
@@ -70,6 +72,15 @@ TEST_CASE("warmup_stable_decay") {
     const double at[] = {0.5, 1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2, 0.2};
     return at[t - 1];
   });
+}
+
+TEST_CASE("schedules of the longest trainings") {  // a sum beyond long would not compile
+  constexpr long most = std::numeric_limits<long>::max();
+  static_assert(thalweg::warmup_stable_decay{.warmup_steps = 1, .steps = most, .decay_steps = most}.at({.lr = 1}).lr == 1);
+  static_assert(thalweg::warmup_stable_decay{.warmup_steps = 1, .steps = 1, .decay_steps = 1}.at({.step = most, .lr = 1}).lr == 0);
+  static_assert(thalweg::linear{.steps = most}.at({.step = most, .lr = 1}).lr == 0);
+  static_assert(thalweg::inverse_sqrt{.steps = most}.at({.step = most, .lr = 1}).lr == 1);
+  static_assert(thalweg::warmup{.steps = most}.at({.step = most, .lr = 1}).lr == 1);
 }
 
 TEST_CASE("scale_lr") {

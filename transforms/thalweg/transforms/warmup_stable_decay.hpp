@@ -30,7 +30,7 @@ struct warmup_stable_decay {
     const auto part = [](long of, long whole) {
       return max(0.0, min(1.0, static_cast<double>(of) / static_cast<double>(whole)));
     };
-    c.lr *= part(c.step, warmup_steps) * (final + (1 - final) * part(steps + 1 - c.step, decay_steps));
+    c.lr *= part(c.step, warmup_steps) * (final + (1 - final) * part(steps - c.step + 1, decay_steps));
     c.warmup_steps = warmup_steps;
     return c;
   }
