@@ -25,7 +25,7 @@
 // optimizer, functions that take it as const may be called at once; none of them while another thread changes it.
 //
 // What is stable. Functions, constants and structs keep their names, layout and meaning. Functions and constants are
-// added, which raises THALWEG_INTERFACE; thalweg_options and thalweg_report alone grow, at their ends. Transforms and
+// added, which raises THALWEG_INTERFACE; thalweg_options and the reports alone grow, at their ends. Transforms and
 // their fields, the words of messages and the format of checkpoints belong to the library's version. Before 1.0 the
 // shared library is named after its minor version, because of C++ (libthalweg.so.0.1). For the next minor version you
 // link a C program anew. You neither change nor compile it. A program that finds the functions by dlsym is not linked
@@ -76,7 +76,7 @@ enum { THALWEG_FLOAT32 = 0, THALWEG_FLOAT64 = 1 };
 
 /// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to
 /// an embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
-/// Vectors need none, and neither does a chain that treats all alike ("adamw").
+/// A vector needs one only if its branch depends on it. A chain that treats all alike ("adamw") asks for none.
 typedef int thalweg_role;
 enum { THALWEG_UNSPECIFIED = 0, THALWEG_HIDDEN = 1, THALWEG_EMBEDDING = 2, THALWEG_HEAD = 3 };
 
@@ -177,10 +177,16 @@ THALWEG_FUNCTION thalweg_status thalweg_save(const thalweg_optimizer* optimizer,
 /// must be those of then, but for lr, which is restored, and threads. Refused during an evaluation point.
 THALWEG_FUNCTION thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path);
 
-/// What became of a load.
+/// What became of a load. Begin with thalweg_load_report_default(), whose size says what there is room for.
 typedef struct thalweg_load_report {
+  size_t size;  ///< of this struct, as the program was compiled
   int checked;  ///< 1: all that was read agrees with its checksum. 0: an earlier version wrote the file, with too few
 } thalweg_load_report;
+
+static inline thalweg_load_report thalweg_load_report_default(void) {
+  const thalweg_load_report report = {sizeof(thalweg_load_report), 0};
+  return report;
+}
 
 /// thalweg_load with a report, which may be null. Since interface 2.
 THALWEG_FUNCTION thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* path,

@@ -266,11 +266,12 @@ thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* 
   const auto misused = status_of([&] {
     std::visit([](const auto& by) { check_at_y("load", by); }, trainer_of("load", optimizer));
     given("load", "a path", path);
+    if (report) check_size("load", "thalweg_load_report_default()", *report);
   });
   if (misused) return misused;
   const auto load = [&](auto& by) {
     const load_report became = by.optimizer.load(path);
-    if (report) *report = {became.checked};
+    if (report) *report = {sizeof *report, became.checked};
   };
   return status_of([&] { std::visit(load, optimizer->trainer); }, THALWEG_CHECKPOINT_REFUSED);
 }

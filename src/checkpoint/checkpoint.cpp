@@ -265,8 +265,8 @@ void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector
   for (const auto& [route, path] : path_of_route) {
     auto& r = routes[path];
     r.weight_sum = metadata.take_number<double>(route_key(route, "weight_sum"), non_negative);
-    if (const std::string key = route_key(route, "largest_lr"); metadata.has(key))
-      r.largest_lr = metadata.take_number<double>(key, non_negative);
+    const std::string largest = route_key(route, "largest_lr");
+    r.largest_lr = metadata.has(largest) ? metadata.take_number<double>(largest, non_negative) : 0;
     for (std::size_t s = 0; s < r.scalars.size(); ++s)
       r.scalars[s] = metadata.take_number<double>(route_key(route, r.names[s]), finite_number);
   }

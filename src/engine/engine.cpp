@@ -146,8 +146,12 @@ double engine<T>::prepare(const step_inputs& inputs) {
     for (std::size_t k = 0; k < way.positions(); ++k)
       if (way.kinds[k] == kind::contextual) last = pass_on(k, last, spare_scalars_.data());
     const parameter_info& of = one_of(i);
-    if (const double lr = last.lr * of.lr_factor; lr - lr != 0)
-      throw error("step", "Expected schedules that leave lr finite. Received ", lr, ".");
+    const double lr = last.lr * of.lr_factor, decay = lr * last.weight_decay * of.weight_decay_factor;
+    if (last.lr - last.lr != 0)
+      throw error("step", "Expected schedules that leave lr finite. Received ", last.lr, ".");
+    if (lr - lr != 0 || decay - decay != 0)
+      throw error("step", "Expected a finite lr and a finite lr·weight_decay for ", in_quotes(of.name), ". Received ", lr,
+                  " and ", decay, ".");
     largest_lr = std::max(largest_lr, last.lr);
     if (last.weighs_largest_lr) next_.largest_lrs[i] = std::max(now_.largest_lrs[i], last.lr);
     const double weighing = last.weighs_largest_lr ? next_.largest_lrs[i] : last.lr;

@@ -19,16 +19,18 @@ matrix<T> map(T* data, std::size_t rows, std::size_t cols) {
   return {data, static_cast<Eigen::Index>(rows), static_cast<Eigen::Index>(cols)};
 }
 
-/// Shortens a matrix to a Frobenius norm of 2^60 (float) or 2^250 (double) at most. Products of two such matrices are then
-/// finite, and in double those of four. What a preconditioner makes of so long a matrix does not depend on its length.
+/// Shortens a matrix to a Frobenius norm of 2^60 (float) or 2^250 (double) at most, and returns the factor. Products of two
+/// such matrices are then finite, and in double those of four.
 template <class Matrix>
-void hold_products_finite(Matrix&& m) {
+auto hold_products_finite(Matrix&& m) {
   using T = typename std::remove_cvref_t<Matrix>::Scalar;
   constexpr T most = std::numeric_limits<T>::max_exponent > 128 ? static_cast<T>(0x1p250) : static_cast<T>(0x1p60);
   const T largest = m.cwiseAbs().maxCoeff();
-  if (largest * std::sqrt(static_cast<T>(m.size())) <= most || largest - largest != 0) return;
+  if (largest * std::sqrt(static_cast<T>(m.size())) <= most || largest - largest != 0) return T(1);
   m /= largest;
-  m *= std::min(largest, most / m.norm());
+  const T length = std::min(largest, most / m.norm());
+  m *= length;
+  return length / largest;
 }
 
 }  // namespace thalweg::detail

@@ -94,16 +94,17 @@ void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scra
   if (s.fits && !u.isZero(0)) {
     auto a = map(scratch.data(), left.rows, right.rows), b = map(scratch.data() + u.size(), left.rows, right.rows);
     a = u;
-    hold_products_finite(a);
+    T shortened = hold_products_finite(a);
     left.multiply(a);
-    hold_products_finite(a);
+    shortened *= hold_products_finite(a);
     right.multiply(a.transpose());
-    hold_products_finite(a);
+    shortened *= hold_products_finite(a);
     for (Eigen::Index i = 0; i < b.rows(); ++i)
       for (Eigen::Index j = 0; j < b.cols(); ++j)
         b(i, j) = static_cast<T>(s.v.normal(static_cast<std::uint64_t>(s.transposed ? j * b.rows() + i : i * b.cols() + j)));
     left.divide_transposed(b);
     right.divide_transposed(b.transpose());
+    b *= shortened;  // a fit depends on the ratio of a and b alone
     left.fit(a, b, static_cast<T>(s.rate), rest);
     right.fit(a.transpose(), b.transpose(), static_cast<T>(s.rate), rest);
     balance(left, right);

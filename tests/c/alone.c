@@ -326,9 +326,13 @@ static void checkpoints(void) {
   CHECK(thalweg_load(opt, checkpoint) == THALWEG_CHECKPOINT_REFUSED && said("Load the parameters that go with"));
   CHECK(thalweg_load(opt, "/no such folder/file") == THALWEG_CHECKPOINT_REFUSED && said("No such file or directory"));
   CHECK_REFUSED(thalweg_load(opt, NULL), "Expected a path. Received null.");
-  thalweg_load_report report = {42};
+  thalweg_load_report report = thalweg_load_report_default();
+  report.checked = 42;
   CHECK_REFUSED(thalweg_load_reporting(opt, NULL, &report), "Expected a path. Received null.");
+  report.size = 3;
+  CHECK_REFUSED(thalweg_load_reporting(opt, checkpoint, &report), "thalweg_load_report_default()");
   CHECK(report.checked == 42);
+  report.size = sizeof report;
   CHECK(same(&stopped, &fresh) && steps_of(opt) == 0);
   memcpy(stopped.matrix, weights.matrix, sizeof weights.matrix);
   memcpy(stopped.bias, weights.bias, sizeof weights.bias);

@@ -91,6 +91,11 @@ TEST_CASE("steps worked out by hand at the ends of ranges") {
   near(steps("scale_by_adam | apply_update", {1e20f, 0}, 0.001), {-0.001, -0.001 * (0.09 / 0.19) / std::sqrt(0.000999 / 0.001999)});
   near(steps("scale_by_radam | apply_update", {1e20f}, 0.001), {-1e17});
   near(steps("scale_by_rss | apply_update", {1e30f, 1e30f}, 1), {-1, -1 / std::sqrt(2)});
+  // A long series of the longest gradients.
+  for (const char* adam : {"scale_by_adam", "scale_by_exp_avg_sq", "scale_by_amsgrad", "scale_by_laprop"})
+    CHECK(steps(std::string(adam) + " | apply_update", std::vector<float>(3000, 1e30f), 1).back() == doctest::Approx(-1));
+  CHECK(steps("scale_by_rss | apply_update", std::vector<float>(3000, 1e30f), 1).back() ==
+        doctest::Approx(-1 / std::sqrt(3000)).epsilon(1e-4));
   // An average whose share of the newest is 1e-7 still sees it.
   near(steps("scale_by_adam(beta1=0, beta2=0.9999999, epsilon=1e-18) | apply_update", {1e-3f}, 1), {-1});
   // Without an ε: nothing divided by nothing is nothing, and a square that underflows makes no long step.
@@ -105,6 +110,18 @@ TEST_CASE("steps worked out by hand at the ends of ranges") {
       CHECK(seen.now == doctest::Approx(t - share * (t * t - 1) / 6).epsilon(1e-9));
       if (t > 4) CHECK(seen.rectification() == doctest::Approx(std::sqrt((t - 4) * (t - 2) / t * share / 2)).epsilon(1e-4));
     }
+}
+
+TEST_CASE("an infinite gradient shows, and no later one hides it") {
+  const auto infinity = std::numeric_limits<float>::infinity();
+  for (const char* text : {"scale_by_adam", "scale_by_ademamix", "scale_by_adan", "scale_by_adopt", "scale_by_amsgrad",
+                           "scale_by_exp_avg_sq", "scale_by_laprop", "scale_by_nadam", "scale_by_radam", "scale_by_rms",
+                           "scale_by_rss", "scale_by_factored_rms", "scale_by_row_rms"}) {
+    CAPTURE(text);
+    const auto moved = steps(std::string(text) + " | apply_update", {1, infinity, 1, 1}, 1);
+    CHECK(!std::isfinite(moved[1] + moved[2]));  // ADOPT divides by the squares of before
+    CHECK(std::isnan(moved[3]));
+  }
 }
 
 TEST_CASE("what cannot be right is refused by name") {

@@ -97,6 +97,45 @@ TEST_CASE("amuse_beta: T₀ is the last step of the warm-up that moves, or the s
   are(betas({1, 1, 1}, 1), {0.5, 1, 1});
 }
 
+TEST_CASE("AMUSE stands still while lr is 0 after the warm-up, and goes on from there") {
+  float w = 1;
+  const float g = 0.5;
+  optimizer<float> opt(amuse_beta{} | update_by_schedule_free{}, {{.name = "w", .shape = {1}, .data = &w}},
+                       {.lr = 0.1, .warmup_steps = 3});
+  for (int t = 0; t < 6; ++t) opt.step({std::span(&g, 1)});
+  const float before = w;
+  opt.lr(0);
+  for (int t = 0; t < 3; ++t) opt.step({std::span(&g, 1)});
+  CHECK(w == doctest::Approx(before).epsilon(1e-6));
+  opt.lr(0.1);
+  opt.step({std::span(&g, 1)});
+  CHECK(w < before);
+}
+
+TEST_CASE("a checkpoint from before the first step forgets the largest lr") {
+  float w = 1;
+  const float g = 0.5;
+  const auto train = [&](optimizer<float>& opt, std::initializer_list<double> lrs) {
+    for (const double lr : lrs) {
+      opt.lr(lr);
+      opt.step({std::span(&g, 1)});
+    }
+    return w;
+  };
+  const auto bind = [&] {
+    w = 1;
+    return optimizer<float>(weigh_by_largest_lr{} | update_by_schedule_free{}, {{.name = "w", .shape = {1}, .data = &w}}, {});
+  };
+  auto opt = bind();
+  const float right = train(opt, {0.1, 0.1, 0.3});
+  opt = bind();
+  const std::string saved = opt.to_bytes();
+  train(opt, {5, 5});
+  w = 1;
+  opt.load_bytes(saved);
+  CHECK(train(opt, {0.1, 0.1, 0.3}) == right);
+}
+
 TEST_CASE("update_by_schedule_free refuses a step whose weight in the average leaves double") {
   float w = 1;
   const float g = 1;

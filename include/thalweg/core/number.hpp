@@ -80,6 +80,10 @@ public:
     const number s(1 - weight);
     return (b - s * b) + s * a;
   }
+  friend constexpr number squarable(number a, double share = 1) {
+    const number longest(share * (std::numeric_limits<scalar>::max_exponent > 128 ? 0x1p490 : 0x1p63));
+    return min(max(a, -longest), longest) + number(0) * a;
+  }
 };
 
 }  // namespace thalweg

@@ -11,7 +11,8 @@ struct options {
   double lr = 1e-3;
   double weight_decay = 0;      ///< λ, decoupled
   long warmup_steps = 0;        ///< T₀: lr_t = lr · min(1, t/T₀)
-  double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682)
+  double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682);
+                                ///< `weigh_by_largest_lr` takes the largest lr so far
   double r = 0;
   parallel_for parallel = threads();  ///< whose threads a step runs on
 

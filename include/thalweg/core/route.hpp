@@ -1,5 +1,6 @@
-// Routes: each parameter takes the first branch whose predicate holds for it.
-// A parameter without a role is refused where its way depends on the role.
+// Routes: each parameter takes the first branch whose predicate holds for it. A parameter without a role is refused where
+// its branch depends on the role.
+//
 //     route(when(hidden_matrix, nesterov_ema{} | orthogonalize_update{}), otherwise(scale_by_adam{}))
 //
 // Contextual transforms in a branch act on its parameters alone, also in what follows the route.

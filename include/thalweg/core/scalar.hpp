@@ -115,6 +115,16 @@ constexpr T where(bool condition, T a, std::type_identity_t<T> b) {
   return condition ? a : b;
 }
 
+/// x, held within ±share·2^63 (float) or ±share·2^490 (double), so that its square is finite. Infinity becomes NaN.
+///
+/// A transform that divides by the root of squares depends on ratios alone. It holds its gradient so everywhere. Then its
+/// result is right after a single longer gradient, and after any number of equal ones.
+template <std::floating_point T>
+constexpr T squarable(T x, double share = 1) {
+  const T longest = static_cast<T>(share * (std::numeric_limits<T>::max_exponent > 128 ? 0x1p490 : 0x1p63));
+  return min(max(x, -longest), longest) + 0 * x;
+}
+
 /// A double as a T. A finite number stays finite: beyond T's range it becomes T's largest number. So a factor that float
 /// cannot hold shortens a step, and does not make it NaN.
 template <std::floating_point T>

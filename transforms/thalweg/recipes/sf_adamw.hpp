@@ -8,6 +8,7 @@
 namespace thalweg::recipes {
 
 /// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's AdamWScheduleFree. The decay acts at y.
+/// That code weighs the average by the largest lr so far, as `weigh_by_largest_lr{} |` before this recipe does.
 ///
 ///     auto opt = optimizer(recipes::sf_adamw(), parameters, {.lr = 2.5e-3, .warmup_steps = 100});
 struct sf_adamw {

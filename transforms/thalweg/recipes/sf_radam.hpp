@@ -9,6 +9,7 @@
 namespace thalweg::recipes {
 
 /// facebookresearch/schedule_free's RAdamScheduleFree, with its silent first steps. The decay acts at y.
+/// That code weighs the average by the largest lr so far, as `weigh_by_largest_lr{} |` before this recipe does.
 ///
 ///     auto opt = optimizer(recipes::sf_radam(), parameters, {.lr = 2.5e-3});
 struct sf_radam {

@@ -7,6 +7,7 @@
 namespace thalweg::recipes {
 
 /// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's SGDScheduleFree. The decay acts at y.
+/// That code weighs the average by the largest lr so far, as `weigh_by_largest_lr{} |` before this recipe does.
 ///
 ///     auto opt = optimizer(recipes::sf_sgd(), parameters, {.lr = 1.0, .warmup_steps = 100});
 struct sf_sgd {

@@ -12,7 +12,8 @@ namespace thalweg {
 /// | max_norm | 1       | Pascanu et al., arXiv 1211.5063 |
 ///
 /// Model-wise. In a route's branch the norm is over the parameters of that branch. A NaN anywhere makes every update NaN. An
-/// infinity becomes NaN, and all other elements become 0. So no bad number is hidden. Where it stands at the head of a
+/// infinity becomes NaN, and all other elements become 0. So no bad number is hidden. In double, a norm beyond
+/// 1e154 counts as infinite. Where it stands at the head of a
 /// chain, `step` reports the norm before clipping.
 ///
 ///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -33,13 +32,12 @@ struct scale_by_adam {
 
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2), lowest = max(floor, root_epsilon.low)]<class T>(
-               element<T> e, T first, T second) {
-      const T u = squares.held(e.update);
+    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / one_minus_pow(beta2, t),
+            lowest = max(floor, root_epsilon.low)]<class T>(element<T> e, T first, T second) {
+      const T u = squarable(e.update);
       first = lerp(u, first, beta1);
-      second = squares(u, second);
-      return next(T(unbias1) * first / (max(T(unbias2) * sqrt(second), T(lowest)) + T(epsilon)), first, second);
+      second = lerp(u * u, second, beta2);
+      return next(T(unbias1) * first / (max(sqrt(T(unbias2) * second), T(lowest)) + T(epsilon)), first, second);
     };
   }
 };

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -35,14 +34,14 @@ struct scale_by_adan {
   constexpr auto at(const context& c) const {
     const auto unbias = [t = static_cast<double>(c.step)](double beta) { return 1 / one_minus_pow(beta, t); };
     return [*this, changes = c.step > 1 ? 1 : 0, unbias1 = unbias(beta1), ahead = beta2 * unbias(beta2),
-            unbias3 = sqrt(unbias(beta3)), squares = mean_of_squares(beta3)]<class T>(
+            unbias3 = unbias(beta3)]<class T>(
                element<T> e, T first, T change, T second, T previous) {
-      const T u = squarable(e.update, squares.reach / 4);  // |u + β₂·d| <= 3·|u|
+      const T u = squarable(e.update, 0.25);  // |u + β₂·d| <= 3·|u|
       const T difference = T(changes) * (u - previous), seen = u + T(beta2) * difference;
       first = lerp(u, first, beta1);
       change = lerp(difference, change, beta2);
-      second = squares(seen, second);
-      return next((T(unbias1) * first + T(ahead) * change) / (T(unbias3) * sqrt(second) + T(epsilon)), first, change,
+      second = lerp(seen * seen, second, beta3);
+      return next((T(unbias1) * first + T(ahead) * change) / (sqrt(T(unbias3) * second) + T(epsilon)), first, change,
                   second, u);
     };
   }

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -50,13 +49,13 @@ struct scale_by_ademamix {
     const double risen = min(1.0, t / static_cast<double>(rise));
     const double keep = risen < 1 && beta1 > 0 && beta3 > 0 ? between(risen) : beta3;
     return [*this, keep, share = risen * alpha, unbias1 = 1 / one_minus_pow(beta1, t),
-            unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2), lowest = max(floor, root_epsilon.low)]<class T>(element<T> e, T first, T slow, T second) {
-      const T u = squares.held(e.update);
+            unbias2 = 1 / one_minus_pow(beta2, t), lowest = max(floor, root_epsilon.low)]<class T>(
+               element<T> e, T first, T slow, T second) {
+      const T u = squarable(e.update);
       first = lerp(u, first, beta1);
       slow = lerp(u, slow, keep);
-      second = squares(u, second);
-      return next((T(unbias1) * first + T(share) * slow) / (max(T(unbias2) * sqrt(second), T(lowest)) + T(epsilon)),
+      second = lerp(u * u, second, beta2);
+      return next((T(unbias1) * first + T(share) * slow) / (max(sqrt(T(unbias2) * second), T(lowest)) + T(epsilon)),
                   first, slow, second);
     };
   }

@@ -4,7 +4,6 @@
 #include <string_view>
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -50,13 +49,13 @@ struct scale_by_adopt {
     const double keep1 = first_step ? 1 : plain ? beta1 : unbiased(beta1, t - 1);
     const double keep2 = first_step ? 0 : plain ? beta2 : unbiased(beta2, t);
     const double bound = plain ? pow(t - 1, 0.25) : std::numeric_limits<double>::infinity();
-    return [=, floor = epsilon, moves = first_step ? 0 : 1, squares = mean_of_squares(keep2)]<class T>(
+    return [=, floor = epsilon, moves = first_step ? 0 : 1]<class T>(
                element<T> e, T first, T second) {
       const T u = squarable(e.update);
       const T normal = u / max(sqrt(second), T(floor));
       const T held = min(max(normal, T(-bound)), T(bound));
       first = lerp(held, first, keep1);
-      return next(T(moves) * first, first, squares(u, second));
+      return next(T(moves) * first, first, lerp(u * u, second, keep2));
     };
   }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -30,14 +29,13 @@ struct scale_by_amsgrad {
 
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2)]<class T>(
+    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / one_minus_pow(beta2, t)]<class T>(
                element<T> e, T first, T second, T largest) {
-      const T u = squares.held(e.update);
+      const T u = squarable(e.update);
       first = lerp(u, first, beta1);
-      second = squares(u, second);
+      second = lerp(u * u, second, beta2);
       largest = max(second, largest);  // in this order a NaN shows
-      return next(T(unbias1) * first / (T(unbias2) * sqrt(largest) + T(epsilon)), first, second, largest);
+      return next(T(unbias1) * first / (sqrt(T(unbias2) * largest) + T(epsilon)), first, second, largest);
     };
   }
 };

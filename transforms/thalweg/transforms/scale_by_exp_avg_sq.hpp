@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -25,11 +24,10 @@ struct scale_by_exp_avg_sq {
   using states = state<zeros<"second_moment">>;
 
   constexpr auto at(const context& c) const {
-    return [*this, unbias = 1 / sqrt(one_minus_pow(beta2, static_cast<double>(c.step))),
-            squares = mean_of_squares(beta2)]<class T>(element<T> e, T second) {
-      const T u = squares.held(e.update);
-      second = squares(u, second);
-      return next(u / (T(unbias) * sqrt(second) + T(epsilon)), second);
+    return [*this, unbias = 1 / one_minus_pow(beta2, static_cast<double>(c.step))]<class T>(element<T> e, T second) {
+      const T u = squarable(e.update);
+      second = lerp(u * u, second, beta2);
+      return next(u / (sqrt(T(unbias) * second) + T(epsilon)), second);
     };
   }
 };

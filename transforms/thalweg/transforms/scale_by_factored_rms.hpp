@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -33,12 +32,11 @@ struct scale_by_laprop {
 
   constexpr auto at(const context& c) const {
     const double t = static_cast<double>(c.step);
-    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-            squares = mean_of_squares(beta2), lowest = max(floor, root_epsilon.low)]<class T>(
-               element<T> e, T first, T second) {
-      const T u = squares.held(e.update);
-      second = squares(u, second);
-      first = lerp(u / (max(T(unbias2) * sqrt(second), T(lowest)) + T(epsilon)), first, beta1);
+    return [*this, unbias1 = 1 / one_minus_pow(beta1, t), unbias2 = 1 / one_minus_pow(beta2, t),
+            lowest = max(floor, root_epsilon.low)]<class T>(element<T> e, T first, T second) {
+      const T u = squarable(e.update);
+      second = lerp(u * u, second, beta2);
+      first = lerp(u / (max(sqrt(T(unbias2) * second), T(lowest)) + T(epsilon)), first, beta1);
       return next(T(unbias1) * first, first, second);
     };
   }

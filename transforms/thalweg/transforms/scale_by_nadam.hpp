@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -38,13 +37,12 @@ struct scale_by_nadam {
     const double now = momentum(t), ahead = momentum(t + 1);
     correction = 1 - (1 - correction) * now;
     const auto kernel = [*this, of_update = (1 - now) / correction, of_first = ahead / (1 - (1 - correction) * ahead),
-                         unbias2 = 1 / sqrt(one_minus_pow(beta2, t)),
-                         squares = mean_of_squares(beta2)]<class T>(
+                         unbias2 = 1 / one_minus_pow(beta2, t)]<class T>(
                             element<T> e, T first, T second) {
-      const T u = squares.held(e.update);
+      const T u = squarable(e.update);
       first = lerp(u, first, beta1);
-      second = squares(u, second);
-      return next((T(of_update) * u + T(of_first) * first) / (T(unbias2) * sqrt(second) + T(epsilon)), first,
+      second = lerp(u * u, second, beta2);
+      return next((T(of_update) * u + T(of_first) * first) / (sqrt(T(unbias2) * second) + T(epsilon)), first,
                   second);
     };
     return next(kernel, correction);

@@ -3,7 +3,6 @@
 
 #include <thalweg/core/concepts.hpp>
 #include <thalweg/core/gradients_seen.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -38,11 +37,10 @@ struct scale_by_radam {
     // Until it adapts, the denominator is 0·√v + 1.
     const double rectified = adapts ? seen.rectification() * sqrt(one_minus_pow(beta2, t)) : 1;
     return [*this, by = rectified / one_minus_pow(beta1, t),
-            root = adapts ? 1 : 0, rest = adapts ? epsilon : 1,
-            squares = mean_of_squares(beta2)]<class T>(element<T> e, T first, T second) {
-      const T u = squares.held(e.update), longer = lerp(e.update, first, beta1);
-      first = lerp(longer, squares.held(longer), root);  // as long as the squares, once it is divided by their root
-      second = squares(u, second);
+            root = adapts ? 1 : 0, rest = adapts ? epsilon : 1]<class T>(element<T> e, T first, T second) {
+      const T u = squarable(e.update), longer = lerp(e.update, first, beta1);
+      first = lerp(longer, squarable(longer), root);  // as long as the squares, once it is divided by their root
+      second = lerp(u * u, second, beta2);
       return next(T(by) * first / (T(root) * sqrt(second) + T(rest)), first, second);
     };
   }

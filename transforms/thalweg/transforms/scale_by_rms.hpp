@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -25,9 +24,9 @@ struct scale_by_rms {
   using states = state<zeros<"second_moment">>;
 
   constexpr auto at(const context&) const {
-    return [*this, squares = mean_of_squares(beta)]<class T>(element<T> e, T second) {
-      const T u = squares.held(e.update);
-      second = squares(u, second);
+    return [*this]<class T>(element<T> e, T second) {
+      const T u = squarable(e.update);
+      second = lerp(u * u, second, beta);
       return next(u / (sqrt(second) + T(epsilon)), second);
     };
   }

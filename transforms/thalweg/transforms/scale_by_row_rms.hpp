@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -28,11 +27,10 @@ struct scale_by_row_rms {
   template <class T>
   void apply(const context&, tensor<T> update, tensor<T> second) const noexcept {
     const auto u = update.matrix();
-    const mean_of_squares squares(beta2);
     for (std::size_t i = 0; i < u.rows; ++i) {
       double sum = 0;
       for (std::size_t j = 0; j < u.cols; ++j) {
-        u(i, j) = squares.held(u(i, j));
+        u(i, j) = squarable(u(i, j));
         sum += static_cast<double>(u(i, j)) * u(i, j);
       }
       second.data[i] = saturated<T>(lerp(sum / static_cast<double>(u.cols), second.data[i], beta2));

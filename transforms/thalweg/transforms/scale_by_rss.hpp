@@ -2,7 +2,6 @@
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/core/mean_of_squares.hpp>
 
 namespace thalweg {
 
@@ -26,8 +25,8 @@ struct scale_by_rss {
 
   constexpr auto at(const context&) const {
     return [*this]<class T>(element<T> e, T sum) {
-      const T u = squarable(e.update);
-      sum = held_sum(sum + u * u);
+      const T u = squarable(e.update, 0x1p-11);
+      sum = sum + u * u;
       return next(u / (sqrt(sum) + T(epsilon)), sum);
     };
   }

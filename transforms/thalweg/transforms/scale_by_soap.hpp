@@ -101,7 +101,7 @@ struct scale_by_soap {
     detail::soap(m,
                  {.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon, .preconditioner_beta = preconditioner_beta,
                   .begins = c.step == 1, .refreshes = (c.step - 1) % period == 0,
-                  .correction = sqrt(1 - pow(beta2, k)) / (1 - pow(beta1, k))},
+                  .correction = sqrt(one_minus_pow(beta2, k)) / one_minus_pow(beta1, k)},
                  scratch);
   }
 
