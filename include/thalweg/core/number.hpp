@@ -58,7 +58,7 @@ public:
     if constexpr (std::is_arithmetic_v<Register>) return condition ? a : b;
     else return {Register(select(condition, a.value_, b.value_))};  // of the register's namespace, like those below
   }
-  friend constexpr number sqrt(number a) {
+  [[gnu::always_inline]] friend constexpr number sqrt(number a) {
     using detail::square_root;
     if constexpr (std::is_arithmetic_v<Register>) return {thalweg::sqrt(a.value_)};
     else return {Register(square_root(a.value_))};
@@ -76,11 +76,11 @@ public:
     else return {Register(max(b.value_, a.value_))};
   }
   friend constexpr number sign(number a) { return where(a > 0, number(1), where(a < 0, number(-1), a)); }
-  friend constexpr number lerp(number a, number b, double weight) {
+  [[gnu::always_inline]] friend constexpr number lerp(number a, number b, double weight) {
     const number s(1 - weight);
     return (b - s * b) + s * a;
   }
-  friend constexpr number squarable(number a, double share = 1) {
+  [[gnu::always_inline]] friend constexpr number squarable(number a, double share = 1) {
     const number longest(share * (std::numeric_limits<scalar>::max_exponent > 128 ? 0x1p490 : 0x1p63));
     return min(max(a, -longest), longest) + number(0) * a;
   }
