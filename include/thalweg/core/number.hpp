@@ -37,6 +37,13 @@ public:
 
   [[nodiscard]] constexpr Register value() const { return value_; }
 
+  /// A constant in the lanes' own type. (g++ would convert a constant double in the loop.)
+  static constexpr number of_lanes(scalar x) {
+    number n;
+    n.value_ = Register(x);
+    return n;
+  }
+
   friend constexpr number operator+(number a, number b) { return {Register(a.value_ + b.value_)}; }
   friend constexpr number operator-(number a, number b) { return {Register(a.value_ - b.value_)}; }
   friend constexpr number operator*(number a, number b) { return {Register(a.value_ * b.value_)}; }
@@ -81,8 +88,8 @@ public:
     return (b - s * b) + s * a;
   }
   [[gnu::always_inline]] friend constexpr number squarable(number a, double share = 1) {
-    const number longest(share * (std::numeric_limits<scalar>::max_exponent > 128 ? 0x1p490 : 0x1p63));
-    return min(max(a, -longest), longest) + number(0) * a;
+    const scalar longest = squarable(std::numeric_limits<scalar>::max(), share);
+    return min(max(a, of_lanes(-longest)), of_lanes(longest)) + of_lanes(0) * a;
   }
 };
 
