@@ -87,7 +87,9 @@ public:
     const number s(1 - weight);
     return (b - s * b) + s * a;
   }
-  [[gnu::always_inline]] friend constexpr number squarable(number a, double share = 1) {
+  // Two functions: nvcc drops a friend's default argument.
+  [[gnu::always_inline]] friend constexpr number squarable(number a) { return squarable(a, 1); }
+  [[gnu::always_inline]] friend constexpr number squarable(number a, double share) {
     const scalar longest = squarable(std::numeric_limits<scalar>::max(), share);
     return min(max(a, of_lanes(-longest)), of_lanes(longest)) + of_lanes(0) * a;
   }
