@@ -73,7 +73,7 @@ public:
       for (std::size_t s = what.first_sum[l]; s < what.first_sum[l + 1]; ++s) sums_[s] += partial_sums_[i][s];
   }
 
-  double sum_that_may_stop() override { return sums_[bound.what.first_sum[bound.what.stop]]; }
+  double sum_that_may_stop() override { return *known_sum(bound.what.stop); }
 
   [[nodiscard]] std::optional<double> known_sum(std::size_t transform) const override {
     return sums_[bound.what.first_sum[transform]];

@@ -70,12 +70,9 @@ void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scra
     else to = half;
   };
   rotate(u, rotated);
-  const auto average = [](auto& mean, const auto& newest, double beta) {  // as `lerp` does
-    const T share = static_cast<T>(1 - beta);
-    mean = (mean - share * mean) + share * newest;
-  };
-  average(second, rotated.cwiseAbs2(), s.beta2);
-  average(first, u, s.beta1);
+  const auto average = [](double beta) { return [beta](T mean, T newest) { return lerp(newest, mean, beta); }; };
+  second = second.binaryExpr(rotated.cwiseAbs2(), average(s.beta2));
+  first = first.binaryExpr(u, average(s.beta1));
   rotate(first, rotated);
   rotated.array() *= static_cast<T>(s.correction) / (second.array().sqrt() + static_cast<T>(s.epsilon));
   if (m.left) half.noalias() = left.basis * rotated;
