@@ -51,6 +51,12 @@ public:
 ///     auto opt = optimizer(chain, parameters, {.lr = 0.02, .warmup_steps = 100});
 parsed_chain parse(std::string_view text);
 
+/// A parameter's view from text (<thalweg/core/view.hpp>): `stack | row_blocks(q=64, k=16, v=16)`. The blocks' names may be
+/// left out.
+///
+///     parameters[3].view = parse_view("stack | row_blocks(768, 768, 768)");
+view::list parse_view(std::string_view text);
+
 /// A text from which `parse` makes the same chain, with every field. `to_text` of the chain in C++ gives the same text.
 std::string to_text(const parsed_chain& c);
 

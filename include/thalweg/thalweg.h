@@ -47,7 +47,7 @@ extern "C" {
 #endif
 
 /// The interface that a program was compiled for.
-#define THALWEG_INTERFACE 2
+#define THALWEG_INTERFACE 3
 /// The interface of the library that it runs with: that one or a higher.
 THALWEG_FUNCTION int thalweg_interface(void);
 /// The library's version, "0.1.0".
@@ -88,7 +88,7 @@ enum { THALWEG_ROW_MAJOR = 0, THALWEG_COLUMN_MAJOR = 1 };
 /// element type.
 typedef struct thalweg_parameter {
   const char* name;  ///< in UTF-8
-  const size_t* shape;  ///< `rank` dimensions, each >= 1; null for rank 0, which is one number
+  const size_t* shape;  ///< `rank` dimensions; an array without elements is left out; null for rank 0, which is one number
   size_t rank;
   thalweg_role role;
   thalweg_storage_order order;
@@ -107,11 +107,17 @@ typedef struct thalweg_options {
   /// One number >= 0 a parameter: its lr and weight decay, as multiples of these here. Null, the default: all 1.
   const double* lr_factors;
   const double* weight_decay_factors;
+  /// One text a parameter, or null where its shape says what it is: "stack" for the (E, m, n) of E matrices, "filters",
+  /// "row_blocks(q=64, k=16, v=16)", "column_blocks(32, 32)", "stack | row_blocks(768, 768, 768)". Each part becomes a
+  /// parameter of its own, named "w[0]" or "w.q". Its gradient is given with that of the whole. "stack(stride=n)" leaves
+  /// gaps: the array and its gradient reach from the first element to the last. Null, the default: no views. Since
+  /// interface 3.
+  const char* const* views;
 } thalweg_options;
 
 /// Defined here, so that it fills the struct that the program was compiled with.
 static inline thalweg_options thalweg_options_default(void) {
-  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0, NULL, NULL};
+  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0, NULL, NULL, NULL};
   return options;
 }
 
@@ -141,22 +147,41 @@ typedef struct thalweg_report {
   /// The norm of all gradients together: "clip_by_global_norm" (before it clips) and "report_gradient_norm" measure it,
   /// at the head of the chain.
   double gradient_norm;
+  size_t without_gradient;  ///< how many parameters stood still, because they had no gradient; since interface 3
 } thalweg_report;
 
 static inline thalweg_report thalweg_report_default(void) {
-  const thalweg_report report = {sizeof(thalweg_report), 0, 0, NULL, 0, 0};
+  const thalweg_report report = {sizeof(thalweg_report), 0, 0, NULL, 0, 0, 0};
   return report;
 }
 
 /// One step: reads the gradients, writes the parameters and the state. `gradients`: one array a parameter, in the order
-/// of the parameters, each as long as its parameter, aligned, and apart from all parameters. `loss`, for the transforms
-/// that read it, and `report` may be null. Refused during an evaluation point.
+/// of the parameters, each as long as its parameter, aligned, and apart from all parameters. Null for a parameter without
+/// a gradient: it stands still with its state, and its bias corrections do not count the step. Where "accumulate" gathers,
+/// null is a gradient of zeros, unless all gradients of the step are null. `loss`, for the transforms that read it, and
+/// `report` may be null. Refused during an evaluation point.
 THALWEG_FUNCTION thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count,
                                              const double* loss, thalweg_report* report);
+
+/// thalweg_step that measures. `line`: the report as one line of JSON, with the norms of gradient, update and parameter, their
+/// ratio, lr, β_t and c_t of each parameter that moved. The text is the caller's, who gives it to thalweg_free. Since
+/// interface 3.
+THALWEG_FUNCTION thalweg_status thalweg_step_as_json(thalweg_optimizer* optimizer, const void* const* gradients,
+                                                     size_t count, const double* loss, thalweg_report* report, char** line);
+
+/// Takes a step with the gradients that "accumulate" has gathered, though they are fewer than it wants: their mean. Where
+/// there are none, the report (which may be null) says that no step was taken. thalweg_drop forgets them. Since interface 3.
+THALWEG_FUNCTION thalweg_status thalweg_flush(thalweg_optimizer* optimizer, thalweg_report* report);
+THALWEG_FUNCTION thalweg_status thalweg_drop(thalweg_optimizer* optimizer);
 
 /// How many steps were taken.
 THALWEG_FUNCTION thalweg_status thalweg_get_steps(const thalweg_optimizer* optimizer, int64_t* steps);
 THALWEG_FUNCTION thalweg_status thalweg_get_lr(const thalweg_optimizer* optimizer, double* lr);
+/// Sets a number from the next step on: an option ("weight_decay"), or a transform's field ("scale_by_adam.beta2"). Of
+/// several transforms of one name this sets all; "scale_by_adam#2.beta2" sets the second. A checkpoint keeps it. Since
+/// interface 3.
+THALWEG_FUNCTION thalweg_status thalweg_set(thalweg_optimizer* optimizer, const char* name, double value);
+THALWEG_FUNCTION thalweg_status thalweg_get(const thalweg_optimizer* optimizer, const char* name, double* value);
 /// Sets the base learning rate (>= 0), for schedules that you keep yourself. `warmup_steps` still applies.
 THALWEG_FUNCTION thalweg_status thalweg_set_lr(thalweg_optimizer* optimizer, double lr);
 
@@ -191,6 +216,18 @@ static inline thalweg_load_report thalweg_load_report_default(void) {
 /// thalweg_load with a report, which may be null. Since interface 2.
 THALWEG_FUNCTION thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* path,
                                                        thalweg_load_report* report);
+
+/// What thalweg_load_with accepts; 0 is exact. Since interface 3.
+/// THALWEG_PARTIAL: parameters that the file lacks, or has with other states, start anew; what it has besides is left out.
+/// So parameters are added and removed.
+/// THALWEG_KEEP_SETTINGS: the chain and the options, lr included, stay as they are here: a longer schedule, another decay.
+enum { THALWEG_PARTIAL = 1, THALWEG_KEEP_SETTINGS = 2 };
+
+/// thalweg_load with a policy, which is a sum of these. `differences`, which may be null, becomes a text of one line a
+/// difference: "added w", "reshaped w", "missing w", "changed weight_decay: 0.1 there, 0.05 here". The text is the caller's,
+/// who gives it to thalweg_free. Since interface 3.
+THALWEG_FUNCTION thalweg_status thalweg_load_with(thalweg_optimizer* optimizer, const char* path, int policy,
+                                                  char** differences);
 
 /// A table: each parameter, its shape, role, the chain that it was routed to, its state and its bytes. The text is the
 /// caller's, who gives it to thalweg_free.

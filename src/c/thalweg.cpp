@@ -27,7 +27,8 @@ namespace thalweg::c {
 template <class T>
 struct trainer {
   thalweg::optimizer<T> optimizer;
-  std::vector<std::span<const T>> gradients;  ///< of the latest step; as long as the parameters
+  std::vector<std::size_t> sizes;             ///< of the parameters
+  std::vector<std::span<const T>> gradients;  ///< of the latest step
   std::optional<evaluation_guard<T>> at_x{};
 };
 
@@ -82,10 +83,10 @@ void check_at_y(const char* where, const trainer<T>& by) {
     throw error(where, "Expected the parameters at y. Received them at x: call thalweg_end_evaluation first.");
 }
 
-/// Refuses a struct whose size is not that of this interface. Once a struct has grown, the sizes of before belong here.
+/// Refuses a struct of a size that no interface has had. `before`: its sizes before it grew.
 template <class Struct>
-void check_size(const char* where, const char* began_as, const Struct& said) {
-  if (said.size != sizeof said)
+void check_size(const char* where, const char* began_as, const Struct& said, std::initializer_list<std::size_t> before = {}) {
+  if (said.size != sizeof said && std::ranges::find(before, said.size) == before.end())
     throw error(where, "Expected a struct that began as ", began_as, ", of size ", sizeof said,
                 " in the interface of this library. Received size ", said.size, ".");
 }
@@ -103,7 +104,7 @@ options to_options(const thalweg_options& o) {
 double factor_at(const double* factors, std::size_t parameter) { return factors ? factors[parameter] : 1; }
 
 template <class T>
-parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double weight_decay_factor) {
+parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double weight_decay_factor, const char* view) {
   const std::string name = p.name ? p.name : "";  // refused with all else that is wrong with parameters
   if (p.rank && !p.shape)
     throw error("create", "Expected a shape of ", p.rank, " dimensions for ", in_quotes(name), ". Received null.");
@@ -115,7 +116,19 @@ parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double w
           .order = meant("a storage order", p.order,
                          std::array{storage_order::row_major, storage_order::column_major}, whose),
           .lr_factor = lr_factor,
-          .weight_decay_factor = weight_decay_factor};
+          .weight_decay_factor = weight_decay_factor,
+          .view = view ? parse_view(view) : thalweg::view::list()};
+}
+
+/// From the first element to the last.
+template <class T>
+std::size_t extent_of(const parameter<T>& p) {
+  const std::size_t size = element_count(p.shape);
+  const auto& parts = p.view.parts();
+  if (parts.empty() || !size) return size;
+  const auto* const stack = std::get_if<view::stack>(&parts.front());
+  if (!stack || !stack->stride) return size;
+  return (p.shape.front() - 1) * *stack->stride + size / p.shape.front();
 }
 
 template <class T>
@@ -123,13 +136,16 @@ std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalw
                                         const thalweg_options& o) {
   std::vector<parameter<T>> parameters;
   std::vector<std::string> names;
-  std::vector<std::span<const T>> gradients;
+  std::vector<std::size_t> sizes;
   for (std::size_t i = 0; i < given.size(); ++i) {
-    parameters.push_back(to_parameter<T>(given[i], factor_at(o.lr_factors, i), factor_at(o.weight_decay_factors, i)));
+    parameters.push_back(to_parameter<T>(given[i], factor_at(o.lr_factors, i), factor_at(o.weight_decay_factors, i),
+                                         o.views ? o.views[i] : nullptr));
     names.push_back(parameters.back().name);
-    gradients.emplace_back(parameters.back().data, element_count(parameters.back().shape));
+    sizes.push_back(extent_of(parameters.back()));
   }
-  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), to_options(o)), std::move(gradients)};
+  std::vector<std::span<const T>> gradients(sizes.size());
+  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), to_options(o)), std::move(sizes),
+                  std::move(gradients)};
   return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});
 }
 
@@ -140,7 +156,7 @@ step_report step(trainer<T>& by, const std::vector<std::string>& names, const vo
   if (count != by.gradients.size())
     throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
   for (std::size_t i = 0; i < count; ++i)
-    by.gradients[i] = array_of<T>("step", names[i], gradients[i], by.gradients[i].size());
+    by.gradients[i] = array_of<T>("step", names[i], gradients[i], gradients[i] ? by.sizes[i] : 0);
   return by.optimizer.step(by.gradients, inputs);
 }
 
@@ -170,32 +186,76 @@ thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype, const thal
     auto& to = given("create", "a place for the optimizer", optimizer);
     const auto make_it = meant("a dtype", dtype, std::array{&make<float>, &make<double>});
     const thalweg_options defaults = thalweg_options_default();
-    const thalweg_options& said = options ? *options : defaults;
-    check_size("create", "thalweg_options_default()", said);
+    thalweg_options said = defaults;
+    if (options) {
+      check_size("create", "thalweg_options_default()", *options, {offsetof(thalweg_options, views)});
+      std::memcpy(&said, options, options->size);
+    }
     to = make_it(text, all, said).release();
   });
 }
 
 void thalweg_destroy(thalweg_optimizer* optimizer) { delete optimizer; }
 
-thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count,
-                            const double* loss, thalweg_report* report) {
+static void check_report(const char* where, const thalweg_report* report) {
+  if (report) check_size(where, "thalweg_report_default()", *report, {offsetof(thalweg_report, without_gradient)});
+}
+
+/// As much of the report as the program knows.
+static void fill(thalweg_report* report, const step_report& became, const std::vector<std::string>& names) {
+  if (!report) return;
+  const auto culprit = std::ranges::find(names, became.parameter);
+  const thalweg_report said{report->size,
+                            became.taken,
+                            became.gradient_norm.has_value(),
+                            culprit == names.end() ? nullptr : culprit->c_str(),
+                            became.lr,
+                            became.gradient_norm.value_or(0),
+                            became.without_gradient};
+  std::memcpy(report, &said, said.size);
+}
+
+/// Gives the report to `read` as well, in C++.
+template <class Read>
+static thalweg_status step_and(thalweg_optimizer* optimizer, const void* const* gradients, size_t count, const double* loss,
+                               measure what, thalweg_report* report, Read read) {
   return status_of([&] {
     auto& asked = trainer_of("step", optimizer);
     const auto* const arrays = &given("step", "gradients", gradients);
-    if (report) check_size("step", "thalweg_report_default()", *report);
-    step_inputs inputs;
+    check_report("step", report);
+    step_inputs inputs{.measure = what};
     if (loss) inputs.loss = *loss;
     const auto became = std::visit([&](auto& by) { return step(by, optimizer->names, arrays, count, inputs); }, asked);
-    if (!report) return;
-    const auto culprit = std::ranges::find(optimizer->names, became.parameter);
-    *report = {sizeof *report,
-               became.taken,
-               became.gradient_norm.has_value(),
-               culprit == optimizer->names.end() ? nullptr : culprit->c_str(),
-               became.lr,
-               became.gradient_norm.value_or(0)};
+    fill(report, became, optimizer->names);
+    read(became, std::visit([](const auto& by) { return by.optimizer.steps(); }, asked));
   });
+}
+
+thalweg_status thalweg_step(thalweg_optimizer* optimizer, const void* const* gradients, size_t count,
+                            const double* loss, thalweg_report* report) {
+  return step_and(optimizer, gradients, count, loss, measure::nothing, report, [](const step_report&, long) {});
+}
+
+thalweg_status thalweg_step_as_json(thalweg_optimizer* optimizer, const void* const* gradients, size_t count,
+                                    const double* loss, thalweg_report* report, char** line) {
+  if (const auto misused = status_of([&] { given("step", "a place for the line", line); })) return misused;
+  return step_and(optimizer, gradients, count, loss, measure::norms, report,
+                  [&](const step_report& became, long steps) { *line = copy_of(to_json(steps, became)); });
+}
+
+thalweg_status thalweg_flush(thalweg_optimizer* optimizer, thalweg_report* report) {
+  return status_of([&] {
+    check_report("flush", report);
+    const auto flush = [](auto& by) {
+      check_at_y("flush", by);
+      return by.optimizer.flush();
+    };
+    fill(report, std::visit(flush, trainer_of("flush", optimizer)), optimizer->names);
+  });
+}
+
+thalweg_status thalweg_drop(thalweg_optimizer* optimizer) {
+  return status_of([&] { std::visit([](auto& by) { by.optimizer.drop(); }, trainer_of("drop", optimizer)); });
 }
 
 thalweg_status thalweg_get_steps(const thalweg_optimizer* optimizer, int64_t* steps) {
@@ -215,6 +275,23 @@ thalweg_status thalweg_get_lr(const thalweg_optimizer* optimizer, double* lr) {
 
 thalweg_status thalweg_set_lr(thalweg_optimizer* optimizer, double lr) {
   return status_of([&] { std::visit([&](auto& by) { by.optimizer.lr(lr); }, trainer_of("set_lr", optimizer)); });
+}
+
+thalweg_status thalweg_set(thalweg_optimizer* optimizer, const char* name, double value) {
+  return status_of([&] {
+    auto& asked = trainer_of("set", optimizer);
+    const char* const what = &given("set", "a name", name);
+    std::visit([&](auto& by) { by.optimizer.set(what, value); }, asked);
+  });
+}
+
+thalweg_status thalweg_get(const thalweg_optimizer* optimizer, const char* name, double* value) {
+  return status_of([&] {
+    const auto& asked = trainer_of("get", optimizer);
+    const char* const what = &given("get", "a name", name);
+    given("get", "a place for the value", value) =
+        std::visit([&](const auto& by) { return by.optimizer.get(what); }, asked);
+  });
 }
 
 thalweg_status thalweg_begin_evaluation(thalweg_optimizer* optimizer) {
@@ -262,18 +339,48 @@ thalweg_status thalweg_load(thalweg_optimizer* optimizer, const char* path) {
   return thalweg_load_reporting(optimizer, path, nullptr);
 }
 
-thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* path, thalweg_load_report* report) {
+static thalweg_status load(thalweg_optimizer* optimizer, const char* path, const load_policy& policy, load_report& report) {
   const auto misused = status_of([&] {
     std::visit([](const auto& by) { check_at_y("load", by); }, trainer_of("load", optimizer));
     given("load", "a path", path);
-    if (report) check_size("load", "thalweg_load_report_default()", *report);
   });
   if (misused) return misused;
-  const auto load = [&](auto& by) {
-    const load_report became = by.optimizer.load(path);
-    if (report) *report = {sizeof *report, became.checked};
-  };
+  const auto load = [&](auto& by) { report = by.optimizer.load(path, policy); };
   return status_of([&] { std::visit(load, optimizer->trainer); }, THALWEG_CHECKPOINT_REFUSED);
+}
+
+thalweg_status thalweg_load_reporting(thalweg_optimizer* optimizer, const char* path, thalweg_load_report* report) {
+  if (report)
+    if (const auto misused = status_of([&] { check_size("load", "thalweg_load_report_default()", *report); })) return misused;
+  load_report became;
+  const auto status = load(optimizer, path, {}, became);
+  if (status == THALWEG_OK && report) *report = {sizeof *report, became.checked};
+  return status;
+}
+
+thalweg_status thalweg_load_with(thalweg_optimizer* optimizer, const char* path, int policy, char** differences) {
+  load_policy accepts;
+  const auto misused = status_of([&] {
+    if (policy < 0 || policy > (THALWEG_PARTIAL | THALWEG_KEEP_SETTINGS))
+      throw error("load", "Expected a policy from 0 to ", THALWEG_PARTIAL | THALWEG_KEEP_SETTINGS, ". Received ", policy, ".");
+    if (policy & THALWEG_PARTIAL) accepts.parameters = parameter_match::partial;
+    if (policy & THALWEG_KEEP_SETTINGS) accepts.settings = setting_match::keep;
+  });
+  if (misused) return misused;
+  load_report became;
+  const auto status = load(optimizer, path, accepts, became);
+  if (status != THALWEG_OK || !differences) return status;
+  return status_of([&] {
+    std::string lines;
+    const auto add = [&](const char* what, const std::vector<std::string>& all) {
+      for (const std::string& one : all) lines += in_words(what, " ", one, "\n");
+    };
+    add("added", became.added);
+    add("reshaped", became.reshaped);
+    add("missing", became.missing);
+    add("changed", became.changed);
+    *differences = copy_of(lines);
+  });
 }
 
 thalweg_status thalweg_describe(const thalweg_optimizer* optimizer, char** text) {

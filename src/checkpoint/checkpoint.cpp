@@ -35,6 +35,7 @@ constexpr range counts = from(0).below(0x1p53);  // a double counts them
 template <class T>
 constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
 
+constexpr std::string_view changed_prefix = "set.";
 std::string route_key(std::size_t route, std::string_view what) { return in_words("route ", route, ".", what); }
 std::string parameter_key(const parameter_info& p, std::string_view what) { return in_words(p.name, "/", what); }
 std::string checksum_key(const std::string& array) { return in_words("checksum of ", array); }
@@ -61,6 +62,7 @@ struct named_array {
   std::span<const std::size_t> shape;
   storage_order order;
   T* data;
+  std::size_t parameter = 0;  ///< whose it is
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
   [[nodiscard]] bool transposed() const { return order == storage_order::column_major && shape.size() == 2; }
@@ -96,10 +98,10 @@ auto arrays_of(Store& store, bool with_y, const char* where) {
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     for (std::size_t s = 0; s < p.states.size(); ++s)
-      all.push_back({parameter_key(p.info, p.state_names[s]), p.state_shapes[s], p.state_orders[s], p.states[s]});
+      all.push_back({parameter_key(p.info, p.state_names[s]), p.state_shapes[s], p.state_orders[s], p.states[s], i});
     if (!with_y || !p.averaged) continue;
     element* const y = store.at_evaluation_point ? store.held_back[i].data() : p.data;
-    all.push_back({parameter_key(p.info, "y"), p.info.shape, p.info.order, y});
+    all.push_back({parameter_key(p.info, "y"), p.info.shape, p.info.order, y, i});
   }
   std::vector<std::string_view> names;
   for (const auto& a : all) names.push_back(a.name);
@@ -123,13 +125,12 @@ void check_finite(const char* where, const std::string& name, std::span<const T>
   throw error(where, "Expected finite numbers in '", name, "'. Received ", static_cast<double>(*found), ".");
 }
 
-// The routes that parameters take, numbered as they come.
+// The clocks of the parameters as routes, numbered as they come: number by clock.
 template <class T>
-std::vector<std::size_t> routes_in_use(const storage<T>& store) {
-  std::vector<std::size_t> paths;
-  for (const auto& p : store.parameters)
-    if (std::ranges::find(paths, p.path) == paths.end()) paths.push_back(p.path);
-  return paths;
+std::map<std::size_t, std::size_t> routes_in_use(const storage<T>& store) {
+  std::map<std::size_t, std::size_t> number_of;
+  for (const auto& p : store.parameters) number_of.emplace(p.clock, number_of.size());
+  return number_of;
 }
 
 /// f(name, number, range) for each of the options' numbers.
@@ -161,6 +162,13 @@ public:
     if (!text) throw error("load", "Expected '", key, "' in the metadata. Received none.");
     return *text;
   }
+  /// The keys that begin so, but for those of parameters, which have a slash.
+  [[nodiscard]] std::vector<std::string> keys_with(std::string_view prefix) const {
+    std::vector<std::string> all;
+    for (auto at = left_.lower_bound(std::string(prefix)); at != left_.end() && at->first.starts_with(prefix); ++at)
+      if (at->first.find('/') == std::string::npos) all.push_back(at->first);
+    return all;
+  }
   [[nodiscard]] bool has(const std::string& key) const { return left_.contains(key); }
   template <class Number>
   [[nodiscard]] Number take_number(const std::string& key, const range& allowed) {
@@ -171,6 +179,14 @@ public:
       throw error("load", "Expected a number as '", key, "'. Received '", text, "'.");
     check_in_range("load", key, static_cast<double>(number), allowed);
     return number;
+  }
+  /// The names of parameters that nobody has asked for.
+  [[nodiscard]] std::vector<std::string> parameters_left() const {
+    constexpr std::string_view end = "/route";
+    std::vector<std::string> all;
+    for (const auto& [key, text] : left_)
+      if (key.ends_with(end)) all.push_back(key.substr(0, key.size() - end.size()));
+    return all;
   }
   void check_empty() const {
     if (!left_.empty())
@@ -186,8 +202,24 @@ version take_version(metadata_reader& metadata, const std::string& file) {
               ". Received '", file, "', which has ", said ? in_words("version '", *said, "'") : "no word of that", ".");
 }
 
-void check_same_chain(std::string_view here, std::string_view saved) {
+/// What differs between the settings of the checkpoint and those of the optimizer, as `load_report::changed` says it.
+class setting_differences {
+  setting_match match_;
+  std::vector<std::string> all_;
+
+public:
+  explicit setting_differences(setting_match match) : match_(match) {}
+
+  [[nodiscard]] bool kept() const { return match_ == setting_match::keep; }
+  [[nodiscard]] std::vector<std::string> all() && { return std::move(all_); }
+  void note(std::string_view name, const auto& there, const auto& here) {
+    all_.push_back(in_words(name, ": ", there, " there, ", here, " here"));
+  }
+};
+
+void check_same_chain(std::string_view here, std::string_view saved, setting_differences& differences) {
   if (here == saved) return;
+  if (differences.kept()) return differences.note("chain", saved, here);
   const auto at = static_cast<std::size_t>(
       std::mismatch(here.begin(), here.end(), saved.begin(), saved.end()).first - here.begin());
   const auto around = [&](std::string_view text) {
@@ -218,67 +250,122 @@ contents read_contents(const readable_bytes& file) {
   return {safetensors::parse(text, file.size - begin), begin, file.size - begin};
 }
 
-void read_options(metadata_reader& metadata, options& settings) {
+void read_options(metadata_reader& metadata, options& settings, setting_differences& differences) {
   for_each_option(settings, [&]<class Number>(std::string_view name, Number& number, const range& allowed) {
     const auto saved = metadata.take_number<Number>(in_words("options.", name), allowed);
-    if (name != "lr" && saved != number)
+    if (saved == number) return;
+    if (differences.kept()) return differences.note(name, saved, number);
+    if (name != "lr")
       throw error("load", "Expected a checkpoint of ", name, "=", number, ", as this optimizer has. Received one of ",
                   saved, ". Make the optimizer with the options of then; lr alone is taken from the checkpoint.");
     number = saved;
   });
 }
 
+/// What `set` had changed.
+std::map<std::string, double> read_changed(metadata_reader& metadata, setting_differences& differences) {
+  std::map<std::string, double> changed;
+  for (const std::string& key : metadata.keys_with(changed_prefix)) {
+    const std::string name = key.substr(changed_prefix.size());
+    const auto value = metadata.take_number<double>(key, finite_number);
+    if (differences.kept()) differences.note(name, in_words("set to ", value), "not");
+    else changed[name] = value;
+  }
+  return changed;
+}
+
 template <class T>
-void check_arrays(const safetensors::header& header, const std::vector<named_array<T>>& arrays) {
+bool fits(const safetensors::tensor_entry& t, const named_array<T>& a) {  // the shape is compared, never multiplied
+  return t.dtype == dtype<std::remove_const_t<T>> && std::ranges::equal(t.shape, a.shape) && t.end - t.begin == a.size() * sizeof(T);
+}
+
+/// The arrays that are to be read. Of a parameter that the checkpoint does not have so, `starts_anew` becomes true.
+template <class T>
+std::vector<named_array<T>> arrays_to_read(const safetensors::header& header, std::vector<named_array<T>> arrays,
+                                           bool partial, std::vector<bool>& starts_anew) {
   for (const auto& a : arrays) {
     const auto found = header.tensors.find(a.name);
-    if (found == header.tensors.end())
-      throw error("load", "Expected '", a.name, "' in the checkpoint. Received none.");
-    const auto& t = found->second;  // whose shape is compared, never multiplied
-    if (t.dtype != dtype<T> || !std::ranges::equal(t.shape, a.shape) || t.end - t.begin != a.size() * sizeof(T))
-      throw error("load", "Expected '", a.name, "' with shape ", a.shape, " of ", dtype<T>, ". Received shape ",
-                  std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.");
+    const bool there = found != header.tensors.end();
+    if (there && fits(found->second, a)) continue;
+    if (partial) {
+      starts_anew[a.parameter] = true;
+      continue;
+    }
+    if (!there) throw error("load", "Expected '", a.name, "' in the checkpoint. Received none.");
+    const auto& t = found->second;
+    throw error("load", "Expected '", a.name, "' with shape ", a.shape, " of ", dtype<T>, ". Received shape ",
+                std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.");
   }
-  if (header.tensors.size() == arrays.size()) return;
+  std::erase_if(arrays, [&](const auto& a) { return starts_anew[a.parameter]; });
+  if (partial || header.tensors.size() == arrays.size()) return arrays;
   for (const auto& [name, t] : header.tensors)
     if (std::ranges::find(arrays, name, &named_array<T>::name) == arrays.end())
       throw error("load", "Expected no more states than this optimizer has. Received '", name, "'.");
+  return arrays;
 }
 
-/// The file numbers routes in its own way, but the same parameters share one.
+/// The file numbers routes in its own way. Parameters of one route there take one path here, if the settings are the same.
+/// Returns the routes, and by parameter which it takes.
 template <class T>
-void read_routes(metadata_reader& metadata, const storage<T>& store, std::vector<progress::route>& routes) {
-  std::map<std::size_t, std::size_t> path_of_route, route_of_path;
-  for (const auto& p : store.parameters) {
+std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>> read_routes(
+    metadata_reader& metadata, const storage<T>& store, const progress& now, const std::vector<bool>& starts_anew,
+    setting_differences& differences) {
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> number_of;
+  std::map<std::size_t, std::size_t> path_of;
+  std::vector<progress::route> routes;
+  std::vector<std::optional<std::size_t>> of_parameter(store.parameters.size());
+  std::vector<std::pair<std::size_t, std::size_t>> read;  // number there, number here
+  for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+    const auto& p = store.parameters[i];
+    if (starts_anew[i]) continue;
     for_each_field<parameter_info>([&](const auto& f) {
       const std::string key = parameter_key(p.info, f.name);
       const double saved = metadata.has(key) ? metadata.take_number<double>(key, f.allowed) : 1;
-      if (saved != p.info.*f.place)
-        throw error("load", "Expected a checkpoint of ", f.name, "=", p.info.*f.place, " of '", p.info.name,
-                    "', as this optimizer has. Received one of ", saved, ".");
+      const double here = p.info.*f.place;
+      if (saved == here) return;
+      if (differences.kept()) return differences.note(in_words(f.name, " of ", in_quotes(p.info.name)), saved, here);
+      throw error("load", "Expected a checkpoint of ", f.name, "=", here, " of '", p.info.name,
+                  "', as this optimizer has. Received one of ", saved, ".");
     });
     const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), non_negative);
-    if (path_of_route.emplace(route, p.path).first->second != p.path ||
-        route_of_path.emplace(p.path, route).first->second != route)
+    if (path_of.emplace(route, p.path).first->second != p.path && !differences.kept())
       throw error("load", "Expected '", p.info.name, "' on the route that it takes here. Received it on another.");
+    const auto [found, is_new] = number_of.emplace(std::pair(route, p.path), routes.size());
+    of_parameter[i] = found->second;
+    if (!is_new) continue;
+    read.push_back({route, routes.size()});
+    routes.push_back(now.routes[p.clock]);
   }
-  for (const auto& [route, path] : path_of_route) {
-    auto& r = routes[path];
-    r.weight_sum = metadata.take_number<double>(route_key(route, "weight_sum"), non_negative);
-    const std::string largest = route_key(route, "largest_lr");
-    r.largest_lr = metadata.has(largest) ? metadata.take_number<double>(largest, non_negative) : 0;
-    for (std::size_t s = 0; s < r.scalars.size(); ++s)
-      r.scalars[s] = metadata.take_number<double>(route_key(route, r.names[s]), finite_number);
+  std::map<std::string, double> numbers;  // two routes here may be one there
+  const auto number = [&](std::size_t route, std::string_view name, const range& allowed, std::optional<double> otherwise) {
+    const std::string key = route_key(route, name);
+    if (const auto known = numbers.find(key); known != numbers.end()) return known->second;
+    if (otherwise && !metadata.has(key)) return *otherwise;
+    return numbers[key] = metadata.take_number<double>(key, allowed);
+  };
+  for (const auto& there_here : read) {
+    const std::size_t route = there_here.first;
+    auto& r = routes[there_here.second];
+    r.numbers.weight_sum = number(route, "weight_sum", non_negative, {});
+    r.numbers.largest_lr = number(route, "largest_lr", non_negative, 0.0);
+    const auto steps = static_cast<double>(now.steps);
+    r.numbers.steps = static_cast<long>(number(route, "steps", from(0).to(steps), steps));
+    for (std::size_t s = 0; s < r.names.size(); ++s)
+      r.numbers.scalars[s] = number(route, r.names[s], finite_number,
+                                    differences.kept() ? std::optional(r.numbers.scalars[s]) : std::nullopt);
   }
+  return {std::move(routes), std::move(of_parameter)};
 }
 
 /// Whether the parameters are those that the checkpoint goes with. Returns the checksum of y by the name of its array.
 template <class T>
-std::map<std::string, std::string_view> check_parameters(metadata_reader& metadata, const storage<T>& store, bool at_x,
-                                                         version as) {
+std::map<std::string, std::string_view> check_parameters(metadata_reader& metadata, const storage<T>& store,
+                                                         const std::vector<bool>& starts_anew, bool at_x, version as) {
   std::map<std::string, std::string_view> of_y;
   std::vector<T> room;
-  for (const auto& p : store.parameters) {
+  for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+    const auto& p = store.parameters[i];
+    if (starts_anew[i]) continue;
     const auto refuse = [&](std::string_view when) {
       throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved", when,
                   ". Received other values. Load the parameters that go with the checkpoint first.");
@@ -321,17 +408,19 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     h.metadata[in_words("options.", name)] = to_text(number);
   });
 
-  const auto paths = routes_in_use(store);
-  for (std::size_t r = 0; r < paths.size(); ++r) {
-    const auto& route = now.routes[paths[r]];
+  for (const auto& [name, value] : now.changed) h.metadata[in_words(changed_prefix, name)] = to_text(value);
+  const auto number_of = routes_in_use(store);
+  for (const auto& numbered : number_of) {
+    const auto& route = now.routes[numbered.first];
     const auto put = [&](std::string_view name, double number) {
-      const std::string key = route_key(r, name);
+      const std::string key = route_key(numbered.second, name);
       check_finite<double>("save", key, std::span(&number, 1));
       h.metadata[key] = to_text(number);
     };
-    put("weight_sum", route.weight_sum);
-    if (route.largest_lr > 0) put("largest_lr", route.largest_lr);
-    for (std::size_t s = 0; s < route.scalars.size(); ++s) put(route.names[s], route.scalars[s]);
+    put("weight_sum", route.numbers.weight_sum);
+    if (route.numbers.largest_lr > 0) put("largest_lr", route.numbers.largest_lr);
+    if (route.numbers.steps != now.steps) put("steps", static_cast<double>(route.numbers.steps));
+    for (std::size_t s = 0; s < route.names.size(); ++s) put(route.names[s], route.numbers.scalars[s]);
   }
 
   std::vector<T> room, x;
@@ -340,7 +429,8 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     const auto put = [&](std::string_view what, const T* data) {
       h.metadata[parameter_key(p.info, what)] = checksum_of(in_row_major(parameter_at<T>(p, data), room));
     };
-    h.metadata[parameter_key(p.info, "route")] = to_text(std::ranges::find(paths, p.path) - paths.begin());
+    h.metadata[parameter_key(p.info, "route")] = to_text(number_of.at(p.clock));
+    if (!now.gathered.empty() && !now.gathered[i]) h.metadata[parameter_key(p.info, "gathered")] = "0";
     for_each_field<parameter_info>([&](const auto& f) {
       if (p.info.*f.place != 1) h.metadata[parameter_key(p.info, f.name)] = to_text(p.info.*f.place);
     });
@@ -379,18 +469,23 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
 }
 
 template <class T>
-loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now) {
+loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now, const load_policy& policy,
+                                const std::function<void(const loaded_progress&)>& before_writing) {
   if (store.at_evaluation_point)
     throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
   auto [header, arrays_begin, array_bytes] = read_contents(bytes);
+  const bool partial = policy.parameters == parameter_match::partial;
+  setting_differences differences(policy.settings);
+  loaded_progress loaded;
 
   const std::string checksum_here = checksum_of(header.metadata);
   metadata_reader metadata(std::move(header.metadata));
   const version written_as = take_version(metadata, bytes.name);
-  const bool checked = written_as != version::first;
-  if (checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
-  check_same_chain(now.chain, metadata.take("chain"));
-  read_options(metadata, now.settings);
+  loaded.report.checked = written_as != version::first;
+  if (loaded.report.checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
+  check_same_chain(now.chain, metadata.take("chain"), differences);
+  read_options(metadata, now.settings, differences);
+  now.changed = read_changed(metadata, differences);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
   if (now.calls < now.steps)
@@ -402,28 +497,49 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   const std::string_view mode = metadata.take("mode");
   if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
 
-  const auto arrays = arrays_of<T>(store, mode == "x", "load");
-  check_arrays(header, arrays);
-  read_routes(metadata, store, now.routes);
-  auto checksums = check_parameters(metadata, store, mode == "x", written_as);
-  if (checked)
+  std::vector<bool> starts_anew(store.parameters.size(), false);
+  if (partial)
+    for (std::size_t i = 0; i < store.parameters.size(); ++i)
+      starts_anew[i] = !metadata.has(parameter_key(store.parameters[i].info, "route"));
+  for (std::size_t i = 0; i < store.parameters.size(); ++i)
+    if (starts_anew[i]) loaded.report.added.push_back(store.parameters[i].info.name);
+  const std::vector<bool> is_added = starts_anew;
+  const auto arrays = arrays_to_read(header, arrays_of<T>(store, mode == "x", "load"), partial, starts_anew);
+  for (std::size_t i = 0; i < store.parameters.size(); ++i)
+    if (starts_anew[i] && !is_added[i]) {
+      loaded.report.reshaped.push_back(store.parameters[i].info.name);
+      static_cast<void>(metadata.take(parameter_key(store.parameters[i].info, "route")));
+    }
+  std::tie(now.routes, loaded.routes) = read_routes(metadata, store, now, starts_anew, differences);
+  now.gathered.clear();
+  for (std::size_t i = 0; i < store.parameters.size(); ++i)
+    now.gathered.push_back(!starts_anew[i] && !metadata.take_if_there(parameter_key(store.parameters[i].info, "gathered")));
+  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", written_as);
+  if (loaded.report.checked)
     for (const auto& a : arrays) checksums.emplace(a.name, metadata.take(checksum_key(a.name)));
-  metadata.check_empty();
+  loaded.report.missing = metadata.parameters_left();
+  if (!partial && !differences.kept()) metadata.check_empty();
+  if (!partial && !loaded.report.missing.empty())
+    throw error("load", "Expected a checkpoint of these parameters. Received one with ", in_quotes(loaded.report.missing.front()),
+                " as well.");
 
   const std::size_t count = array_bytes / sizeof(T);
-  const auto loaded = allocate<T>(count);
-  bytes.read(arrays_begin, std::as_writable_bytes(std::span(loaded.get(), count)));
+  const auto read = allocate<T>(count);
+  bytes.read(arrays_begin, std::as_writable_bytes(std::span(read.get(), count)));
   std::vector<const T*> values;
   for (const auto& a : arrays) {
-    values.push_back(loaded.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
+    values.push_back(read.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
     const std::span<const T> given(values.back(), a.size());
     if (const auto saved = checksums.find(a.name);
         saved != checksums.end() && saved->second != checksum_of(given, written_as))
       refuse_damaged(a.name);
     check_finite<T>("load", a.name, given);
   }
+  loaded.now = std::move(now);
+  loaded.report.changed = std::move(differences).all();
+  before_writing(loaded);
   for (std::size_t i = 0; i < arrays.size(); ++i) from_row_major(values[i], arrays[i]);  // from here on nothing throws
-  return {std::move(now), {.checked = checked}};
+  return loaded;
 }
 
 void replace_file(const std::string& path, const std::function<void(const write_bytes&)>& write_all) {
@@ -444,7 +560,9 @@ template void write_checkpoint(const write_bytes&, const storage<float>&, const 
                                const std::function<void(std::size_t, float*)>&);
 template void write_checkpoint(const write_bytes&, const storage<double>&, const progress&,
                                const std::function<void(std::size_t, double*)>&);
-template loaded_progress read_checkpoint(const readable_bytes&, storage<float>&, progress);
-template loaded_progress read_checkpoint(const readable_bytes&, storage<double>&, progress);
+template loaded_progress read_checkpoint(const readable_bytes&, storage<float>&, progress, const load_policy&,
+                                         const std::function<void(const loaded_progress&)>&);
+template loaded_progress read_checkpoint(const readable_bytes&, storage<double>&, progress, const load_policy&,
+                                         const std::function<void(const loaded_progress&)>&);
 
 }  // namespace thalweg::detail

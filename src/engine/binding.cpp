@@ -33,17 +33,17 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     throw error("optimizer", "Expected ", expected, ". Received ", received, ".");
   };
   if (parameters.empty()) refuse("at least one parameter", "none");
+  const auto is_empty = [](const parameter_info& p) { return std::ranges::find(p.shape, std::size_t{0}) != p.shape.end(); };
+  if (std::ranges::all_of(parameters, is_empty)) refuse("a parameter with elements", "none");
 
-  std::unordered_set<std::string> names;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const parameter_info& p = parameters[i];
     const std::string who = p.name.empty() ? in_words("parameter ", i, " with shape ", p.shape)
                                            : in_words(in_quotes(p.name), " with shape ", p.shape);
     if (p.name.empty()) refuse("a name for every parameter", in_words("none for ", who));
     if (!is_utf8(p.name)) refuse("names in UTF-8", who);
-    if (!names.insert(p.name).second) refuse("parameters of distinct names", in_words(in_quotes(p.name), " twice"));
-    const bool is_empty = std::ranges::find(p.shape, std::size_t{0}) != p.shape.end();
-    if (is_empty || !fits_memory(p.shape, element_bytes)) refuse("dimensions >= 1 that fit into memory", who);
+    if (!fits_memory(p.shape, element_bytes)) refuse("dimensions that fit into memory", who);
+    if (is_empty(p)) continue;
     if (!data[i]) refuse("memory for every parameter", in_words("null for ", who));
     if (reinterpret_cast<std::uintptr_t>(data[i]) % element_bytes) refuse("memory aligned to its element type", who);
     if (p.order == storage_order::column_major && p.shape.size() != 2)
@@ -52,18 +52,31 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
       check_in_range("optimizer", in_words(f.name, " of ", in_quotes(p.name)), p.*f.place, f.allowed);
     });
   }
+}
 
-  std::vector<std::size_t> by_address(parameters.size());
-  std::iota(by_address.begin(), by_address.end(), std::size_t{0});
-  const auto begin = [&](std::size_t i) { return reinterpret_cast<std::uintptr_t>(data[i]); };
-  std::ranges::sort(by_address, {}, begin);
-  for (std::size_t k = 0; k + 1 < by_address.size(); ++k) {
-    const std::size_t a = by_address[k], b = by_address[k + 1];
-    if (begin(b) < begin(a) + parameters[a].size() * element_bytes)
-      refuse("parameters in memory of their own",
-             in_words(in_quotes(parameters[std::min(a, b)].name), " and ", in_quotes(parameters[std::max(a, b)].name),
-                      ", which overlap. Bind shared weights once; a head that is tied to an embedding is an "
-                      "embedding"));
+void check_parts(std::span<const parameter_part> parts, std::span<const void* const> begins, std::size_t element_bytes) {
+  std::unordered_set<std::string> names;
+  struct piece {
+    std::uintptr_t begin, end;
+    std::size_t part;
+  };
+  std::vector<piece> pieces;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const parameter_part& p = parts[i];
+    if (!names.insert(p.info.name).second)
+      throw error("optimizer", "Expected parameters of distinct names. Received ", in_quotes(p.info.name), " twice.");
+    for (std::size_t line = 0; line < p.lines; ++line) {
+      const auto begin = reinterpret_cast<std::uintptr_t>(begins[i]) + (p.offset + line * p.stride) * element_bytes;
+      pieces.push_back({begin, begin + p.length * element_bytes, i});
+    }
+  }
+  std::ranges::sort(pieces, {}, &piece::begin);
+  for (std::size_t k = 0; k + 1 < pieces.size(); ++k) {
+    if (pieces[k + 1].begin >= pieces[k].end) continue;
+    const auto [first, second] = std::minmax(pieces[k].part, pieces[k + 1].part);
+    throw error("optimizer", "Expected parameters in memory of their own. Received ", in_quotes(parts[first].info.name), " and ",
+                in_quotes(parts[second].info.name),
+                ", which overlap. Bind shared weights once; a head that is tied to an embedding is an embedding.");
   }
 }
 

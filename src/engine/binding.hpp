@@ -8,11 +8,16 @@
 
 #include <thalweg/core/tensor.hpp>
 
+#include "views.hpp"
+
 namespace thalweg::detail {
 
-/// Throws where names, shapes or arrays are not what they must be: named, distinct, whole, apart from each other.
+/// Throws where names, shapes or arrays are not what they must be.
 void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
                       std::size_t element_bytes);
+
+/// Throws where the parts of all parameters do not have distinct names and memory of their own. `begins`: of their wholes.
+void check_parts(std::span<const parameter_part> parts, std::span<const void* const> begins, std::size_t element_bytes);
 
 /// Throws where no checkpoint could hold the chain's text.
 void check_text(std::string_view chain);

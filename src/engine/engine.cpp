@@ -4,7 +4,9 @@
 #include <cmath>
 #include <compare>
 #include <cstring>
+#include <map>
 #include <optional>
+#include <set>
 #include <type_traits>
 #include <utility>
 
@@ -12,6 +14,7 @@
 #include <thalweg/core/optimizer.hpp>
 
 #include "binding.hpp"
+#include "views.hpp"
 
 namespace thalweg {
 
@@ -21,30 +24,29 @@ namespace detail {
 
 template <class T>
 engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const options& o, const device_maker<T>& make_device)
-    : options_(o) {
+    : options_(o), settings_(o, p.transforms.size()) {
   check_fields("optimizer", options_);
   for (const auto& t : p.transforms) t.code->check_fields();
 
-  bound_program<T> bound{.what = std::move(p), .members = {}, .prepared = {}};
-  std::vector<bound_parameter<T>> bound_parameters;
-  bind(bound, parameters, bound_parameters);
+  bound_program<T> bound{.what = std::move(p), .members = {}, .clocks = {}};
+  storage<T> store;
+  bind(bound, parameters, store);
   std::size_t most_scalars = 0;
-  bound.prepared.reserve(bound.what.paths.size());
   for (std::size_t i = 0; i < bound.what.paths.size(); ++i) {
     const path<T>& way = bound.what.paths[i];
-    bound.prepared.push_back(prepared_path<T>(bound.what.transforms, way));
-    auto& scalars = now_.scalars.emplace_back();
+    bound.clocks.push_back({.path = i, .prepared = prepared_path<T>(bound.what.transforms, way)});
+    auto& scalars = now_.emplace_back().scalars;
     for (const std::size_t t : way.transforms)
       for (std::size_t s = 0; s < bound.what.info(t).is.scalars; ++s) scalars.push_back(bound.what.info(t).initial(s));
     most_scalars = std::max(most_scalars, scalars.size());
   }
-  now_.weight_sums.resize(bound.what.paths.size());
-  now_.largest_lrs.resize(bound.what.paths.size());
   next_ = now_;
   spare_scalars_.resize(most_scalars);
+  gathered_.resize(store.parameters.size());
+  read_.resize(store.parameters.size());
 
   device_ = make_device(std::move(bound));
-  device_->store.parameters = std::move(bound_parameters);
+  device_->store = std::move(store);
   gradients_ = given_gradients<T>(device_->store);
   prepare({.loss = 1});  // whatever `at` refuses, it refuses here
   device_->bind(options_);
@@ -62,8 +64,7 @@ struct path_key {
 }  // namespace
 
 template <class T>
-void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
-                     std::vector<bound_parameter<T>>& to) const {
+void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given, storage<T>& store) const {
   std::vector<parameter_info> infos;
   std::vector<const void*> data;
   for (auto& p : given) {
@@ -75,7 +76,21 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
 
   const program<T>& what = bound.what;
   std::vector<path_key> of_each;
-  for (const auto& p : infos) of_each.push_back({what.select(p), p.lr_factor, p.weight_decay_factor});
+  std::vector<parameter_part> parts;
+  std::vector<T*> begins;  // of the whole of each part
+  for (std::size_t i = 0; i < infos.size(); ++i) {
+    whole_parameter whole{.name = infos[i].name, .shape = infos[i].shape, .first = parts.size()};
+    for (parameter_part& p : parts_of(infos[i], given[i].view.parts())) {
+      of_each.push_back({what.select(p.info), p.info.lr_factor, p.info.weight_decay_factor});
+      whole.extent = std::max(whole.extent, p.end());
+      begins.push_back(given[i].data);
+      parts.push_back(std::move(p));
+    }
+    whole.last = parts.size();
+    store.wholes.push_back(std::move(whole));
+  }
+  check_parts(parts, std::vector<const void*>(begins.begin(), begins.end()), sizeof(T));
+
   std::vector<path_key> keys = of_each;
   std::ranges::sort(keys);
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
@@ -84,10 +99,23 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
   bound.what.paths = std::move(paths);
   bound.members.resize(keys.size());
 
-  for (std::size_t i = 0; i < infos.size(); ++i) {
-    bound_parameter<T> p{.info = std::move(infos[i]), .data = given[i].data};
+  std::size_t copied = 0;
+  for (const parameter_part& p : parts)
+    if (p.lines > 1) copied += padded<T>(p.lines * p.length);
+  store.copies = allocate<T>(copied);
+  T* copy = store.copies.get();
+  std::size_t whole = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    while (i == store.wholes[whole].last) ++whole;
+    const parameter_part& from = parts[i];
+    bound_parameter<T> p{.info = from.info, .data = begins[i] + from.offset, .whole = whole, .offset = from.offset};
     p.size = p.info.size();
+    if (from.lines > 1) {
+      p.lies_in = lines<T>{p.data, from.lines, from.length, from.stride};
+      p.data = std::exchange(copy, copy + padded<T>(p.size));
+    }
     p.path = static_cast<std::size_t>(std::ranges::lower_bound(keys, of_each[i]) - keys.begin());
+    p.clock = p.path;
     bound.members[p.path].push_back(i);
     const auto& way = what.paths[p.path].transforms;
     for (const std::size_t t : way) what.info(t).check(p.info);
@@ -100,16 +128,15 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given,
         }
     }
     p.averaged = what.info(way.back()).is.averages;
-    to.push_back(std::move(p));
+    store.parameters.push_back(std::move(p));
   }
+  store.gather();
 }
 
 template <class T>
-void engine<T>::lr(double lr) {
-  options changed = options_;
-  changed.lr = lr;
-  check_fields("optimizer", changed);
-  options_ = changed;
+void engine<T>::set(std::string_view where, std::string_view name, double value) {
+  settings_.set(where, what().transforms, name, value);
+  options_.lr = settings_.values().lr;
 }
 
 // ---- stepping -------------------------------------------------------------------------------------
@@ -122,30 +149,41 @@ void engine<T>::check_loss_is_there(const step_inputs& given) const {
 }
 
 template <class T>
-double engine<T>::prepare(const step_inputs& inputs) {
+double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathered) {
+  const options& o = settings_.values();
   const long step = steps_ + 1;
-  const double warm = options_.warmup_steps > 0 ? std::min(1.0, double(step) / double(options_.warmup_steps)) : 1.0;
+  const double warm = o.warmup_steps > 0 ? std::min(1.0, double(step) / double(o.warmup_steps)) : 1.0;
   const context at_begin{.step = step,
-                         .lr = options_.lr * warm,
-                         .weight_decay = options_.weight_decay,
-                         .warmup_steps = options_.warmup_steps,
+                         .lr = o.lr * warm,
+                         .weight_decay = o.weight_decay,
+                         .warmup_steps = o.warmup_steps,
+                         .gathered = gathered,
                          .loss = inputs.loss};
   double largest_lr = 0;
-  for (std::size_t i = 0; i < what().paths.size(); ++i) {
-    const path<T>& way = what().paths[i];
-    const auto& prepared = device_->bound.prepared[i];
-    std::ranges::copy(now_.scalars[i], next_.scalars[i].begin());
-    std::ranges::copy(now_.scalars[i], spare_scalars_.begin());
+  ends_.resize(now_.size());
+  for (std::size_t i = 0; i < now_.size(); ++i) {
+    const clock<T>& timed = device_->bound.clocks[i];
+    const path<T>& way = what().paths[timed.path];
+    const clock_numbers& now = now_[i];
+    clock_numbers& next = next_[i];
+    std::ranges::copy(now.scalars, next.scalars.begin());
+    std::ranges::copy(now.scalars, spare_scalars_.begin());
+    next.weight_sum = now.weight_sum;
+    next.largest_lr = now.largest_lr;
+    next.steps = now.steps + timed.runs;
     const auto pass_on = [&](std::size_t position, const context& c, double* scalars) {
-      return what().code(way.transforms[position]).prepare(c, scalars + way.first_scalar[position], prepared.at[position]);
+      return what().code(way.transforms[position])
+          .prepare(c, scalars + way.first_scalar[position], timed.prepared.at[position],
+                   settings_.of(way.transforms[position]));
     };
 
     // The lr in which the path ends, without the parameters' factor, which does not weigh in an average: only the
-    // contextual transforms are asked.
+    // contextual transforms are asked. They are all that goes on where the parameters stand still.
     context last = at_begin;
     for (std::size_t k = 0; k < way.positions(); ++k)
-      if (way.kinds[k] == kind::contextual) last = pass_on(k, last, spare_scalars_.data());
-    const parameter_info& of = one_of(i);
+      if (way.kinds[k] == kind::contextual)
+        last = pass_on(k, last, timed.runs ? spare_scalars_.data() : next.scalars.data());
+    const parameter_info& of = one_of(timed.path);
     const double lr = last.lr * of.lr_factor, decay = lr * last.weight_decay * of.weight_decay_factor;
     if (last.lr - last.lr != 0)
       throw error("step", "Expected schedules that leave lr finite. Received ", last.lr, ".");
@@ -153,21 +191,89 @@ double engine<T>::prepare(const step_inputs& inputs) {
       throw error("step", "Expected a finite lr and a finite lr·weight_decay for ", in_quotes(of.name), ". Received ", lr,
                   " and ", decay, ".");
     largest_lr = std::max(largest_lr, last.lr);
-    if (last.weighs_largest_lr) next_.largest_lrs[i] = std::max(now_.largest_lrs[i], last.lr);
-    const double weighing = last.weighs_largest_lr ? next_.largest_lrs[i] : last.lr;
-    const double weight = weight_of_step(step, weighing, options_.weight_lr_power, options_.r);
-    next_.weight_sums[i] = now_.weight_sums[i] + weight;
-    if (what().info(way.transforms[way.last()]).is.averages && weighing > 0 && !(weight > 0 && std::isfinite(next_.weight_sums[i])))
+    if (!timed.runs) continue;
+    if (last.weighs_largest_lr) next.largest_lr = std::max(now.largest_lr, last.lr);
+    const double weighing = last.weighs_largest_lr ? next.largest_lr : last.lr;
+    const double weight = weight_of_step(next.steps, weighing, o.weight_lr_power, o.r);
+    next.weight_sum += weight;
+    if (what().info(way.transforms[way.last()]).is.averages && weighing > 0 && !(weight > 0 && std::isfinite(next.weight_sum)))
       throw error("step", "Expected a weight t^r·lr^weight_lr_power of the average that is neither zero nor infinite. Received t = ",
-                  step, ", r = ", options_.r, ", lr = ", weighing, ", weight_lr_power = ", options_.weight_lr_power, ".");
+                  next.steps, ", r = ", o.r, ", lr = ", weighing, ", weight_lr_power = ", o.weight_lr_power, ".");
 
     context c = at_begin;
     c.lr *= of.lr_factor;
     c.weight_decay *= of.weight_decay_factor;
-    if (next_.weight_sums[i] > 0) c.average_weight = weight / next_.weight_sums[i];  // else nothing has moved
-    for (std::size_t k = 0; k < way.positions(); ++k) c = pass_on(k, c, next_.scalars[i].data());
+    if (next.weight_sum > 0) c.average_weight = weight / next.weight_sum;  // else nothing has moved
+    for (std::size_t k = 0; k < way.positions(); ++k) {
+      const bool schedules = way.kinds[k] == kind::contextual;
+      c.step = schedules ? step : next.steps;
+      c.schedule_step = schedules ? std::nullopt : std::optional(step);
+      c = pass_on(k, c, next.scalars.data());
+    }
+    const bool averages = what().info(way.transforms[way.last()]).is.averages;
+    ends_[i] = {.lr = c.lr, .beta = c.beta, .average_weight = averages ? std::optional(c.average_weight) : std::nullopt};
   }
   return largest_lr;
+}
+
+template <class T>
+struct engine<T>::shared_clocks {
+  std::vector<clock<T>> clocks;
+  std::vector<clock_numbers> now, next;
+  std::vector<std::size_t> of_parameter;
+};
+
+template <class T>
+typename engine<T>::shared_clocks engine<T>::clocks_by(const std::vector<std::size_t>& key) const {
+  shared_clocks to;
+  std::map<std::size_t, std::size_t> numbers;
+  to.of_parameter.resize(key.size());
+  for (std::size_t p = 0; p < what().paths.size(); ++p)
+    for (const std::size_t i : device_->bound.members[p]) {
+      const auto [found, is_new] = numbers.emplace(key[i], to.now.size());
+      to.of_parameter[i] = found->second;
+      if (!is_new) continue;
+      to.clocks.push_back({.path = p, .prepared = prepared_path<T>(what().transforms, what().paths[p])});
+      to.now.push_back(now_[store().parameters[i].clock]);
+    }
+  to.next = to.now;
+  return to;
+}
+
+template <class T>
+void engine<T>::share(shared_clocks by) noexcept {
+  for (std::size_t i = 0; i < by.of_parameter.size(); ++i) device_->store.parameters[i].clock = by.of_parameter[i];
+  device_->bound.clocks = std::move(by.clocks);
+  now_ = std::move(by.now);
+  next_ = std::move(by.next);
+}
+
+template <class T>
+std::size_t engine<T>::start_clocks(bool gathers) {
+  const auto& parameters = store().parameters;
+  auto& clocks = device_->bound.clocks;
+  for (auto& c : clocks) c.runs = true;
+  const auto given = gradients_.all();
+  read_.assign(given.begin(), given.end());
+  if (std::ranges::find(given, nullptr) == given.end()) return 0;
+
+  std::size_t still = 0;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i]) continue;
+    const T* const zeros = device_->zeros(i);
+    if (gathers || gathered_[i]) read_[i] = zeros;  // the step has other gradients of it
+    else ++still;
+  }
+  if (still == 0) return 0;
+  std::vector<std::size_t> key;
+  std::set<std::size_t> distinct;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    key.push_back(2 * parameters[i].clock + (read_[i] ? 1 : 0));
+    distinct.insert(key.back());
+  }
+  if (distinct.size() > clocks.size()) share(clocks_by(key));
+  for (std::size_t i = 0; i < given.size(); ++i) clocks[parameters[i].clock].runs = read_[i];
+  return still;
 }
 
 template <class T>
@@ -176,60 +282,128 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
   gradients_.check_count(gradient_count);
   if (what().may_stop() && !has_finite_loss(given)) return {.taken = false};
   check_loss_is_there(given);
+  const bool gathers = what().has_gate() && !what().info(what().gate).opens(calls_ + 1);
+  const std::size_t still = start_clocks(gathers);
   gathered_losses losses = losses_;  // of all the calls that a gate makes one step of
   const double lr = prepare(losses.take(given));
-  device_->begin_step(gradients_.all());
+  device_->begin_step(read_, given.measure);
 
   std::size_t first = 0;
   if (what().may_stop()) {  // nothing is written before
     device_->run_phase(first++);
     if (!what().info(what().stop).proceeds(device_->sum_that_may_stop()))
-      return {.taken = false, .parameter = device_->stopped_by()};
+      return {.taken = false, .parameter = name_of_whole(device_->stopped_by())};
   }
-  if (what().has_gate() && !what().info(what().gate).opens(calls_ + 1)) {
+  if (gathers) {
     device_->absorb(calls_ + 1);
+    for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || gradients_.all()[i];
     ++calls_;
     losses_ = losses;
     return {.taken = false};
   }
-  device_->run_phases(first);
+  ++calls_;
+  return take_step(first, lr, still, given.measure);
+}
+
+template <class T>
+step_report engine<T>::take_step(std::size_t first_phase, double lr, std::size_t still, measure asked) {
+  device_->run_phases(first_phase);
   std::swap(now_, next_);
   ++steps_;
-  ++calls_;
   losses_ = {};
-  step_report report{.lr = lr};
+  gathered_.assign(gathered_.size(), false);
+  step_report report{.lr = lr, .without_gradient = still};
   if (what().has_norm())
     if (const auto squares = device_->known_sum(what().norm)) report.gradient_norm = std::sqrt(*squares);
+  if (asked == measure::norms) report.parameters = measured();
   return report;
+}
+
+template <class T>
+long engine<T>::calls_gathered() const {
+  long count = 0;
+  if (what().has_gate())
+    while (!what().info(what().gate).opens(calls_ - count)) ++count;
+  return count;
+}
+
+template <class T>
+long engine<T>::next_window() const {
+  long calls = calls_;
+  if (what().has_gate())
+    while (!what().info(what().gate).opens(calls)) ++calls;
+  return calls;
+}
+
+template <class T>
+step_report engine<T>::flush() {
+  device_->check_usable();
+  const long gathered = calls_gathered();
+  if (gathered == 0) return {.taken = false};
+  for (std::size_t i = 0; i < store().wholes.size(); ++i) gradients_.take(i, {});
+  gradients_.check_count(store().wholes.size());
+  const std::size_t still = start_clocks(false);
+  const double lr = prepare(losses_.mean(), gathered);
+  device_->begin_step(read_, measure::nothing);
+  // What may stop a step has let these gradients pass.
+  const auto report = take_step(what().may_stop() ? 1 : 0, lr, still, measure::nothing);
+  calls_ = next_window();
+  return report;
+}
+
+template <class T>
+void engine<T>::drop() {
+  device_->check_usable();
+  calls_ = next_window();
+  losses_ = {};
+  gathered_.assign(gathered_.size(), false);
+}
+
+template <class T>
+std::span<const parameter_report> engine<T>::measured() {
+  measured_.clear();
+  for (std::size_t i = 0; i < store().parameters.size(); ++i) {
+    const auto& p = store().parameters[i];
+    if (!device_->bound.clocks[p.clock].runs) continue;
+    const measured_sums sums = device_->measured(i);
+    parameter_report one = ends_[p.clock];
+    one.name = p.info.name;
+    one.gradient_norm = std::sqrt(sums.gradient);
+    one.update_norm = std::sqrt(sums.update);
+    one.parameter_norm = std::sqrt(sums.parameter);
+    one.largest_gradient = sums.largest_gradient;
+    measured_.push_back(one);
+  }
+  return measured_;
 }
 
 // ---- evaluating -----------------------------------------------------------------------------------
 
 template <class T>
-average_of<T> engine<T>::average_by(std::size_t path) const {
-  const auto& way = what().paths[path];
+average_of<T> engine<T>::average_by(std::size_t clock) const {
+  const auto& way = path_of(clock);
   const std::size_t last = way.last();
-  return {&what().code(way.transforms[last]), now_.scalars[path].data() + way.first_scalar[last], way.first_array[last]};
+  return {&what().code(way.transforms[last]), now_[clock].scalars.data() + way.first_scalar[last], way.first_array[last]};
 }
 
 template <class T>
-void engine<T>::check_average(std::size_t path) const {
-  if (steps_ == 0) return;  // x is y
-  const auto by = average_by(path);
+void engine<T>::check_average(std::size_t clock) const {
+  if (now_[clock].steps == 0) return;  // x is y
+  const auto by = average_by(clock);
   by.code->average(by.scalars, 0, {});
 }
 
 template <class T>
 void engine<T>::average_into(std::size_t i, T* out) const {
   const auto& p = store().parameters[i];
-  if (p.averaged && steps_ > 0) device_->average(i, average_by(p.path), out);
+  if (p.averaged && now_[p.clock].steps > 0) device_->average(i, average_by(p.clock), out);
   else if (out != p.data) device_->copy(p.data, p.size, out);
 }
 
 template <class T>
 evaluation_guard<T> engine<T>::evaluation_point() {
   device_->check_usable();
-  for (std::size_t p = 0; p < what().paths.size(); ++p) check_average(p);
+  for (std::size_t c = 0; c < now_.size(); ++c) check_average(c);
   if (store().at_evaluation_point)
     throw error("evaluation_point", "Expected the parameters at y. Received a second guard while one lives.");
   device_->hold_back([this](std::size_t i, T* out) { average_into(i, out); });
@@ -241,24 +415,40 @@ void engine<T>::averaged(std::size_t i, std::span<T> out) const {
   device_->check_usable();
   gradients_.check_room(i, out);
   device_->check_room(i, out.data());
-  const auto& p = store().parameters[i];
-  check_average(p.path);
-  if (store().at_evaluation_point) device_->copy(p.data, p.size, out.data());
-  else average_into(i, out.data());
+  const whole_parameter& whole = store().wholes[i];
+  for (std::size_t n = whole.first; n < whole.last; ++n) check_average(store().parameters[n].clock);
+  store().gather();
+  std::vector<T> copy;
+  for (std::size_t n = whole.first; n < whole.last; ++n) {
+    const auto& p = store().parameters[n];
+    if (p.lies_in) copy.resize(p.size);
+    T* const x = p.lies_in ? copy.data() : out.data() + p.offset;
+    if (store().at_evaluation_point) device_->copy(p.data, p.size, x);
+    else average_into(n, x);
+    if (!p.lies_in) continue;
+    lines<T> to = *p.lies_in;
+    to.data = out.data() + p.offset;
+    to.copy_from(x);
+  }
 }
 
 // ---- saving and loading ---------------------------------------------------------------------------
 
 template <class T>
 progress engine<T>::progress_now() const {
-  progress now{.chain = what().text, .settings = options_, .steps = steps_, .calls = calls_, .losses = losses_};
-  for (std::size_t p = 0; p < what().paths.size(); ++p) {
-    auto& route = now.routes.emplace_back(progress::route{.weight_sum = now_.weight_sums[p], .largest_lr = now_.largest_lrs[p]});
-    const double* next = now_.scalars[p].data();
-    for (const std::size_t t : what().paths[p].transforms)
+  progress now{.chain = what().text,
+               .settings = options_,
+               .changed = settings_.changed(),
+               .steps = steps_,
+               .calls = calls_,
+               .losses = losses_};
+  for (std::size_t c = 0; c < now_.size(); ++c) {
+    auto& route = now.routes.emplace_back(progress::route{.numbers = now_[c]});
+    for (const std::size_t t : path_of(c).transforms)
       for (const slot& s : what().info(t).slots)
-        if (s.what == slot_kind::scalar) route.add_scalar(what().info(t).name, s.name, *next++);
+        if (s.what == slot_kind::scalar) route.names.push_back(state_name(route.names, what().info(t).name, s.name));
   }
+  if (gathers_now()) now.gathered = gathered_;
   return now;
 }
 
@@ -269,19 +459,32 @@ void engine<T>::save(const write_bytes& write) const {
 }
 
 template <class T>
-load_report engine<T>::load(const readable_bytes& from) {
+load_report engine<T>::load(const readable_bytes& from, const load_policy& policy) {
   device_->check_usable();
-  const auto [loaded, report] = device_->load(from, progress_now());
-  options_.lr = loaded.settings.lr;
-  steps_ = loaded.steps;
-  calls_ = loaded.calls;
-  losses_ = loaded.losses;
-  for (std::size_t p = 0; p < what().paths.size(); ++p) {
-    now_.weight_sums[p] = loaded.routes[p].weight_sum;
-    now_.largest_lrs[p] = loaded.routes[p].largest_lr;
-    std::ranges::copy(loaded.routes[p].scalars, now_.scalars[p].begin());
-  }
-  return report;
+  shared_clocks by;
+  const bool keeps = policy.settings == setting_match::keep;
+  settings<T> saved = keeps ? settings_ : settings<T>(options_, what().transforms.size());
+  const auto loaded = device_->load(from, progress_now(), policy, [&](const loaded_progress& read) {  // before a write
+    saved.set("load", what().transforms, "lr", read.now.settings.lr);
+    for (const auto& [name, value] : read.now.changed) saved.set("load", what().transforms, name, value);
+    std::vector<std::size_t> key;
+    for (std::size_t i = 0; i < read.routes.size(); ++i)
+      key.push_back(read.routes[i].value_or(read.now.routes.size() + store().parameters[i].clock));
+    by = clocks_by(key);
+    for (std::size_t i = 0; i < key.size(); ++i)
+      if (read.routes[i]) by.now[by.of_parameter[i]] = read.now.routes[*read.routes[i]].numbers;
+    if (by.now.size() == now_.size()) return;
+    for (std::size_t i = 0; i < key.size(); ++i) device_->zeros(i);  // throws where none may stand still
+  });
+  share(std::move(by));
+  settings_ = std::move(saved);
+  options_.lr = settings_.values().lr;
+  steps_ = loaded.now.steps;
+  calls_ = loaded.now.calls;
+  losses_ = loaded.now.losses;
+  gathered_ = loaded.now.gathered;
+  if (!gathers_now()) gathered_.assign(gathered_.size(), false);
+  return loaded.report;
 }
 
 // ---- describing -----------------------------------------------------------------------------------
@@ -291,32 +494,43 @@ std::string engine<T>::describe() const {
   device_->check_usable();
   description d;
   device_->describe(d);
-  d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", options_,
+  d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", settings_.values(),
                       d.header.empty() ? "" : ", ", d.header);
-  std::vector<std::string> names(what().paths.size());
-  for (std::size_t p = 0; p < what().paths.size(); ++p) {
+  std::vector<std::string> names(now_.size());
+  for (std::size_t c = 0; c < now_.size(); ++c) {
     description::path entry;
-    const double* next = now_.scalars[p].data();
+    const double* next = now_[c].scalars.data();
+    const std::size_t p = device_->bound.clocks[c].path;
     const auto& way = what().paths[p];
     for (std::size_t k = 0; k < way.positions(); ++k) {
       const transform_info& t = what().info(way.transforms[k]);
-      names[p] += in_words(names[p].empty() ? "" : " | ", t.name);
+      names[c] += in_words(names[c].empty() ? "" : " | ", t.name);
       entry.chain += in_words(entry.chain.empty() ? "" : " | ", t.text());
       if (const std::string by = device_->computed_by(p, k); !by.empty())
         entry.computed_by.push_back(in_words(t.name, " by ", by));
+      if (const auto fields = settings_.of(way.transforms[k]); !fields.empty()) {
+        std::string set;
+        for (const number_field& number : t.numbers())
+          for (const field_value_now& field : fields)
+            if (field.field == number.field) set += in_words(set.empty() ? "" : ", ", number.name, "=", field.value);
+        entry.remarks.push_back(in_words(t.name, ": set to ", set));
+      }
       if (!t.remark().empty()) entry.remarks.push_back(in_words(t.name, ": ", t.remark()));
       for (const slot& s : t.slots)
         if (s.what == slot_kind::scalar) entry.scalars.push_back(in_words(t.name, ".", s.name, "=", *next++));
     }
-    for_each_field<parameter_info>([&](const auto& factor) {
-      if (one_of(p).*factor.place == 1) return;
-      const std::string text = in_words(", ", factor.name, "=", one_of(p).*factor.place);
-      names[p] += text;
+    const auto add = [&](std::string_view name, auto value) {
+      const std::string text = in_words(", ", name, "=", value);
+      names[c] += text;
       entry.chain += text;
+    };
+    for_each_field<parameter_info>([&](const auto& factor) {
+      if (const double value = one_of(p).*factor.place; value != 1) add(factor.name, value);
     });
+    if (now_[c].steps != steps_) add("steps", now_[c].steps);
     d.paths.push_back(std::move(entry));
   }
-  for (const auto& p : store().parameters) d.add(p, names[p.path]);
+  for (const auto& p : store().parameters) d.add(p, names[p.clock]);
   return table(d);
 }
 
@@ -368,6 +582,14 @@ step_report optimizer<T>::take_step(std::size_t gradient_count, const step_input
   return bound("step", engine_).step(gradient_count, inputs);
 }
 template <class T>
+step_report optimizer<T>::flush() {
+  return bound("flush", engine_).flush();
+}
+template <class T>
+void optimizer<T>::drop() {
+  bound("drop", engine_).drop();
+}
+template <class T>
 evaluation_guard<T> optimizer<T>::evaluation_point() {
   return bound("evaluation_point", engine_).evaluation_point();
 }
@@ -381,11 +603,19 @@ long optimizer<T>::steps() const {
 }
 template <class T>
 double optimizer<T>::lr() const {
-  return bound("lr", engine_).lr();
+  return bound("lr", engine_).get("lr");
 }
 template <class T>
 void optimizer<T>::lr(double lr) {
-  bound("lr", engine_).lr(lr);
+  bound("lr", engine_).set("optimizer", "lr", lr);
+}
+template <class T>
+void optimizer<T>::set(std::string_view name, double value) {
+  bound("set", engine_).set("set", name, value);
+}
+template <class T>
+double optimizer<T>::get(std::string_view name) const {
+  return bound("get", engine_).get(name);
 }
 template <class T>
 void optimizer<T>::save(const std::string& path) const {
@@ -393,10 +623,10 @@ void optimizer<T>::save(const std::string& path) const {
   detail::replace_file(path, [&](const detail::write_bytes& write) { from.save(write); });
 }
 template <class T>
-load_report optimizer<T>::load(const std::string& path) {
+load_report optimizer<T>::load(const std::string& path, const load_policy& policy) {
   auto& to = bound("load", engine_);
   to.check_usable();  // before the file is opened
-  return to.load(detail::bytes_of_file(path));
+  return to.load(detail::bytes_of_file(path), policy);
 }
 template <class T>
 std::string optimizer<T>::to_bytes() const {
@@ -408,10 +638,11 @@ std::string optimizer<T>::to_bytes() const {
   return all;
 }
 template <class T>
-load_report optimizer<T>::load_bytes(std::string_view bytes) {
-  return bound("load_bytes", engine_).load({"bytes", bytes.size(), [bytes](std::size_t from, std::span<std::byte> to) {
+load_report optimizer<T>::load_bytes(std::string_view bytes, const load_policy& policy) {
+  const auto read = [bytes](std::size_t from, std::span<std::byte> to) {
     std::memcpy(to.data(), bytes.data() + from, to.size());
-  }});
+  };
+  return bound("load_bytes", engine_).load({"bytes", bytes.size(), read}, policy);
 }
 template <class T>
 std::string optimizer<T>::describe() const {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,24 +16,24 @@
 #include <thalweg/core/tensor.hpp>
 
 #include "gradients.hpp"
+#include "settings.hpp"
 
 namespace thalweg::detail {
 
 template <class T>
 class engine {
-  options options_;
+  options options_;  ///< those of binding, but for lr
+  settings<T> settings_;
   long steps_ = 0;
   long calls_ = 0;  ///< of `step`, where a gate swallows some
   gathered_losses losses_{};
 
-  /// What the next step replaces: by path, the scalars, the sum of the average's weights, and the largest lr
-  /// so far where this lr weighs.
-  struct moving_numbers {
-    std::vector<std::vector<double>> scalars;
-    std::vector<double> weight_sums, largest_lrs;
-  };
-  moving_numbers now_, next_;
+  std::vector<clock_numbers> now_, next_;  ///< by clock; a step replaces them
   std::vector<double> spare_scalars_;
+  std::vector<parameter_report> ends_;      ///< by clock: what a step ends in, without norms
+  std::vector<parameter_report> measured_;  ///< of the latest step
+  std::vector<const T*> read_;  ///< the gradients of a step; null where the parameter stands still
+  std::vector<bool> gathered_;  ///< by parameter: whether it had a gradient since the last step that was taken
 
   std::shared_ptr<device<T>> device_;
   given_gradients<T> gradients_;
@@ -49,28 +50,51 @@ public:
 
   void take_gradient(std::size_t i, std::span<const T> g) { gradients_.take(i, g); }
   step_report step(std::size_t gradient_count, const step_inputs& given);
+  step_report flush();
+  void drop();
 
   evaluation_guard<T> evaluation_point();
   void averaged(std::size_t i, std::span<T> out) const;
 
   [[nodiscard]] long steps() const { return steps_; }
-  [[nodiscard]] double lr() const { return options_.lr; }
-  void lr(double lr);
+  void set(std::string_view where, std::string_view name, double value);
+  [[nodiscard]] double get(std::string_view name) const { return settings_.get(what().transforms, name); }
 
   void check_usable() const { device_->check_usable(); }
   void save(const write_bytes& write) const;
-  load_report load(const readable_bytes& from);
+  load_report load(const readable_bytes& from, const load_policy& policy);
   [[nodiscard]] std::string describe() const;
 
 private:
   /// Gives the parameters their paths and states, but for the memory of these.
-  void bind(bound_program<T>& bound, std::vector<parameter<T>>& given, std::vector<bound_parameter<T>>& to) const;
+  void bind(bound_program<T>& bound, std::vector<parameter<T>>& given, storage<T>& store) const;
+  /// Of the parameter as it was given, by the number of a part.
+  [[nodiscard]] std::string_view name_of_whole(std::optional<std::size_t> part) const {
+    return part ? std::string_view(store().wholes[store().parameters[*part].whole].name) : "";
+  }
   void check_loss_is_there(const step_inputs& given) const;
+  /// Lets the clocks run whose parameters have gradients; parts the others from them. Sets `read_`. Returns how many
+  /// parameters stand still.
+  std::size_t start_clocks(bool gathers);
+  struct shared_clocks;
+  /// Clocks for parameters that share one where their keys are equal, as the clocks of now stand.
+  [[nodiscard]] shared_clocks clocks_by(const std::vector<std::size_t>& key) const;
+  void share(shared_clocks by) noexcept;
+  /// How many calls of `step` wait for the rest of their step.
+  [[nodiscard]] long calls_gathered() const;
+  /// The calls there will have been when the next gradient begins a step.
+  [[nodiscard]] long next_window() const;
+  [[nodiscard]] bool gathers_now() const { return calls_gathered() > 0; }
+  /// Takes the step that is prepared.
+  step_report take_step(std::size_t first_phase, double lr, std::size_t still, measure what);
   /// What the transforms make of the next step; `next_` is what will be, if it is taken. Returns its lr.
-  double prepare(const step_inputs& inputs);
-  [[nodiscard]] average_of<T> average_by(std::size_t path) const;
+  double prepare(const step_inputs& inputs, std::optional<long> gathered = {});
+  [[nodiscard]] const path<T>& path_of(std::size_t clock) const { return what().paths[device_->bound.clocks[clock].path]; }
+  /// What the step has measured, of each parameter that moved.
+  std::span<const parameter_report> measured();
+  [[nodiscard]] average_of<T> average_by(std::size_t clock) const;
   /// Throws where x is asked for and lost.
-  void check_average(std::size_t path) const;
+  void check_average(std::size_t clock) const;
   void average_into(std::size_t i, T* out) const;
   [[nodiscard]] progress progress_now() const;
 };

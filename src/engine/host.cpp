@@ -32,6 +32,11 @@ class host final : public device<T> {
   std::vector<std::vector<double>> partial_sums_;  ///< one a task
   workspace<T> work_;
   std::vector<T> rollback_;
+  std::vector<T> zeros_;
+  bool measures_ = false;
+  std::vector<measured_sums> measured_;  ///< of each member of each task of the last phase
+  std::vector<std::size_t> first_measured_;                ///< of each task
+  std::vector<std::vector<std::size_t>> measured_of_;      ///< by parameter: its places in `measured_`
 
 public:
   using device<T>::device;
@@ -42,8 +47,16 @@ public:
     share_out();
   }
 
-  void begin_step(std::span<const T* const> gradients) override {
+  const T* zeros(std::size_t) override {  // one for all: gradients are only read
+    zeros_.resize(std::ranges::max(store.parameters, {}, &bound_parameter<T>::size).size);
+    return zeros_.data();
+  }
+
+  void begin_step(std::span<const T* const> gradients, measure what) override {
+    measures_ = what == measure::norms;
+    if (measures_) std::ranges::fill(measured_, measured_sums());
     gradients_ = gradients;
+    store.gather();
     std::ranges::fill(sums_, 0.0);
   }
 
@@ -53,17 +66,17 @@ public:
     run(tasks, [&](std::size_t number, std::size_t worker) {
       const task& t = tasks[number];
       const path<T>& way = what.paths[t.path];
-      const auto& prepared = bound.prepared[t.path];
       const part& share = way.parts[phase];
       auto& seen = partial_sums_[number];
       seen = sums_;
-      for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end) {
-        const auto one = on_its_way(i, worker);
+      for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end, std::size_t member) {
+        auto one = on_its_way(i, worker);
+        if (measures_ && phase + 1 == tasks_.size()) one.measured = &measured_[first_measured_[number] + member];
         for (std::size_t s = share.first; s < share.last; ++s)
-          run_stage<T>(what.transforms, what.set, way, prepared, s, one, seen.data(), begin, end);
+          run_stage<T>(what.transforms, what.set, way, clock_of(i).prepared, s, one, seen.data(), begin, end);
         if (share.reduction == way.positions()) return;
         double terms[most_sums_of_one];
-        reduce_at<T>(what.transforms, way, prepared, share.reduction, one, terms, begin, end);
+        reduce_at<T>(what.transforms, way, clock_of(i).prepared, share.reduction, one, terms, begin, end);
         const std::size_t l = way.transforms[share.reduction];
         for (std::size_t k = 0; k < what.info(l).is.sums; ++k) seen[what.first_sum[l] + k] += terms[k];
       });
@@ -79,17 +92,24 @@ public:
     return sums_[bound.what.first_sum[transform]];
   }
 
-  std::string_view stopped_by() override {
+  std::optional<std::size_t> stopped_by() override {
     const program<T>& what = bound.what;
     for (std::size_t i = 0; i < store.parameters.size(); ++i) {
       const auto& p = store.parameters[i];
+      if (!clock_of(i).runs) continue;
       const path<T>& way = what.paths[p.path];
       double terms[most_sums_of_one];
-      reduce_at<T>(what.transforms, way, bound.prepared[p.path], way.position_of(what.stop), on_its_way(i, 0), terms, 0,
+      reduce_at<T>(what.transforms, way, clock_of(i).prepared, way.position_of(what.stop), on_its_way(i, 0), terms, 0,
                    p.size);
-      if (!what.info(what.stop).proceeds(terms[0])) return p.info.name;
+      if (!what.info(what.stop).proceeds(terms[0])) return i;
     }
     return {};
+  }
+
+  [[nodiscard]] measured_sums measured(std::size_t i) const override {
+    measured_sums all;
+    for (const std::size_t part : measured_of_[i]) all.add(measured_[part]);
+    return all;
   }
 
   void absorb(long call) override {
@@ -98,7 +118,7 @@ public:
     run(tasks, [&](std::size_t number, std::size_t) {
       const task& t = tasks[number];
       const path<T>& way = what.paths[t.path];
-      for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end) {
+      for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end, std::size_t) {
         const auto& p = store.parameters[i];
         what.code(what.gate).absorb(call, end - begin,
                                     {gradients_[i], gradients_[i] + begin, nullptr, p.data,
@@ -111,6 +131,7 @@ public:
     or_put_back(store, rollback_, [&] {  // a function of the user's may throw in mid-step
       for (std::size_t phase = first; phase < tasks_.size(); ++phase) run_phase(phase);
     });
+    store.scatter();
   }
 
   void copy(const T* from, std::size_t n, T* to) const override { std::copy_n(from, n, to); }
@@ -121,27 +142,35 @@ public:
 
   void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
     auto& parameters = store.parameters;
+    store.gather();
     std::vector<std::vector<T>> y(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
       if (parameters[i].averaged) y[i].assign(parameters[i].data, parameters[i].data + parameters[i].size);
     for (std::size_t i = 0; i < parameters.size(); ++i)
       if (parameters[i].averaged) average_into(i, parameters[i].data);
+    store.scatter();
     store.held_back = std::move(y);
     store.at_evaluation_point = true;
   }
   void put_back() noexcept override {
     for (std::size_t i = 0; i < store.held_back.size(); ++i)
       std::ranges::copy(store.held_back[i], store.parameters[i].data);
+    store.scatter();
     store.held_back.clear();
     store.at_evaluation_point = false;
   }
 
   void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
+    store.gather();
     write_checkpoint<T>(write, store, now, average_into);
   }
-  loaded_progress load(const readable_bytes& from, progress now) override {
-    return read_checkpoint<T>(from, store, std::move(now));
+  loaded_progress load(const readable_bytes& from, progress now, const load_policy& policy,
+                       const std::function<void(const loaded_progress&)>& before_writing) override {
+    store.gather();
+    auto loaded = read_checkpoint<T>(from, store, std::move(now), policy, before_writing);
+    store.scatter();
+    return loaded;
   }
 
   void describe(description& d) const override {
@@ -158,12 +187,13 @@ private:
   void run(const std::vector<task>& tasks, const Body& body) {
     run_tasks(tasks, parallel_, work_.workers.size(), task_body(body));
   }
-  /// f(parameter, begin, end) for each parameter, or part of one, of a task.
+  [[nodiscard]] const clock<T>& clock_of(std::size_t i) const { return bound.clocks[store.parameters[i].clock]; }
+  /// f(parameter, begin, end, member) for each parameter, or part of one, of a task, if it has a gradient.
   template <class F>
   void for_each_member(const task& t, F f) const {
     for (std::size_t m = t.first; m < t.last; ++m) {
       const std::size_t i = bound.members[t.path][m];
-      f(i, t.begin, t.end ? t.end : store.parameters[i].size);
+      if (clock_of(i).runs) f(i, t.begin, t.end ? t.end : store.parameters[i].size, m - t.first);
     }
   }
   [[nodiscard]] in_flight<T> on_its_way(std::size_t i, std::size_t worker) const {
@@ -215,6 +245,15 @@ private:
       most_tasks = std::max(most_tasks, tasks.size());
     }
     partial_sums_.assign(most_tasks, sums_);
+
+    measured_of_.resize(store.parameters.size());
+    for (const task& t : tasks_.back()) {
+      first_measured_.push_back(measured_.size());
+      for (std::size_t m = t.first; m < t.last; ++m) {
+        measured_of_[bound.members[t.path][m]].push_back(measured_.size());
+        measured_.emplace_back();
+      }
+    }
 
     // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
     std::vector<std::size_t> own(store.parameters.size(), 0);

@@ -2,6 +2,7 @@
 #include <thalweg/core/program.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <new>
 #include <optional>
@@ -331,6 +332,41 @@ const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>&
 
 }  // namespace
 
+namespace {
+
+/// In lanes that the compiler puts into registers, in the order of the elements.
+template <class Sum, class T>
+measured_sums measure_in(std::size_t n, const T* gradient, const T* before, const T* after) {
+  constexpr std::size_t lanes = 16;
+  Sum g[lanes] = {}, u[lanes] = {}, p[lanes] = {}, most[lanes] = {};
+  const auto add = [&](std::size_t i, std::size_t lane) {
+    const Sum gi = gradient[i], ui = Sum(after[i]) - Sum(before[i]), pi = after[i];
+    g[lane] += gi * gi;
+    u[lane] += ui * ui;
+    p[lane] += pi * pi;
+    const Sum size = std::abs(gi);
+    most[lane] = most[lane] < size ? size : most[lane];
+  };
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) add(i + lane, lane);
+  for (; i < n; ++i) add(i, i % lanes);
+  measured_sums all;
+  for (std::size_t lane = 0; lane < lanes; ++lane)
+    all.add({double(g[lane]), double(u[lane]), double(p[lane]), double(most[lane])});
+  return all;
+}
+
+/// In T, as long as the squares are far from the ends of what T holds.
+template <class T>
+measured_sums measure_elements(std::size_t n, const T* gradient, const T* before, const T* after) {
+  const measured_sums all = measure_in<T>(n, gradient, before, after);
+  const auto fits = [](double sum) { return sum > 1e-25 && sum < 1e37; };
+  return fits(all.gradient) && fits(all.update) && fits(all.parameter) ? all : measure_in<double>(n, gradient, before, after);
+}
+
+}  // namespace
+
 template <class T>
 void reduce_at(std::span<const any_transform<T>> all, const path<T>& p, const prepared_path<T>& prepared, std::size_t position,
                const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end) {
@@ -347,17 +383,22 @@ void run_stage(std::span<const any_transform<T>> all, std::size_t set, const pat
   const auto& passes = p.passes[number];
   const bool last = s.end == p.positions(), writes = last && p.ends, from_gradient = !p.changed_before(s.begin);
   if (!passes.empty()) {
-    const std::size_t tile = passes.size() > 1 ? tile_elements : end - begin;
+    const bool measures = writes && one.measured;
+    const std::size_t tile = passes.size() > 1 || measures ? tile_elements : end - begin;
     for (std::size_t first = begin; first < end; first += tile) {
       const std::size_t n = std::min(tile, end - first);
       T* const update = writes ? one.tile : one.update + first;
       const T* before = (from_gradient ? one.gradient : one.update) + first;
+      T parameter_before[tile_elements];
+      if (measures) std::copy_n(one.data + first, n, parameter_before);
       for (const auto& pass : passes) {
         pass.run(set, n, {gradient_at(p, pass.begin, one), before, update, one.data,
                           one.states + p.first_array[pass.begin], first},
                  prepared.kernels.data() + pass.first, sums, p.kernel_sums.data() + pass.first);
         before = update;
       }
+      if (measures)
+        one.measured->add(measure_elements(n, gradient_at(p, p.last(), one) + first, parameter_before, one.data + first));
     }
   } else if (!last && from_gradient && p.kinds[s.end] == kind::tensorwise) {
     std::copy(one.gradient + begin, one.gradient + end, one.update + begin);

@@ -37,6 +37,7 @@ public:
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const override {
     return (p.order == storage_order::row_major ? 0 : 3 * block(p).size()) + inner_->scratch(block(p));
   }
+  [[nodiscard]] std::vector<number_field> numbers() const override { return inner_->numbers(); }
   [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }
   [[nodiscard]] std::vector<std::size_t> shape(std::size_t, const parameter_info& p) const override { return p.shape; }
 };
@@ -57,6 +58,7 @@ public:
     check_in_range(row_blocks_name, "blocks", static_cast<double>(blocks_), from(1));
     inner_->check_fields();
   }
+  void check_changed(std::span<const field_value_now> now) const override { inner_->check_changed(now); }
   void construct(void* memory) const override { inner_->construct(memory); }
   void destroy(void* memory) const noexcept override { inner_->destroy(memory); }
   context prepare(const context& c, double* scalars, void* memory, std::span<const field_value_now> now) const override {

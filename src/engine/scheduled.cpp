@@ -23,6 +23,7 @@ public:
   void check(const parameter_info& p) const override { inner_->check(p); }
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const override { return inner_->scratch(p); }
   [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }
+  [[nodiscard]] std::vector<number_field> numbers() const override { return inner_->numbers(); }
   [[nodiscard]] double initial(std::size_t scalar) const override { return inner_->initial(scalar); }
   [[nodiscard]] std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const override {
     return inner_->shape(array, p);
@@ -48,6 +49,7 @@ public:
   }
 
   void check_fields() const override { inner_->check_fields(); }
+  void check_changed(std::span<const field_value_now> now) const override { inner_->check_changed(now); }
   void construct(void* memory) const override { inner_->construct(memory); }
   void destroy(void* memory) const noexcept override { inner_->destroy(memory); }
 
@@ -57,6 +59,7 @@ public:
       throw error("scheduled", "Expected at most ", most_fields, " schedules around one transform. Received more.");
     context of_value = c;
     of_value.lr = value_;
+    of_value.step = c.schedule_step.value_or(c.step);
     std::array<field_value_now, most_fields> now;
     std::size_t count = 0;
     for (const auto& change : outer) {

@@ -121,7 +121,8 @@ struct bound_array {
   parameter_info info;
   py::array values;
   const void* data = nullptr;
-  std::vector<py::weakref> pins;  ///< numpy resizes nothing that is weakly referenced, whoever asks
+  thalweg::view::list view{};
+  std::vector<py::weakref> pins{};  ///< numpy resizes nothing that is weakly referenced, whoever asks
 };
 
 std::string names_of(const std::vector<bound_array>& arrays) {
@@ -134,6 +135,7 @@ std::string names_of(const std::vector<bound_array>& arrays) {
 struct by_name {
   std::map<std::string, std::string> roles;
   std::map<std::string, double> lr_factors, weight_decay_factors;
+  std::map<std::string, std::string> views;
 };
 
 template <class Value>
@@ -162,7 +164,12 @@ std::vector<bound_array> bind_arrays(const py::object& params, const by_name& sa
                        .order = order_of(name, a),
                        .lr_factor = value_of(said.lr_factors, name, 1.0),
                        .weight_decay_factor = value_of(said.weight_decay_factors, name, 1.0)},
-                      a, a.data(), {}};
+                      a, a.data()};
+    if (const auto viewed = said.views.find(name); viewed != said.views.end()) bound.view = parse_view(viewed->second);
+    for (const view::part& part : bound.view.parts())
+      if (const auto* const stack = std::get_if<view::stack>(&part); stack && stack->stride)
+        throw error("optimizer", "Expected a view without a stride for '", name, "', since an array has no gaps. Received '",
+                    said.views.at(name), "'.");
     for (py::object owner = a; !owner.is_none() && py::isinstance<py::array>(owner); owner = owner.attr("base"))
       bound.pins.emplace_back(owner);
     all.push_back(std::move(bound));
@@ -170,18 +177,19 @@ std::vector<bound_array> bind_arrays(const py::object& params, const by_name& sa
   check_names("roles", said.roles, all);
   check_names("lr_factors", said.lr_factors, all);
   check_names("weight_decay_factors", said.weight_decay_factors, all);
+  check_names("views", said.views, all);
   return all;
 }
 
 template <class T>
 optimizer<T> make(const parsed_chain& chain, const std::vector<bound_array>& arrays, const options& o) {
   std::vector<parameter<T>> parameters;
-  for (const auto& [info, values, data, pins] : arrays) {
+  for (const auto& [info, values, data, view, pins] : arrays) {
     if (!py::isinstance<py::array_t<T>>(values))
       throw error("optimizer", "Expected ", dtype<T>, " for '", info.name, "', as '", arrays[0].info.name,
                   "' has. Received ", dtype_of(values), "; train a copy in its place, astype(numpy.", dtype<T>, ").");
     parameters.push_back({info.name, info.shape, info.role, static_cast<T*>(const_cast<void*>(data)), info.order,
-                          info.lr_factor, info.weight_decay_factor});
+                          info.lr_factor, info.weight_decay_factor, view});
   }
   return {chain, parameters, o};
 }
@@ -248,12 +256,47 @@ std::string bytes_of(const py::dict& saved) {
 
 // ---- the optimizer --------------------------------------------------------------------------------
 
+/// With a name of its own: it may outlive the optimizer.
+struct named_report : parameter_report {
+  std::string its_name;
+  explicit named_report(const parameter_report& r) : parameter_report(r), its_name(r.name) {}
+};
+
 struct report {
   bool taken;
   std::optional<std::string> parameter;
   double lr;
   std::optional<double> gradient_norm;
+  std::size_t without_gradient;
+  std::vector<named_report> parameters;
+  long steps;
+
+  /// f(steps, report) as C++ has it.
+  template <class F>
+  std::string as_text(F f) const {
+    std::vector<parameter_report> all;
+    for (const named_report& p : parameters) {
+      all.push_back(p);
+      all.back().name = p.its_name;
+    }
+    return f(steps, step_report{.taken = taken, .parameter = parameter ? std::string_view(*parameter) : "", .lr = lr,
+                                .gradient_norm = gradient_norm, .without_gradient = without_gradient, .parameters = all});
+  }
 };
+
+report report_of(const step_report& r, long steps) {
+  return {r.taken, r.parameter.empty() ? std::nullopt : std::optional(std::string(r.parameter)), r.lr, r.gradient_norm,
+          r.without_gradient, {r.parameters.begin(), r.parameters.end()}, steps};
+}
+
+load_policy policy_from(const std::string& parameters, const std::string& settings) {
+  if (parameters != "exact" && parameters != "partial")
+    throw error("load", "Expected parameters of 'exact' or 'partial'. Received '", parameters, "'.");
+  if (settings != "exact" && settings != "keep")
+    throw error("load", "Expected settings of 'exact' or 'keep'. Received '", settings, "'.");
+  return {.parameters = parameters == "exact" ? parameter_match::exact : parameter_match::partial,
+          .settings = settings == "exact" ? setting_match::exact : setting_match::keep};
+}
 
 class numpy_optimizer {
   parsed_chain chain_;
@@ -279,17 +322,26 @@ public:
     return std::visit(f, engine_);
   }
 
-  report step(const py::object& gradients, std::optional<double> loss) {
+  report step(const py::object& gradients, std::optional<double> loss, bool norms) {
     check_bound("step");
     const std::vector<py::array> given = in_order(gradients);
     return alone([&]<class T>(optimizer<T>& engine) {
       std::vector<std::span<const T>> spans;
-      for (std::size_t i = 0; i < given.size(); ++i)
-        spans.emplace_back(static_cast<const T*>(given[i].data()), arrays_[i].info.size());
-      const step_report r = engine.step(spans, {.loss = loss});
-      return report{r.taken, r.parameter.empty() ? std::nullopt : std::optional(std::string(r.parameter)), r.lr,
-                    r.gradient_norm};
+      for (const auto& g : given) spans.emplace_back(static_cast<const T*>(g.data()), static_cast<std::size_t>(g.size()));
+      const step_report r =
+          engine.step(spans, {.loss = loss, .measure = norms ? measure::norms : measure::nothing});
+      return report_of(r, engine.steps());
     });
+  }
+  report flush() {
+    check_bound("flush");
+    return alone([](auto& engine) {
+      const step_report r = engine.flush();
+      return report_of(r, engine.steps());
+    });
+  }
+  void drop() {
+    alone([](auto& engine) { engine.drop(); });
   }
 
   /// x of a parameter, in memory of its own.
@@ -311,16 +363,18 @@ public:
   py::dict state_dict() {
     return state_from(alone([](const auto& engine) { return engine.to_bytes(); }));
   }
-  load_report load_state_dict(const py::dict& saved) {
+  load_report load_state_dict(const py::dict& saved, const std::string& parameters, const std::string& settings) {
     check_bound("load");
-    return alone([bytes = bytes_of(saved)](auto& engine) { return engine.load_bytes(bytes); });
+    const load_policy policy = policy_from(parameters, settings);
+    return alone([bytes = bytes_of(saved), &policy](auto& engine) { return engine.load_bytes(bytes, policy); });
   }
   void save(const fs::path& path) {
     alone([&](const auto& engine) { engine.save(path); });
   }
-  load_report load(const fs::path& path) {
+  load_report load(const fs::path& path, const std::string& parameters, const std::string& settings) {
     check_bound("load");
-    return alone([&](auto& engine) { return engine.load(path); });
+    const load_policy policy = policy_from(parameters, settings);
+    return alone([&](auto& engine) { return engine.load(path, policy); });
   }
 
   std::string describe() {
@@ -331,6 +385,12 @@ public:
   }
   double lr() {
     return alone([](const auto& engine) { return engine.lr(); });
+  }
+  void set(const std::string& name, double value) {
+    alone([&](auto& engine) { engine.set(name, value); });
+  }
+  double get(const std::string& name) {
+    return alone([&](const auto& engine) { return engine.get(name); });
   }
   void set_lr(double lr) {
     alone([lr](auto& engine) { engine.lr(lr); });
@@ -343,7 +403,7 @@ public:
 
   /// Whether the parameters are still what was bound.
   void check_bound(std::string_view where) const {
-    for (const auto& [info, values, data, pins] : arrays_) {
+    for (const auto& [info, values, data, view, pins] : arrays_) {
       if (values.data() != data)
         throw error(where, "Expected '", info.name, "' in the memory in which it was bound. Received it in another; "
                     "make a new Optimizer.");
@@ -353,7 +413,7 @@ public:
   }
 
 private:
-  /// The gradients in the order of the parameters, each laid out as its parameter is.
+  /// The gradients in the order of the parameters, each laid out as its parameter is; empty where there is none.
   [[nodiscard]] std::vector<py::array> in_order(const py::object& given) const {
     std::vector<py::object> found;
     if (py::hasattr(given, "items")) {
@@ -373,10 +433,12 @@ private:
                   "Received ", name_of_type(given), ".");
     }
 
-    std::vector<py::array> gradients;
+    std::vector<py::array> gradients(found.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
       const auto& info = arrays_[i].info;
-      if (!found[i]) throw error("step", "Expected a gradient for '", info.name, "'. Received none.");
+      if (!found[i])
+        throw error("step", "Expected a gradient for '", info.name, "', or None if it has none. Received no entry.");
+      if (found[i].is_none()) continue;
       const py::array g = as_array("step", in_words("as the gradient of '", info.name, "'"), found[i]);
       std::visit([&]<class T>(const optimizer<T>&) {
         if (!py::isinstance<py::array_t<T>>(g))
@@ -386,7 +448,7 @@ private:
       if (shape_of(g) != info.shape)
         throw error("step", "Expected a gradient with shape ", info.shape, " for '", info.name, "'. Received ",
                     shape_of(g), ".");
-      gradients.push_back(laid_out(info.order, g));
+      gradients[i] = laid_out(info.order, g);
     }
     return gradients;
   }
@@ -436,6 +498,7 @@ options options_from(double lr, double weight_decay, long warmup_steps, double w
 PYBIND11_MODULE(thalweg, m) {
   m.doc() = "Optimizers for deep learning as chains of transforms, over numpy arrays that are trained in place.";
   m.attr("__version__") = THALWEG_VERSION;
+  m.attr("csv_header") = csv_header();
   py::register_exception<error>(m, "Error", PyExc_ValueError).doc() =
       "Bad input: what was expected, what was received, and the mend. Nothing has been changed.";
 
@@ -451,6 +514,17 @@ PYBIND11_MODULE(thalweg, m) {
         "The chain that a text describes; str(chain) is its text with every field.\n\n"
         ">>> chain = thalweg.parse('nesterov_ema(beta=0.95) | orthogonalize_update | update_by_schedule_free')");
 
+  py::class_<named_report>(m, "ParameterReport", "What a step did to one parameter.")
+      .def_readonly("name", &named_report::its_name)
+      .def_readonly("gradient_norm", &parameter_report::gradient_norm)
+      .def_readonly("update_norm", &parameter_report::update_norm, "Of the parameter's change.")
+      .def_readonly("parameter_norm", &parameter_report::parameter_norm, "After the step.")
+      .def_property_readonly("ratio", [](const named_report& r) { return r.ratio(); }, "update_norm / parameter_norm")
+      .def_readonly("largest_gradient", &parameter_report::largest_gradient, "The largest magnitude of an element.")
+      .def_readonly("lr", &parameter_report::lr, "With the parameter's lr_factor.")
+      .def_readonly("beta", &parameter_report::beta, "Schedule-Free's interpolation, or None.")
+      .def_readonly("average_weight", &parameter_report::average_weight, "The newest share of the average, or None.");
+
   py::class_<report>(m, "StepReport", "What became of a step.")
       .def_readonly("taken", &report::taken, "Whether the parameters have moved.")
       .def_readonly("parameter", &report::parameter, "For whose sake when_finite skipped the step, or None.")
@@ -460,18 +534,30 @@ PYBIND11_MODULE(thalweg, m) {
       .def_readonly("gradient_norm", &report::gradient_norm,
                     "The norm of all gradients together, or None. clip_by_global_norm (before it clips) and "
                     "report_gradient_norm measure it, at the head of the chain.")
+      .def_readonly("without_gradient", &report::without_gradient,
+                    "How many parameters stood still, because their gradient was None.")
+      .def_readonly("parameters", &report::parameters,
+                    "One ParameterReport for each parameter that moved, if step(..., norms=True) measured them.")
+      .def_property_readonly("json", [](const report& r) { return r.as_text(&to_json); }, "All of it as one line of JSON.")
+      .def_property_readonly("csv", [](const report& r) { return r.as_text(&to_csv); }, "The parameters as rows of CSV, whose columns thalweg.csv_header names.")
       .def("__repr__", [](const report& r) {
         return in_words("thalweg.StepReport(taken=", r.taken ? "True" : "False", ", parameter=",
                         r.parameter ? "'" + *r.parameter + "'" : "None", ", lr=", r.lr, ", gradient_norm=",
-                        r.gradient_norm ? to_text(*r.gradient_norm) : "None", ")");
+                        r.gradient_norm ? to_text(*r.gradient_norm) : "None", ", without_gradient=", r.without_gradient, ")");
       });
 
   py::class_<load_report>(m, "LoadReport", "What became of a load.")
       .def_readonly("checked", &load_report::checked,
                     "Whether all that was read agrees with its checksum. False for files of an earlier version, which "
                     "have none of states and metadata.")
+      .def_readonly("added", &load_report::added, "Parameters that the file lacks: they start anew.")
+      .def_readonly("reshaped", &load_report::reshaped, "Parameters whose states are others there: they start anew.")
+      .def_readonly("missing", &load_report::missing, "Parameters of the file that the optimizer lacks.")
+      .def_readonly("changed", &load_report::changed, "Settings that differ.")
       .def("__repr__", [](const load_report& r) {
-        return in_words("thalweg.LoadReport(checked=", r.checked ? "True" : "False", ")");
+        const auto list = [](const std::vector<std::string>& all) { return std::string(py::repr(py::cast(all))); };
+        return in_words("thalweg.LoadReport(checked=", r.checked ? "True" : "False", ", added=", list(r.added), ", reshaped=",
+                        list(r.reshaped), ", missing=", list(r.missing), ", changed=", list(r.changed), ")");
       });
 
   py::class_<evaluation_point>(m, "EvaluationPoint", "What a with statement takes: x in the parameters, then y again.")
@@ -492,6 +578,9 @@ roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a s
         embedding is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
 lr_factors, weight_decay_factors
         numbers by name: a parameter's lr and weight decay, as multiples of the optimizer's; 1 where none is given
+views   texts by name: what a parameter is where its shape does not say it. 'stack' makes E matrices of (E, m, n),
+        'filters' one of (E, m·n); 'row_blocks(q=64, k=16, v=16)' and 'column_blocks(32, 32)' cut a matrix;
+        'stack | row_blocks(64, 64)' cuts each of a stack. Each part is a parameter of its own, 'w[0]' or 'w.q'.
 threads how many a step runs on; by default as many as there are cores
 
 >>> opt = thalweg.Optimizer('amuse', {'w': w, 'b': b}, lr=0.02, weight_decay=0.05, warmup_steps=100,
@@ -503,19 +592,26 @@ Python's other threads run during a step. An optimizer may be used from several:
       .def(py::init([](const py::object& chain, const py::object& params, double lr, double weight_decay,
                        long warmup_steps, double weight_lr_power, double r,
                        const std::map<std::string, std::string>& roles, const std::map<std::string, double>& lr_factors,
-                       const std::map<std::string, double>& weight_decay_factors, std::optional<std::size_t> workers) {
+                       const std::map<std::string, double>& weight_decay_factors,
+                       const std::map<std::string, std::string>& views, std::optional<std::size_t> workers) {
              const auto o = options_from(lr, weight_decay, warmup_steps, weight_lr_power, r, workers);
              return std::make_shared<numpy_optimizer>(chain_from(chain), params, o,
-                                                      by_name{roles, lr_factors, weight_decay_factors});
+                                                      by_name{roles, lr_factors, weight_decay_factors, views});
            }),
            py::arg("chain"), py::arg("params"), py::kw_only(), py::arg("lr") = defaults.lr,
            py::arg("weight_decay") = defaults.weight_decay, py::arg("warmup_steps") = defaults.warmup_steps,
            py::arg("weight_lr_power") = defaults.weight_lr_power, py::arg("r") = defaults.r,
            py::arg("roles") = py::dict(), py::arg("lr_factors") = py::dict(),
-           py::arg("weight_decay_factors") = py::dict(), py::arg("threads") = py::none())
+           py::arg("weight_decay_factors") = py::dict(), py::arg("views") = py::dict(), py::arg("threads") = py::none())
       .def("step", &numpy_optimizer::step, py::arg("gradients"), py::arg("loss") = py::none(),
+           py::arg("norms") = false,
            "One step. gradients: a dict by name, or a list in the order of the parameters, of their dtype and shapes. "
-           "They are read in place where they lie in memory as their parameters do, else copied.")
+           "They are read in place where they lie in memory as their parameters do, else copied. None for a parameter "
+           "without a gradient: it stands still with its state, and its bias corrections do not count the step. "
+           "norms=True measures each parameter.")
+      .def("flush", &numpy_optimizer::flush,
+           "Takes a step with the gradients that accumulate has gathered, though they are fewer than it wants: their mean.")
+      .def("drop", &numpy_optimizer::drop, "Forgets the gradients that accumulate has gathered.")
       .def("evaluation_point", [](std::shared_ptr<numpy_optimizer> self) {
              return std::make_unique<evaluation_point>(std::move(self));
            }, "In a with statement: the parameters hold x, the average; y is back bit for bit after.")
@@ -523,14 +619,22 @@ Python's other threads run during a step. An optimizer may be used from several:
       .def("state_dict", &numpy_optimizer::state_dict,
            "{'state': name -> array, 'metadata': text -> text}: copies, the same as save writes. Keep it with the "
            "parameters.")
-      .def("load_state_dict", &numpy_optimizer::load_state_dict, py::arg("state_dict"),
-           "Goes on where state_dict left off, bit for bit. The parameters must hold what they held then.")
+      .def("load_state_dict", &numpy_optimizer::load_state_dict, py::arg("state_dict"), py::kw_only(),
+           py::arg("parameters") = "exact", py::arg("settings") = "exact", "As load, for what state_dict returned.")
       .def("save", &numpy_optimizer::save, py::arg("path"), "Replaces a safetensors file, whole or not at all.")
-      .def("load", &numpy_optimizer::load, py::arg("path"),
-           "Goes on where save left off, bit for bit. The parameters must hold what they held then.")
+      .def("load", &numpy_optimizer::load, py::arg("path"), py::kw_only(), py::arg("parameters") = "exact",
+           py::arg("settings") = "exact",
+           "Goes on where save left off, bit for bit. The parameters must hold what they held then. parameters="
+           "'partial': those that the file lacks, or has with other states, start anew. settings='keep': chain and "
+           "options stay as they are here, lr included.")
       .def("describe", &numpy_optimizer::describe, "A table: each parameter, its route, its state and its bytes.")
       .def_property_readonly("steps", &numpy_optimizer::steps, "How many steps were taken.")
       .def_property("lr", &numpy_optimizer::lr, &numpy_optimizer::set_lr, "The base learning rate.")
+      .def("set", &numpy_optimizer::set, py::arg("name"), py::arg("value"),
+           "Sets a number from the next step on: an option ('weight_decay'), or a transform's field "
+           "('scale_by_adam.beta2'; of several of this name all, 'scale_by_adam#2.beta2' the second). A checkpoint "
+           "keeps it.")
+      .def("get", &numpy_optimizer::get, py::arg("name"), "What set sets.")
       .def_property_readonly("chain", &numpy_optimizer::chain, "The Chain.")
       .def("__repr__", &numpy_optimizer::repr);
 }

@@ -152,13 +152,18 @@ static void reports(void) {
   CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
   CHECK(!report.has_gradient_norm);
 
+  report.size = offsetof(thalweg_report, without_gradient);  // a program of an earlier interface
+  report.without_gradient = 77;
+  m.bias_gradient[1] = 0;
+  CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
+  CHECK(report.taken == 1 && report.has_gradient_norm && report.without_gradient == 77);
   const struct model unchanged = m;
   const size_t wrong[] = {0, 1, sizeof report - 1, sizeof report + 8, SIZE_MAX};
   for (int i = 0; i < 5; ++i) {
     report.size = wrong[i];
     CHECK_REFUSED(thalweg_step(opt, m.gradients, count, NULL, &report),
                   "[step] Expected a struct that began as thalweg_report_default()");
-    CHECK(report.size == wrong[i] && same(&m, &unchanged) && steps_of(opt) == 1);
+    CHECK(report.size == wrong[i] && same(&m, &unchanged) && steps_of(opt) == 2);
   }
   thalweg_destroy(opt);
 }
@@ -494,6 +499,113 @@ static thalweg_status create_of(const thalweg_parameter* parameters, size_t how_
   return status;
 }
 
+/* A parameter without a gradient, one that is frozen, one without elements; windows; measured steps. */
+static void standing_still(void) {
+  struct model m;
+  thalweg_report report = thalweg_report_default();
+  thalweg_optimizer* opt = made("adam", &m);
+  const struct model before = m;
+  backward(&m);
+  const void* no_bias[count] = {m.gradients[0], NULL};
+  CHECK_OK(thalweg_step(opt, no_bias, count, NULL, &report));
+  CHECK(report.taken == 1 && report.without_gradient == 1);
+  CHECK(memcmp(m.bias, before.bias, sizeof m.bias) == 0 && memcmp(m.matrix, before.matrix, sizeof m.matrix) != 0);
+  char* line = NULL;
+  CHECK_OK(thalweg_step_as_json(opt, no_bias, count, NULL, &report, &line));
+  CHECK(line && strstr(line, "{\"name\":\"matrix\",\"gradient_norm\":") && !strstr(line, "bias"));
+  thalweg_free(line);
+  CHECK_REFUSED(thalweg_step_as_json(opt, no_bias, count, NULL, &report, NULL), "Expected a place for the line. Received null.");
+  CHECK(steps_of(opt) == 2);
+  thalweg_destroy(opt);
+
+  opt = made("accumulate(steps=3) | adam", &m);
+  CHECK_OK(thalweg_flush(opt, &report));
+  CHECK(report.taken == 0);
+  backward(&m);
+  CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
+  CHECK_OK(thalweg_flush(opt, &report));
+  CHECK(report.taken == 1 && steps_of(opt) == 1);
+  CHECK_OK(thalweg_step(opt, m.gradients, count, NULL, &report));
+  CHECK_OK(thalweg_drop(opt));
+  CHECK_OK(thalweg_flush(opt, NULL));
+  CHECK(steps_of(opt) == 1);
+  CHECK_OK(thalweg_begin_evaluation(opt));
+  CHECK_REFUSED(thalweg_flush(opt, NULL), "[flush] Expected the parameters at y");
+  CHECK_OK(thalweg_end_evaluation(opt));
+  CHECK_REFUSED(thalweg_flush(NULL, NULL), "Expected an optimizer. Received null.");
+  CHECK_REFUSED(thalweg_drop(NULL), "Expected an optimizer. Received null.");
+  thalweg_destroy(opt);
+}
+
+static void settings(void) {
+  struct model m;
+  thalweg_optimizer* opt = made("adam", &m);
+  double value = 0;
+  CHECK_OK(thalweg_set(opt, "scale_by_adam.beta2", 0.5));
+  CHECK_OK(thalweg_get(opt, "scale_by_adam.beta2", &value));
+  CHECK(value == 0.5);
+  CHECK_REFUSED(thalweg_set(opt, "scale_by_adam.beta2", 2), "[scale_by_adam] Expected beta2 in [0, 1). Received 2.");
+  CHECK_REFUSED(thalweg_set(opt, "beta2", 0.5), "[set] Expected one of lr,");
+  CHECK_REFUSED(thalweg_set(opt, NULL, 0.5), "Expected a name. Received null.");
+  CHECK_REFUSED(thalweg_get(opt, "beta2", &value), "[get] Expected one of lr,");
+  CHECK_REFUSED(thalweg_get(opt, "lr", NULL), "Expected a place for the value. Received null.");
+  CHECK_REFUSED(thalweg_set(NULL, "lr", 1), "Expected an optimizer. Received null.");
+  CHECK_OK(thalweg_save(opt, checkpoint));
+  thalweg_destroy(opt);
+
+  opt = made("cosine(steps=100) | adam", &m);
+  char* differences = NULL;
+  CHECK(thalweg_load(opt, checkpoint) == THALWEG_CHECKPOINT_REFUSED);
+  CHECK_OK(thalweg_load_with(opt, checkpoint, THALWEG_KEEP_SETTINGS, &differences));
+  CHECK(differences && strncmp(differences, "changed chain: scale_by_adam(", 29) == 0);
+  thalweg_free(differences);
+  CHECK_OK(thalweg_load_with(opt, checkpoint, THALWEG_KEEP_SETTINGS | THALWEG_PARTIAL, NULL));
+  CHECK_REFUSED(thalweg_load_with(opt, checkpoint, 4, NULL), "Expected a policy from 0 to 3. Received 4.");
+  CHECK_REFUSED(thalweg_load_with(opt, NULL, 0, NULL), "Expected a path. Received null.");
+  thalweg_destroy(opt);
+}
+
+/* Layers of one kind in one block, with a gap behind each, as C trainers hold them. */
+static void views(void) {
+  enum { layers = 2, rows = 4, columns = 3, stride = rows * columns + 5, extent = stride + rows * columns };
+  float weights[extent], gradient[extent], apart[layers][rows * columns];
+  for (int i = 0; i < extent; ++i) weights[i] = (float)(i % 7), gradient[i] = (float)(i % 5) - 2;
+  for (int l = 0; l < layers; ++l) memcpy(apart[l], weights + l * stride, sizeof apart[l]);
+  const float gap = weights[rows * columns];
+  const size_t stacked[] = {layers, rows, columns}, block[] = {rows / 2, columns};
+  const thalweg_parameter one = {"w", stacked, 3, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, weights};
+  const char* view[] = {"stack(stride=17) | row_blocks(a=2, b=2)"};
+  thalweg_options options = thalweg_options_default();
+  thalweg_optimizer* opt = NULL;
+  CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Say what it is: .view");
+  options.views = view;
+  CHECK_OK(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt));
+  thalweg_parameter parts[layers * 2];
+  const void* gradients[layers * 2];
+  const char* const names[] = {"w[0].a", "w[0].b", "w[1].a", "w[1].b"};
+  for (int i = 0; i < layers * 2; ++i) {
+    const int half = rows / 2 * columns;
+    const thalweg_parameter part = {names[i], block, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, apart[i / 2] + i % 2 * half};
+    parts[i] = part;
+    gradients[i] = gradient + i / 2 * stride + i % 2 * half;
+  }
+  options.views = NULL;
+  thalweg_optimizer* of_parts = NULL;
+  CHECK_OK(thalweg_create("muon", THALWEG_FLOAT32, parts, layers * 2, &options, &of_parts));
+  const void* whole = gradient;
+  for (int t = 0; t < 3; ++t) {
+    CHECK_OK(thalweg_step(opt, &whole, 1, NULL, NULL));
+    CHECK_OK(thalweg_step(of_parts, gradients, layers * 2, NULL, NULL));
+  }
+  for (int l = 0; l < layers; ++l) CHECK(memcmp(apart[l], weights + l * stride, sizeof apart[l]) == 0);
+  CHECK(weights[rows * columns] == gap);
+  thalweg_destroy(opt);
+  thalweg_destroy(of_parts);
+  options.views = view;
+  view[0] = "stacks";
+  CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Expected a view: stack");
+}
+
 static void parameters(void) {
   struct model m;
   thalweg_optimizer* opt = NULL;
@@ -532,14 +644,14 @@ static void parameters(void) {
   CHECK_PARAMETER(data, NULL, "Expected memory for every parameter. Received null for 'bias'");
   CHECK_PARAMETER(data, (char*)m.bias + 1, "Expected memory aligned to its element type");
   CHECK_PARAMETER(data, m.matrix + 4, "'matrix' and 'bias', which overlap");
-  const size_t shapes[][3] = {{0, 1, 1}, {SIZE_MAX, 1, 1}, {SIZE_MAX / 2, 3, 1}, {SIZE_MAX / 4, 1, 1},
+  const size_t shapes[][3] = {{SIZE_MAX, 1, 1}, {SIZE_MAX / 2, 3, 1}, {SIZE_MAX / 4, 1, 1},
                               {(size_t)1 << (sizeof(size_t) * 4), (size_t)1 << (sizeof(size_t) * 4), 1},
                               {3, SIZE_MAX / 3 + 1, 1}, {1, SIZE_MAX / 8, 4}};
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; ++i) {
     start(&m);
     p[1].shape = shapes[i];
     p[1].rank = 3;
-    CHECK_REFUSED(create_of(p, count), "Expected dimensions >= 1 that fit into memory. Received 'bias'");
+    CHECK_REFUSED(create_of(p, count), "Expected dimensions that fit into memory. Received 'bias'");
   }
 
   start(&m);
@@ -580,6 +692,9 @@ int main(int argument_count, char** arguments) {
   null_handles();
   options();
   parameters();
+  standing_still();
+  settings();
+  views();
   if (failures) fprintf(stderr, "%d failures\n", failures);
   return failures != 0;
 }

@@ -117,7 +117,7 @@ TEST_CASE("parameters that are not what they must be") {
                     {.name = "a", .shape = {3}, .data = data + 16}}) ==
         "[optimizer] Expected parameters of distinct names. Received 'a' twice.");
   CHECK(refusal_of({{.name = "w", .shape = {2, 0, 3}, .data = data}}) ==
-        "[optimizer] Expected dimensions >= 1 that fit into memory. Received 'w' with shape (2, 0, 3).");
+        "[optimizer] Expected a parameter with elements. Received none.");
   CHECK(refusal_of({{.name = "f", .shape = {2, 3, 2}, .data = data, .order = storage_order::column_major}}) ==
         "[optimizer] Expected a matrix where storage is column-major. Received 'f' with shape (2, 3, 2).");
   CHECK(refusal_of({{.name = "v", .shape = {3}, .data = data, .order = storage_order::column_major}}) ==
@@ -149,7 +149,7 @@ TEST_CASE("shapes that overflow are refused, whatever their product wraps to") {
            {3, most / 3 + 1, 1},
            {std::size_t{1} << 21, std::size_t{1} << 21, std::size_t{1} << 22}}) {
     const std::string text = refusal_of({{.name = "w", .shape = shape, .data = &one}});
-    CHECK(text == "[optimizer] Expected dimensions >= 1 that fit into memory. Received 'w' with shape " +
+    CHECK(text == "[optimizer] Expected dimensions that fit into memory. Received 'w' with shape " +
                       to_text(std::span(shape)) + ".");
   }
 }

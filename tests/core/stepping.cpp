@@ -52,9 +52,6 @@ TEST_CASE("gradients that are not what they must be, and no trace of them") {
     changed.push_back(good[0]);
     says(changed, "[step] Expected 5 gradients, one a parameter. Received 7.");
     changed = good;
-    changed[4] = {};
-    says(changed, "[step] Expected a gradient for 'b2'. Received none.");
-    changed = good;
     changed[2] = good[2].first(11);
     says(changed, "[step] Expected a gradient of 12 elements for 'w2' with shape (3, 4). Received 11.");
     changed[2] = good[0];

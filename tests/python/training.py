@@ -2,6 +2,7 @@
 import ast
 import copy
 import gc
+import json
 import os
 import pathlib
 import pickle
@@ -159,12 +160,84 @@ class InPlace(Case):
         skip = thalweg.Optimizer("when_finite | sgd", params)
         report = skip.step([np.ones(2), np.array([0, np.nan])])
         self.assertEqual((report.taken, report.parameter), (False, "b"))
-        self.assertEqual(repr(report), "thalweg.StepReport(taken=False, parameter='b', lr=0, gradient_norm=None)")
+        self.assertEqual(repr(report), "thalweg.StepReport(taken=False, parameter='b', lr=0, gradient_norm=None, without_gradient=0)")
         self.assertEqual((report.lr, report.gradient_norm), (0, None))
         measured = thalweg.Optimizer("report_gradient_norm | sgd", params, lr=0.5, warmup_steps=2)
         report = measured.step([np.array([3, 0.0]), np.array([0, 4.0])])
         self.assertEqual((report.lr, report.gradient_norm), (0.25, 5))
-        self.assertEqual(repr(report), "thalweg.StepReport(taken=True, parameter=None, lr=0.25, gradient_norm=5)")
+        self.assertEqual(repr(report), "thalweg.StepReport(taken=True, parameter=None, lr=0.25, gradient_norm=5, without_gradient=0)")
+
+    def test_a_parameter_without_a_gradient_stands_still(self):
+        params = {"w": np.zeros(2), "b": np.zeros(2)}
+        opt = thalweg.Optimizer("adam", params, lr=0.5)
+        one = np.ones(2)
+        for given, still in (({"w": one, "b": one}, 0), ({"w": one, "b": None}, 1), ([one, None], 1), ([one, one], 0)):
+            self.assertEqual(opt.step(given).without_gradient, still)
+        np.testing.assert_allclose(params["w"], -2)
+        np.testing.assert_allclose(params["b"], -1)  # Adam moves by lr: its own steps count
+        self.assertIn("steps=2", opt.describe())
+
+    def test_norms(self):
+        params = {"w": np.zeros(2), "b": np.ones(1)}
+        opt = thalweg.Optimizer("sgd", params, lr=0.5)
+        report = opt.step([np.array([3.0, 4.0]), None], norms=True)
+        del opt
+        (w,) = report.parameters
+        self.assertEqual((w.name, w.gradient_norm, w.update_norm, w.parameter_norm, w.ratio), ("w", 5, 2.5, 2.5, 1))
+        self.assertEqual((w.largest_gradient, w.lr, w.beta, w.average_weight), (4, 0.5, None, None))
+        self.assertEqual(json.loads(report.json)["parameters"][0]["update_norm"], 2.5)
+        self.assertEqual(report.csv, '1,"w",5,2.5,2.5,1,4,0.5,,\n')
+        self.assertEqual(len(thalweg.csv_header.split(",")), len(report.csv.split(",")))
+
+    def test_settings(self):
+        params = {"w": np.zeros(2)}
+        opt = thalweg.Optimizer("adam", params)
+        opt.set("scale_by_adam.beta2", 0.5)
+        self.assertEqual(opt.get("scale_by_adam.beta2"), 0.5)
+        with self.assertRaisesRegex(thalweg.Error, "Expected one of lr"):
+            opt.set("beta2", 0.5)
+        again = thalweg.Optimizer("adam", params)
+        again.load_state_dict(opt.state_dict())
+        self.assertEqual(again.get("scale_by_adam.beta2"), 0.5)
+
+    def test_other_parameters_and_settings(self):
+        w = np.zeros(2)
+        opt = thalweg.Optimizer("adam", {"w": w, "b": np.zeros(1)})
+        opt.step([np.ones(2), np.ones(1)])
+        other = thalweg.Optimizer("cosine(steps=10) | adam", {"w": w, "c": np.zeros(1)}, lr=0.1)
+        with self.assertRaises(thalweg.Error):
+            other.load_state_dict(opt.state_dict())
+        report = other.load_state_dict(opt.state_dict(), parameters="partial", settings="keep")
+        self.assertEqual((report.added, report.missing, report.reshaped), (["c"], ["b"], []))
+        self.assertEqual(len(report.changed), 2)
+        self.assertEqual((other.lr, other.steps), (0.1, 1))
+        with self.assertRaisesRegex(thalweg.Error, "Expected parameters of 'exact' or 'partial'. Received 'all'"):
+            other.load_state_dict(opt.state_dict(), parameters="all")
+
+    def test_views(self):
+        rng = np.random.default_rng(1)
+        stack = rng.normal(size=(2, 4, 6)).astype(np.float32)
+        parts = [stack[0].copy(), stack[1].copy()]
+        opt = thalweg.Optimizer("muon", {"w": stack}, roles={"w": "hidden"}, views={"w": "stack"})
+        apart = thalweg.Optimizer("muon", {"w[0]": parts[0], "w[1]": parts[1]}, roles={"w[0]": "hidden", "w[1]": "hidden"})
+        g = rng.normal(size=(2, 4, 6)).astype(np.float32)
+        opt.step({"w": g})
+        apart.step([g[0], g[1]])
+        np.testing.assert_array_equal(stack, np.stack(parts))
+        for view, pattern in (("stack(stride=24)", "without a stride for 'w'"), ("rows", "Expected a view: stack")):
+            with self.assertRaisesRegex(thalweg.Error, pattern):
+                thalweg.Optimizer("muon", {"w": stack}, roles={"w": "hidden"}, views={"w": view})
+
+    def test_windows(self):
+        w = np.zeros(1)
+        opt = thalweg.Optimizer("accumulate(steps=4) | sgd", {"w": w}, lr=1)
+        self.assertFalse(opt.flush().taken)
+        opt.step([np.array([2.0])])
+        self.assertTrue(opt.flush().taken)
+        self.assertEqual(w[0], -2)
+        opt.step([np.array([2.0])])
+        opt.drop()
+        self.assertFalse(opt.flush().taken)
 
     def test_factors(self):
         params = {"w": np.ones(2), "b": np.ones(2)}

@@ -149,13 +149,18 @@ std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tens
   return all;
 }
 
+/// What an undefined gradient means.
+enum class undefined_gradients { are_none, are_zero };
+
 /// An optimizer that reads gradients where `backward()` leaves them and writes parameters where they are. Nothing is
 /// copied. What does not require gradients when it is bound is left out.
 ///
-/// * A gradient that is undefined counts as zero: its momentum and its decay go on, as PyTorch's do after `zero_grad()`
-///   has filled gradients with zeros. `step()` refuses a model of which no gradient is defined.
-/// * A parameter whose memory was replaced after binding (`model->to(…)`, `torch::load`) or that requires gradients no
-///   longer is refused by every call; bind anew. Until then the old memory is kept alive, never written stale.
+/// * A parameter whose gradient is undefined (an expert that was not used) stands still with its state, as in PyTorch.
+///   `undefined_gradients::are_zero` makes it a gradient of zeros instead, which decays momentum and weights. `step()`
+///   refuses a model of which no gradient is defined.
+/// * A parameter that you freeze with `requires_grad_(false)` stands still, and keeps its state until you unfreeze it.
+/// * A parameter whose memory was replaced after binding (`model->to(…)`, `torch::load`) is refused by every call; bind anew.
+///   Until then the old memory is kept alive, never written stale.
 template <class T>
 class optimizer {
   using memory = std::vector<::torch::Storage>;
@@ -165,20 +170,24 @@ class optimizer {
   std::vector<const T*> bound_;
   thalweg::optimizer<T> engine_;
   std::vector<std::span<const T>> gradients_;
+  undefined_gradients undefined_ = undefined_gradients::are_none;
   ::torch::Tensor zeros_;
 
 public:
   /// `chain`: whatever `thalweg::optimizer` takes.
   template <class Given>
-  optimizer(const Given& chain, std::vector<parameter<T>> parameters, const options& o)
+  optimizer(const Given& chain, std::vector<parameter<T>> parameters, const options& o,
+            undefined_gradients undefined = undefined_gradients::are_none)
       : parameters_(trainable(std::move(parameters))), memory_(storages()), bound_(pointers()),
-        engine_(chain, views(), o) {}
+        engine_(chain, views(), o), undefined_(undefined) {}
   template <class Given>
-  optimizer(const Given& chain, const ::torch::nn::Module& model, const options& o)
-      : optimizer(chain, parameters_of<T>(model), o) {}
+  optimizer(const Given& chain, const ::torch::nn::Module& model, const options& o,
+            undefined_gradients undefined = undefined_gradients::are_none)
+      : optimizer(chain, parameters_of<T>(model), o, undefined) {}
   template <class Given>
-  optimizer(const Given& chain, const std::vector<::torch::Tensor>& tensors, const options& o)
-      : optimizer(chain, parameters_of<T>(tensors), o) {}
+  optimizer(const Given& chain, const std::vector<::torch::Tensor>& tensors, const options& o,
+            undefined_gradients undefined = undefined_gradients::are_none)
+      : optimizer(chain, parameters_of<T>(tensors), o, undefined) {}
 
   /// One step, as `thalweg::optimizer::step`, with the gradients that the parameters have.
   step_report step(const step_inputs& inputs = {}) {
@@ -186,9 +195,10 @@ public:
     gradients_.clear();
     std::size_t defined = 0;
     for (const auto& p : parameters_) {
-      const auto& gradient = p.values.grad();
+      const ::torch::Tensor gradient = p.values.requires_grad() ? p.values.grad() : ::torch::Tensor();  // frozen: none
       if (gradient.defined()) detail::check<T>("step", "the gradient of '" + p.name + "'", gradient), ++defined;
-      gradients_.push_back(gradient.defined() ? values(gradient) : zeros(p.values.numel()));
+      if (gradient.defined()) gradients_.push_back(values(gradient));
+      else gradients_.push_back(undefined_ == undefined_gradients::are_zero ? zeros(p.values.numel()) : std::span<const T>());
     }
     if (defined == 0)
       throw error("step", "Expected a gradient. Received none for any parameter; call backward() first.");
@@ -296,9 +306,6 @@ private:
     for (std::size_t i = 0; i < parameters_.size(); ++i) {
       const auto& name = parameters_[i].name;
       const auto& now = parameters_[i].values;
-      if (!now.requires_grad())
-        throw error(where, "Expected '", name, "' to require gradients, as when it was bound. Received it frozen; bind "
-                    "anew.");
       // The old storage is kept: no other can lie at its address.
       if (now.layout() != ::torch::kStrided || !now.device().is_cpu() || now.data_ptr() != bound_[i])
         throw error(where, "Expected '", name, "' in the memory in which it was bound. Received it in another: "
@@ -308,10 +315,10 @@ private:
 };
 
 template <class Given, class T>
-optimizer(Given, std::vector<parameter<T>>, options) -> optimizer<T>;
+optimizer(Given, std::vector<parameter<T>>, options, undefined_gradients = undefined_gradients::are_none) -> optimizer<T>;
 template <class Given>
-optimizer(Given, const ::torch::nn::Module&, options) -> optimizer<float>;
+optimizer(Given, const ::torch::nn::Module&, options, undefined_gradients = undefined_gradients::are_none) -> optimizer<float>;
 template <class Given>
-optimizer(Given, std::vector<::torch::Tensor>, options) -> optimizer<float>;
+optimizer(Given, std::vector<::torch::Tensor>, options, undefined_gradients = undefined_gradients::are_none) -> optimizer<float>;
 
 }  // namespace thalweg::torch

@@ -8,8 +8,8 @@
 // What is in it. Tensors: the state arrays as `parameter/transform.slot`, in the parameters' type and in row-major
 // order (those of a column-major parameter are transposed, so that the file means the same to everybody).
 // `__metadata__`: the version of this format, the chain's text with the transforms' fields, the options, the steps
-// taken, the calls of `step` and the losses since the last one taken, the mode, the scalars and weights of each route,
-// and checksums. Numbers are written as the shortest text that reads back as the same double.
+// taken, the calls of `step` and the losses since the last one taken, the mode, the scalars, weights and steps of each
+// route, and checksums. Parameters of one route that had gradients in different steps have routes of their own. Numbers are written as the shortest text that reads back as the same double.
 //
 // Checksums. Each is XXH3 of 64 bits, in hexadecimal digits, as `xxhash.xxh3_64_hexdigest` of Python's xxhash gives it.
 //   checksum of A      the bytes of the array A in the file
@@ -46,6 +46,8 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,38 +59,66 @@
 
 namespace thalweg {
 
+/// Whether the checkpoint must have the same parameters as the optimizer.
+enum class parameter_match {
+  exact,
+  partial  ///< parameters that it lacks, or has with other states, start anew; what it has besides is left out
+};
+
+/// Whether it must have the same chain and options.
+enum class setting_match {
+  exact,  ///< lr, and what `set` has changed, come from the checkpoint
+  keep    ///< the optimizer keeps its own, lr included: a longer schedule, another decay
+};
+
+/// What `load` accepts.
+///
+///     const auto report = opt.load("opt.safetensors", {.settings = setting_match::keep});
+struct load_policy {
+  parameter_match parameters = parameter_match::exact;
+  setting_match settings = setting_match::exact;
+};
+
 /// What became of a `load`.
 struct load_report {
   /// All that was read agrees with its checksum. False for files of version 1, which have none of states and metadata.
   bool checked = true;
+  std::vector<std::string> added{};     ///< parameters that the checkpoint lacks: they start anew
+  std::vector<std::string> reshaped{};  ///< parameters whose states are others there: they start anew
+  std::vector<std::string> missing{};   ///< parameters of the checkpoint that the optimizer lacks
+  std::vector<std::string> changed{};   ///< settings that differ: `weight_decay: 0.1 there, 0.05 here`
 };
 
 namespace detail {
+
+/// What the parameters of one clock have in common, besides their path.
+struct clock_numbers {
+  std::vector<double> scalars{};  ///< of the path's transforms
+  double weight_sum = 0;
+  double largest_lr = 0;  ///< 0 where it does not weigh
+  long steps = 0;         ///< in which the parameters had gradients
+};
 
 /// What the next step depends on, but for the arrays of `storage`.
 struct progress {
   struct route {
     std::vector<std::string> names{};  ///< of its scalars: `transform.slot`
-    std::vector<double> scalars{};
-    double weight_sum = 0;
-    double largest_lr = 0;  ///< 0 where it does not weigh
-
-    void add_scalar(std::string_view transform, std::string_view slot, double value) {
-      names.push_back(state_name(names, transform, slot));
-      scalars.push_back(value);
-    }
+    clock_numbers numbers{};
   };
 
   std::string chain;  ///< its text
-  options settings;
+  options settings;  ///< those of binding, but for lr
+  std::map<std::string, double> changed{};  ///< settings that were changed since, by name
   long steps = 0, calls = 0;
-  gathered_losses losses{};  ///< since the last step that was taken
-  std::vector<route> routes{};  ///< as `bound_parameter::path` numbers them
+  gathered_losses losses{};     ///< since the last step that was taken
+  std::vector<route> routes{};  ///< as `bound_parameter::clock` numbers them
+  std::vector<bool> gathered{};  ///< by parameter: whether it had a gradient since the last step that was taken
 };
 
 struct loaded_progress {
   progress now;  ///< steps, calls, lr and the routes' numbers are those of the file
-  load_report report;
+  std::vector<std::optional<std::size_t>> routes{};  ///< by parameter: which of `now.routes`; none where it starts anew
+  load_report report{};
 };
 
 /// Where the bytes of a checkpoint go, one piece behind the other. `left`: how many come after a piece.
@@ -106,9 +136,11 @@ template <class T>
 void write_checkpoint(const write_bytes& write, const storage<T>& store, const progress& now,
                       const std::function<void(std::size_t i, T* out)>& average_into);
 
-/// Fills the arrays of `store` and, from mode x, the averaged parameters.
+/// Fills the arrays of `store` and, from mode x, the averaged parameters. Calls `before_writing` once all is read and
+/// checked.
 template <class T>
-loaded_progress read_checkpoint(const readable_bytes& from, storage<T>& store, progress now);
+loaded_progress read_checkpoint(const readable_bytes& from, storage<T>& store, progress now, const load_policy& policy,
+                                const std::function<void(const loaded_progress&)>& before_writing);
 
 /// Files: what `write_all` writes takes the file's place whole or not at all.
 void replace_file(const std::string& path, const std::function<void(const write_bytes&)>& write_all);

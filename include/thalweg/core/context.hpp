@@ -12,11 +12,16 @@ namespace thalweg {
 ///
 ///     constexpr auto at(context c) const { c.lr *= by; return c; }
 struct context {
-  long step = 1;                 ///< t, 1-based
+  /// t, 1-based: for a contextual transform the optimizer's steps, for all others the steps in which the parameter had a
+  /// gradient
+  long step = 1;
+  std::optional<long> schedule_step{};  ///< the optimizer's, where `step` counts others
   double lr = 0;                 ///< after warm-up and the schedules upstream
   double weight_decay = 0;       ///< λ, decoupled; 0 once a transform upstream has applied it
   long warmup_steps = 0;         ///< T₀
   std::optional<double> beta{};  ///< Schedule-Free's interpolation, where something upstream sets it
+
+  std::optional<long> gathered{};  ///< how many calls of `step` this step is made of, if they are fewer than a gate wants
 
   std::optional<double> loss{};  ///< where the step was given it
 

@@ -20,13 +20,22 @@
 
 namespace thalweg::detail {
 
-/// A program that is bound to parameters, and what its transforms have prepared for the next step. Its paths are those
-/// that parameters take, one for all parameters of one way with the same `lr_factor` and `weight_decay_factor`.
+/// Parameters of one path that had gradients in the same steps, and what the transforms have prepared for their next step.
+template <class T>
+struct clock {
+  std::size_t path;
+  prepared_path<T> prepared;
+  bool runs = true;  ///< in this step: its parameters have gradients
+};
+
+/// A program that is bound to parameters. Its paths are those that parameters take, one for all parameters of one way with
+/// the same `lr_factor` and `weight_decay_factor`. The first clocks are those of the paths; more come once parameters of
+/// one path differ in when they have gradients.
 template <class T>
 struct bound_program {
   program<T> what;
   std::vector<std::vector<std::size_t>> members;  ///< parameters by path
-  std::vector<prepared_path<T>> prepared;         ///< by path
+  std::vector<clock<T>> clocks;
 };
 
 /// How x of a parameter is computed: by the last transform of its path, from that transform's scalars.
@@ -53,14 +62,20 @@ public:
   /// Throws where the device cannot be used now, because another GPU is current.
   virtual void check_usable() const {}
 
-  // A step, in this order. `gradients`: one a parameter.
-  virtual void begin_step(std::span<const T* const> gradients) = 0;
+  /// Zeros, to be read as the gradient of parameter `i` if it has none. Throws where the device takes no step without a
+  /// gradient.
+  virtual const T* zeros(std::size_t i) = 0;
+
+  // A step, in this order. `gradients`: one a parameter, null where its clock does not run.
+  virtual void begin_step(std::span<const T* const> gradients, measure what) = 0;
   virtual void run_phase(std::size_t phase) = 0;
   /// The sum over the model that decides whether the step stops; and the first parameter whose own sum stops it.
   virtual double sum_that_may_stop() = 0;
-  virtual std::string_view stopped_by() = 0;
+  virtual std::optional<std::size_t> stopped_by() = 0;
   /// A transform's sum over the model, after the step, where nobody has to wait for it.
   [[nodiscard]] virtual std::optional<double> known_sum(std::size_t /*transform*/) const { return {}; }
+  /// What the step has measured of parameter `i`.
+  [[nodiscard]] virtual measured_sums measured(std::size_t /*i*/) const { return {}; }
   /// A call of `step` that the gate does not let pass: the states of the gate take the gradients in, nothing else happens.
   virtual void absorb(long call) = 0;
   /// Runs the phases from `first` on. If a phase throws, parameters and states are put back.
@@ -78,7 +93,9 @@ public:
 
   virtual void save(const write_bytes& write, const progress& now,
                     const std::function<void(std::size_t i, T* out)>& average_into) const = 0;
-  virtual loaded_progress load(const readable_bytes& from, progress now) = 0;
+  /// Calls `before_writing` once all is read and checked.
+  virtual loaded_progress load(const readable_bytes& from, progress now, const load_policy& policy,
+                               const std::function<void(const loaded_progress&)>& before_writing) = 0;
 
   /// Adds to a description who runs the passes, and the bytes of work memory.
   virtual void describe(description& d) const = 0;

@@ -34,6 +34,10 @@ constexpr void for_each_slot(F f) {
   }(states_of<Transform>());
 }
 
+/// Not those of what gathers steps, nor those by which x is recovered.
+template <class Transform>
+inline constexpr bool fields_may_move = !gate<Transform> && (!averaging<Transform> || states_of<Transform>::scalars > 0);
+
 template <class Transform>
 class info_of final : public transform_info {
   Transform transform_;
@@ -65,6 +69,19 @@ public:
   [[nodiscard]] std::string_view remark() const override {
     if constexpr (requires { Transform::remark; }) return Transform::remark;
     else return "";
+  }
+  [[nodiscard]] std::vector<number_field> numbers() const override {
+    std::vector<number_field> all;
+    if constexpr (has_fields<Transform> && fields_may_move<Transform>) {
+      std::size_t number = 0;
+      for_each_field<Transform>([&](const auto& field) {
+        using value_type = typename std::remove_cvref_t<decltype(field)>::value_type;
+        if constexpr (std::is_arithmetic_v<value_type>)
+          all.push_back({field.name, number, static_cast<double>(field.of(transform_)), std::is_integral_v<value_type>});
+        ++number;
+      });
+    }
+    return all;
   }
   [[nodiscard]] double initial([[maybe_unused]] std::size_t scalar) const override {
     double value = 0;
@@ -227,8 +244,9 @@ public:
     this->may_throw = detail::may_throw<Transform, T>();
   }
 
-  void check_fields() const override {
-    if constexpr (has_fields<Transform>) thalweg::check_fields<T>(name_of(transform_), transform_);
+  void check_fields() const override { check_changed({}); }
+  void check_changed([[maybe_unused]] std::span<const field_value_now> now) const override {
+    if constexpr (has_fields<Transform>) thalweg::check_fields<T>(name_of(transform_), changed(transform_, now));
   }
   void construct(void* memory) const override { ::new (memory) prepared; }
   void destroy(void* memory) const noexcept override { static_cast<prepared*>(memory)->~prepared(); }

@@ -105,14 +105,19 @@ public:
   /// One step: reads the gradients, writes the parameters and the state. Throws before it writes anything if a gradient is
   /// wrong. If a tensor-wise function of the user throws, parameters and state are put back.
   ///
-  /// `gradients`: one contiguous range of T a parameter, in the order of the parameters.
+  /// `gradients`: one contiguous range of T a parameter, in the order of the parameters. A range may be a std::optional.
+  ///
+  /// A parameter without a gradient (an empty range, `nullopt`) stands still, and so does its state. Bias corrections and
+  /// averages count the steps in which the parameter had a gradient. Schedules count all steps. Where `accumulate` gathers,
+  /// a missing gradient is zero, unless all gradients of the step are missing. A gradient of zeros is something else: it
+  /// decays momentum and weights.
   ///
   ///     const auto report = opt.step(gradients, {.loss = loss});
   template <class Gradients>
   step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
     detail::check_read_in_place<Gradients>();
     std::size_t i = 0;
-    for (const auto& g : gradients) take_gradient(i++, std::span<const T>(g));
+    for (const auto& g : gradients) take_gradient(i++, detail::elements_of<T>(g));
     return take_step(i, inputs);
   }
   step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
@@ -120,6 +125,12 @@ public:
     for (const auto& g : gradients) take_gradient(i++, g);
     return take_step(i, inputs);
   }
+
+  /// Takes a step with the gradients that `accumulate` has gathered, though they are fewer than it wants: their mean. Where
+  /// there are none the report says that no step was taken.
+  step_report flush();
+  /// Forgets them.
+  void drop();
 
   /// While the guard lives the parameters hold x, the average. Afterwards they hold y again, bit for bit. In a chain
   /// without an average, x is y. The guard holds a copy of y.
@@ -135,6 +146,15 @@ public:
   /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
   void lr(double lr);
 
+  /// Sets a number from the next step on: an option ("weight_decay"), or a transform's field ("scale_by_adam.beta2"). Of
+  /// several transforms of one name this sets all; "scale_by_adam#2.beta2" sets the second. A checkpoint keeps it. Throws
+  /// where there is no such number or the value is out of its range. The fields of `accumulate` cannot be set, nor those by
+  /// which `update_and_average` recovers x.
+  ///
+  ///     opt.set("scale_by_adam.beta2", 0.95);
+  void set(std::string_view name, double value);
+  [[nodiscard]] double get(std::string_view name) const;
+
   /// Writes all that the next step depends on to a safetensors file. The old file is replaced whole or not at all. May be
   /// called while an evaluation point lives. <thalweg/core/checkpoint.hpp> describes the content of the file.
   ///
@@ -142,13 +162,18 @@ public:
   void save(const std::string& path) const;
 
   /// Continues where `save` stopped, bit for bit. The parameters must be bound and hold what they held then. All options
-  /// must be the same as then, except lr, which is restored. Throws before it changes anything, also where the file is
-  /// damaged. A file of an earlier version may have no checksums: the report says so.
-  load_report load(const std::string& path);
+  /// must be the same as then, except lr and what `set` has changed, which are restored. Throws before it changes anything,
+  /// also where the file is damaged. A file of an earlier version may have no checksums: the report says so.
+  ///
+  /// With another policy the optimizer keeps its own chain and options, or takes over what it shares with the checkpoint:
+  /// so parameters are added and removed.
+  ///
+  ///     const auto report = opt.load("opt.safetensors", {.parameters = parameter_match::partial});
+  load_report load(const std::string& path, const load_policy& policy = {});
 
   /// The same in memory: the bytes that `save` would write, and a `load` of them.
   [[nodiscard]] std::string to_bytes() const;
-  load_report load_bytes(std::string_view bytes);
+  load_report load_bytes(std::string_view bytes, const load_policy& policy = {});
 
   /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
   [[nodiscard]] std::string describe() const;

@@ -10,6 +10,7 @@
 
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/field.hpp>
+#include <thalweg/core/view.hpp>
 
 namespace thalweg {
 
@@ -31,7 +32,7 @@ constexpr std::size_t element_count(std::span<const std::size_t> shape) {
   return count;
 }
 
-/// A view of memory that the user owns and that stays where it is while the optimizer lives.
+/// Memory that the user owns and that stays where it is while the optimizer lives. A parameter without elements is left out.
 ///
 ///     parameter<float> w{.name = "w", .shape = {128, 784}, .role = role::hidden, .data = weights.data()};
 ///     parameter<float> e{.name = "embedding", .shape = {50257, 768}, .role = role::embedding, .data = table};
@@ -45,6 +46,7 @@ struct parameter {
   storage_order order = storage_order::row_major;
   double lr_factor = 1;            ///< this parameter's lr, as a multiple of the optimizer's
   double weight_decay_factor = 1;  ///< this parameter's weight decay, as a multiple of the optimizer's
+  thalweg::view::list view{};
 };
 
 /// A span or vector as a parameter; without a shape it is a vector. Throws where the values do not fill the shape.
@@ -87,11 +89,20 @@ struct parameter_info {
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
   [[nodiscard]] std::size_t rows() const { return shape.empty() ? 1 : shape.front(); }
-  [[nodiscard]] std::size_t cols() const { return size() / rows(); }
+  [[nodiscard]] std::size_t cols() const { return element_count(std::span(shape).subspan(shape.empty() ? 0 : 1)); }
 };
 
-/// Refuses what has no rows and columns, for the transform `where`.
+/// Refuses rank 3 for the transform `where`, which works on matrices: it may be many of them or one.
+inline void check_is_no_stack(std::string_view where, const parameter_info& p) {
+  if (p.shape.size() == 3)
+    throw error(where, "Expected a matrix, or filters of rank >= 4. Received ", in_quotes(p.name), " with shape ", p.shape,
+                ". Say what it is: .view = {view::stack{}} for ", p.shape[0], " matrices, .view = {view::filters{}} for one of ",
+                p.shape[0], " rows.");
+}
+
+/// Refuses what has no rows and columns as well.
 inline void check_has_sides(std::string_view where, const parameter_info& p) {
+  check_is_no_stack(where, p);
   if (p.shape.size() < 2)
     throw error(where, "Expected rank >= 2. Received ", in_quotes(p.name), " with shape ", p.shape,
                 ". Route it elsewhere: route(when(hidden_matrix, ...), otherwise(...)).");

@@ -26,6 +26,14 @@ struct slot {
   bool of_its_shape = false;  ///< an array of the parameter's
 };
 
+/// A field of a transform that is a number and may change between two steps.
+struct number_field {
+  std::string_view name;
+  std::size_t field;  ///< its number among the transform's fields
+  double value;
+  bool is_whole;
+};
+
 /// A transform with its hyper-parameters, without its type: the part that does not depend on the numbers' type.
 class transform_info {
 public:
@@ -43,6 +51,7 @@ public:
   [[nodiscard]] virtual std::size_t scratch(const parameter_info&) const { return 0; }
   [[nodiscard]] virtual std::string computed_by() const { return ""; }
   [[nodiscard]] virtual std::string_view remark() const { return ""; }
+  [[nodiscard]] virtual std::vector<number_field> numbers() const { return {}; }
   [[nodiscard]] virtual double initial(std::size_t /*scalar*/) const { return 0; }
   [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
   /// For a transform that may stop a step: whether the sum lets the step go on.
@@ -57,6 +66,19 @@ struct field_value_now {
   double value;
 };
 
+/// What a step has measured of some elements.
+struct measured_sums {
+  double gradient = 0, update = 0, parameter = 0;  ///< sums of squares
+  double largest_gradient = 0;
+
+  void add(const measured_sums& more) {
+    gradient += more.gradient;
+    update += more.update;
+    parameter += more.parameter;
+    largest_gradient = largest_gradient < more.largest_gradient ? more.largest_gradient : largest_gradient;
+  }
+};
+
 /// One parameter on its way through a chain.
 template <class T>
 struct in_flight {
@@ -68,6 +90,7 @@ struct in_flight {
   T* update;  ///< room for a whole update, where a barrier needs it
   T* tile;    ///< room for `tile_elements` of it
   std::span<T> scratch;
+  measured_sums* measured = nullptr;  ///< where the last stage adds what it measures, if it measures
 };
 
 /// The same transform, for numbers of one type. `prepare` runs once a step and makes what the step needs, in memory that
@@ -83,6 +106,8 @@ public:
 
   /// Refuses fields that numbers of this type cannot hold.
   virtual void check_fields() const {}
+  /// The same for the fields as they are with the values in `now`.
+  virtual void check_changed(std::span<const field_value_now> /*now*/) const {}
   /// Begins and ends the life of what is prepared, at `memory`.
   virtual void construct(void* /*memory*/) const {}
   virtual void destroy(void* /*memory*/) const noexcept {}

@@ -1,9 +1,11 @@
 // What a step is given, and what became of it.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <iterator>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -12,9 +14,30 @@
 
 namespace thalweg {
 
+/// What a step measures.
+enum class measure {
+  nothing,
+  norms  ///< of each parameter, while its elements are in the cache: see `step_report::parameters`
+};
+
 /// What a step may be given besides the gradients.
 struct step_inputs {
   std::optional<double> loss{};  ///< for the transforms that read it
+  thalweg::measure measure = thalweg::measure::nothing;
+};
+
+/// What a step did to one parameter.
+struct parameter_report {
+  std::string_view name{};
+  double gradient_norm = 0;   ///< behind `accumulate` that of the mean
+  double update_norm = 0;     ///< of the change, the parameter after the step minus the parameter before it
+  double parameter_norm = 0;  ///< after the step
+  double largest_gradient = 0;              ///< the largest magnitude of an element
+  double lr = 0;                            ///< with the parameter's `lr_factor`
+  std::optional<double> beta{};             ///< β_t, where the chain sets Schedule-Free's interpolation
+  std::optional<double> average_weight{};   ///< c_t, where the chain keeps an average
+
+  [[nodiscard]] double ratio() const { return parameter_norm > 0 ? update_norm / parameter_norm : 0; }
 };
 
 /// What became of a step.
@@ -29,7 +52,20 @@ struct step_report {
   /// The norm of all gradients together, if the step was taken and the chain measures it: `clip_by_global_norm` (before
   /// it clips) and `report_gradient_norm` do, at the head of the chain. On a GPU the norm stays there.
   std::optional<double> gradient_norm{};
+  /// How many parameters stood still, because they had no gradient.
+  std::size_t without_gradient = 0;
+  /// One for each parameter that moved, if the step was asked to measure norms. Valid until the next step.
+  std::span<const parameter_report> parameters{};
 };
+
+/// A step as one line of JSON, and as rows of CSV, one a parameter. `step`: `opt.steps()`.
+///
+///     const auto report = opt.step(gradients, {.measure = measure::norms});
+///     log << to_json(opt.steps(), report) << '\n';
+std::string to_json(long step, const step_report& report);
+std::string to_csv(long step, const step_report& report);
+/// The names of its columns.
+std::string csv_header();
 
 namespace detail {
 
@@ -38,12 +74,16 @@ struct gathered_losses {
   double sum = 0;
   long count = 0;
 
+  [[nodiscard]] step_inputs mean() const {
+    if (!count) return {};
+    return {.loss = sum / static_cast<double>(count)};
+  }
   /// What the step is given. Its loss is replaced by the mean of these losses and its own.
   [[nodiscard]] step_inputs take(const step_inputs& given) {
     if (!given.loss) return {};
     sum += *given.loss;
     ++count;
-    return {.loss = sum / static_cast<double>(count)};
+    return mean();
   }
 };
 
@@ -58,16 +98,27 @@ inline void check_loss(std::string_view reader, const step_inputs& given) {
                 ". A chain that begins with when_finite skips such steps.");
 }
 
+/// The elements of a gradient; none where it is `nullopt`.
+template <class T, class Gradient>
+std::span<const T> elements_of(const Gradient& g) {
+  if constexpr (requires { g.has_value(); }) return g ? std::span<const T>(*g) : std::span<const T>();
+  else return std::span<const T>(g);
+}
+
 template <class>
 inline constexpr bool is_span = false;
 template <class T, std::size_t N>
 inline constexpr bool is_span<std::span<T, N>> = true;
+template <class>
+inline constexpr bool is_optional_span = false;
+template <class Span>
+inline constexpr bool is_optional_span<std::optional<Span>> = is_span<Span>;
 
 /// Refuses a range whose gradients would be gone before the step reads them.
 template <class Gradients>
 constexpr void check_read_in_place() {
   using one = decltype(*std::begin(std::declval<const Gradients&>()));
-  static_assert(std::is_reference_v<one> || is_span<std::remove_cv_t<one>>,
+  static_assert(std::is_reference_v<one> || is_span<std::remove_cv_t<one>> || is_optional_span<std::remove_cv_t<one>>,
                 "thalweg: step(gradients) reads the gradients in place; this range makes them as it goes");
 }
 

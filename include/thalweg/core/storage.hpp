@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -46,13 +48,37 @@ inline std::string state_name(const std::vector<std::string>& taken, std::string
   return name(nth);
 }
 
+/// Where elements lie that are not in one piece.
+template <class T>
+struct lines {
+  T* data;
+  std::size_t count, length, stride;  ///< `count` lines of `length` elements, which begin `stride` elements apart
+
+  void copy_to(std::remove_const_t<T>* to) const {
+    for (std::size_t i = 0; i < count; ++i) to = std::copy_n(data + i * stride, length, to);
+  }
+  void copy_from(const T* from) const {
+    for (std::size_t i = 0; i < count; ++i) std::copy_n(from + i * length, length, data + i * stride);
+  }
+};
+
+/// A parameter as the user gave it: parameters [first, last) of the storage are its parts.
+struct whole_parameter {
+  std::string name{};
+  std::vector<std::size_t> shape{};
+  std::size_t first = 0, last = 0;
+  std::size_t extent = 0;  ///< elements from its first to its last
+};
+
 /// One parameter, bound: the user's memory, its state arrays in the order of its path, and the path it takes.
 template <class T>
 struct bound_parameter {
   parameter_info info{};
   T* data = nullptr;
   std::size_t size = 0;
-  std::size_t path = 0;
+  std::size_t whole = 0, offset = 0;         ///< of which given parameter it is a part, from which element on
+  std::optional<lines<T>> lies_in{};         ///< the user's memory, where `data` is a copy of it
+  std::size_t path = 0, clock = 0;
   bool averaged = false;  ///< its path ends in a transform that keeps an average
   std::vector<T*> states{};
   std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
@@ -70,10 +96,22 @@ struct bound_parameter {
 template <class T>
 struct storage {
   std::vector<bound_parameter<T>> parameters;
+  std::vector<whole_parameter> wholes;
+  aligned_array<T> copies;  ///< of the parameters that do not lie in one piece
   aligned_array<T> states;
   std::size_t state_elements = 0;
   std::vector<std::vector<T>> held_back;  ///< y of the averaged parameters, while they hold x
   bool at_evaluation_point = false;
+
+  /// Reads those copies from the user's memory, and writes them there.
+  void gather() const {
+    for (const auto& p : parameters)
+      if (p.lies_in) p.lies_in->copy_to(p.data);
+  }
+  void scatter() const {
+    for (const auto& p : parameters)
+      if (p.lies_in) p.lies_in->copy_from(p.data);
+  }
 };
 
 }  // namespace thalweg::detail

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,7 +73,12 @@ public:
       : device<T>(std::move(given)), known_(known), stream_(stream) {}
 
   void bind(const options&) override {
-    for (const auto& p : store.parameters) check_on_device("parameter", p.info.name, p.data);
+    for (const auto& p : store.parameters) {
+      if (p.lies_in)
+        throw error("cuda", "Expected parameters that lie in one piece. Received ", in_quotes(p.info.name),
+                    ", which its view makes of ", p.lies_in->count, " pieces.");
+      check_on_device("parameter", p.info.name, p.data);
+    }
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
     paths_.resize(bound.what.paths.size());
     for_each_path([&](std::size_t p, on_path& here) { choose_passes(p, here); });
@@ -86,7 +92,14 @@ public:
                   " to be current, as when the optimizer was made. Received device ", current, ".");
   }
 
-  void begin_step(std::span<const T* const> gradients) override {
+  /// A launch is for all parameters of a path.
+  const T* zeros(std::size_t i) override {
+    throw error("cuda", "Expected a gradient for every parameter. Received none for ", in_quotes(store.parameters[i].info.name),
+                ". On a device no parameter stands still.");
+  }
+
+  void begin_step(std::span<const T* const> gradients, measure what) override {
+    if (what != measure::nothing) throw error("cuda", "Expected a step that measures nothing. Received one that measures norms.");
     const bool captured = is_capturing(stream_);
     if (captured && bound.what.may_stop())
       throw error("cuda", "Expected a chain whose steps are always taken in a stream that captures. Received ",
@@ -116,7 +129,7 @@ public:
     return sum;
   }
 
-  std::string_view stopped_by() override {
+  std::optional<std::size_t> stopped_by() override {
     const auto& what = bound.what;
     std::size_t first = store.parameters.size();
     for_each_path([&](std::size_t p, on_path& here) {
@@ -125,7 +138,8 @@ public:
       for (std::size_t m = 0; m < sums.size(); ++m)
         if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, bound.members[p][m]);
     });
-    return first < store.parameters.size() ? std::string_view(store.parameters[first].info.name) : "";
+    if (first == store.parameters.size()) return {};
+    return first;
   }
 
   void absorb(long call) override {
@@ -193,9 +207,10 @@ public:
       copy_and_wait<T>(x.data(), x.size(), out);
     });
   }
-  loaded_progress load(const readable_bytes& from, progress now) override {
+  loaded_progress load(const readable_bytes& from, progress now, const load_policy& policy,
+                       const std::function<void(const loaded_progress&)>& before_writing) override {
     host_mirror m = mirror();
-    auto loaded = read_checkpoint<T>(from, m.store, std::move(now));
+    auto loaded = read_checkpoint<T>(from, m.store, std::move(now), policy, before_writing);
     copy(m.store.states.get(), store.state_elements, states_.data());
     for (std::size_t i = 0; i < store.parameters.size(); ++i)
       copy(m.store.parameters[i].data, store.parameters[i].size, store.parameters[i].data);
@@ -379,7 +394,7 @@ private:
 
   void run_stage(std::size_t p, on_path& here, std::size_t number) {
     const auto& way = bound.what.paths[p];
-    const auto& prepared = bound.prepared[p];
+    const auto& prepared = bound.clocks[p].prepared;
     for (const auto& pass : here.passes[number])
       pass.run(stream_, seen_at(p, pass.position, here.chunks), prepared.kernels.data() + pass.kernel);
     const std::size_t end = way.stages[number].end;
@@ -390,7 +405,7 @@ private:
 
   void sum_chunks(std::size_t p, const on_path& here, std::size_t position, double* partials) const {
     transforms_[bound.what.paths[p].transforms[position]]->sum_chunks(
-        stream_, seen_at(p, position, here.reduced_chunks), bound.prepared[p].at[position], partials);
+        stream_, seen_at(p, position, here.reduced_chunks), bound.clocks[p].prepared.at[position], partials);
   }
   /// Of each member on its own. Returns where the sums are.
   const double* sum_members(std::size_t p, const on_path& here, std::size_t position) const {
@@ -422,6 +437,7 @@ private:
       return values;
     };
     m.store.parameters = store.parameters;
+    m.store.wholes = store.wholes;
     m.store.state_elements = store.state_elements;
     m.store.states = allocate<T>(store.state_elements);
     copy(states_.data(), store.state_elements, m.store.states.get());

@@ -11,6 +11,9 @@ namespace thalweg {
 /// |-------|----------|
 /// | steps | required |
 ///
+/// At the end of the data a window may be incomplete: `optimizer::flush` takes a step with the mean of the gradients that are
+/// there, `optimizer::drop` forgets them.
+///
 /// The transforms downstream see only the steps that are taken. t, the warm-up and the weights of an average count these
 /// steps, so it composes with Schedule-Free. Downstream the gradient is the mean of the gradients, and the loss, if there
 /// is one, the mean of the losses. It is the first of its chain, or stands behind `when_finite`, which then leaves out the
@@ -26,14 +29,18 @@ struct accumulate {
 
   [[nodiscard]] constexpr bool opens(long call) const { return call % steps == 0; }
 
-  constexpr auto absorb(long call) const {
+  /// The kernel of one call; `all` makes a mean of fewer calls.
+  constexpr auto gathering(long call, double all) const {
     const double before = (call - 1) % steps == 0 ? 0 : 1;
-    return [before, share = 1 / static_cast<double>(steps)]<class T>(element<T> e, T mean) {
-      const T sum = where(T(before) == T(0), T(0), mean) + T(share) * e.update;
+    return [before, share = 1 / static_cast<double>(steps), all]<class T>(element<T> e, T mean) {
+      const T sum = T(all) * (where(T(before) == T(0), T(0), mean) + T(share) * e.update);
       return next(sum, sum);
     };
   }
-  constexpr auto at(const context&) const { return absorb(steps); }
+  constexpr auto absorb(long call) const { return gathering(call, 1); }
+  constexpr auto at(const context& c) const {
+    return gathering(steps, c.gathered ? static_cast<double>(steps) / static_cast<double>(*c.gathered) : 1);
+  }
 };
 
 }  // namespace thalweg

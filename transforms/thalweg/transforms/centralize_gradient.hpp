@@ -11,6 +11,7 @@ namespace thalweg {
 ///
 ///     auto c = centralize_gradient{} | scale_by_adam{};
 struct centralize_gradient {
+  void check(const parameter_info& p) const { check_is_no_stack("centralize_gradient", p); }
   template <class T>
   void apply(const context&, tensor<T> update) const noexcept {
     if (update.rank() < 2) return;

@@ -21,6 +21,7 @@ struct clip_adaptively {
   static constexpr auto fields = list{field{"clipping", &clip_adaptively::clipping, positive},
                                       field{"epsilon", &clip_adaptively::epsilon, above(0).below(1)}};
 
+  void check(const parameter_info& p) const { check_is_no_stack("clip_adaptively", p); }
   template <class T>
   void apply(const context&, whole<T> w) const noexcept {
     const auto units = [vector = w.update.rank() < 2](const auto& t) {

@@ -13,6 +13,7 @@ namespace thalweg {
 ///
 ///     auto c = nesterov_ema{} | orthogonalize_update{} | equalize_rows{};
 struct equalize_rows {
+  void check(const parameter_info& p) const { check_is_no_stack("equalize_rows", p); }
   template <class T>
   void apply(const context&, tensor<T> update) const noexcept {
     const auto u = update.matrix();

@@ -25,6 +25,7 @@ struct scale_by_factored_rms {
 
   using states = state<rows<"rows">, columns<"columns">>;
 
+  void check(const parameter_info& p) const { check_is_no_stack("scale_by_factored_rms", p); }
   template <class T>
   void apply(const context& c, tensor<T> update, tensor<T> of_rows, tensor<T> of_columns) const noexcept {
     const auto u = update.matrix();

@@ -85,6 +85,7 @@ struct scale_by_psgd_kron {
     return up_to(t) > up_to(t - 1);
   }
 
+  void check(const parameter_info& p) const { check_is_no_stack("scale_by_psgd_kron", p); }
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
     const auto side = [](const std::vector<std::size_t>& shape) { return shape.size() < 2 ? 0 : shape[0]; };
     return detail::psgd_scratch(p.rows(), p.cols(), std::max(side(left(p)), side(right(p))));

@@ -24,6 +24,7 @@ struct scale_by_row_rms {
 
   using states = state<rows<"second_moment">>;
 
+  void check(const parameter_info& p) const { check_is_no_stack("scale_by_row_rms", p); }
   template <class T>
   void apply(const context&, tensor<T> update, tensor<T> second) const noexcept {
     const auto u = update.matrix();

@@ -72,6 +72,7 @@ struct scheduled_transform : Transform {  // states and fields are the transform
     Transform t = *this;
     context of_value = c;
     of_value.lr = static_cast<double>(t.*place);
+    of_value.step = c.schedule_step.value_or(c.step);
     t.*place = field_value<std::remove_reference_t<decltype(t.*place)>>(schedule.at(of_value).lr);
     return t;
   }

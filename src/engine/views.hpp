@@ -1,0 +1,23 @@
+// The parts of a parameter that its view makes parameters of their own.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include <thalweg/core/parameter.hpp>
+
+namespace thalweg::detail {
+
+/// A part: `lines` pieces of `length` elements, which begin `stride` elements apart. One piece where it lies together.
+struct parameter_part {
+  parameter_info info;
+  std::size_t offset = 0;  ///< of its first element in the whole
+  std::size_t lines = 1, length = 0, stride = 0;
+
+  [[nodiscard]] std::size_t end() const { return offset + (lines - 1) * stride + length; }
+};
+
+/// Throws where the view does not fit. A parameter without elements has no parts.
+std::vector<parameter_part> parts_of(const parameter_info& whole, const std::vector<view::part>& view);
+
+}  // namespace thalweg::detail
