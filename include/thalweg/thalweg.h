@@ -60,7 +60,6 @@ typedef int thalweg_status;
 enum {
   THALWEG_OK = 0,
   THALWEG_INVALID_ARGUMENT = 1,  ///< the call must be mended: a text, a number, a shape, a pointer, the order of calls
-  /// Where not even some bytes are left, thalweg_save and thalweg_load end the program: their JSON library does.
   THALWEG_OUT_OF_MEMORY = 2,
   THALWEG_CHECKPOINT_REFUSED = 3,  ///< the file cannot be written or read, or it is another optimizer's
   THALWEG_FAILED = 4  ///< anything else; the message is all that is known
@@ -164,8 +163,8 @@ THALWEG_FUNCTION thalweg_status thalweg_step(thalweg_optimizer* optimizer, const
                                              const double* loss, thalweg_report* report);
 
 /// thalweg_step that measures. `line`: the report as one line of JSON, with the norms of gradient, update and parameter, their
-/// ratio, lr, β_t and c_t of each parameter that moved. The text is the caller's, who gives it to thalweg_free. Since
-/// interface 3.
+/// ratio, lr, β_t and c_t of each parameter that moved; null where there was no memory for it. The text is the caller's, who
+/// gives it to thalweg_free. Since interface 3.
 THALWEG_FUNCTION thalweg_status thalweg_step_as_json(thalweg_optimizer* optimizer, const void* const* gradients,
                                                      size_t count, const double* loss, thalweg_report* report, char** line);
 

@@ -240,7 +240,13 @@ thalweg_status thalweg_step_as_json(thalweg_optimizer* optimizer, const void* co
                                     const double* loss, thalweg_report* report, char** line) {
   if (const auto misused = status_of([&] { given("step", "a place for the line", line); })) return misused;
   return step_and(optimizer, gradients, count, loss, measure::norms, report,
-                  [&](const step_report& became, long steps) { *line = copy_of(to_json(steps, became)); });
+                  [&](const step_report& became, long steps) {
+    try {
+      *line = copy_of(to_json(steps, became));
+    } catch (const std::bad_alloc&) {  // the step is taken
+      *line = nullptr;
+    }
+  });
 }
 
 thalweg_status thalweg_flush(thalweg_optimizer* optimizer, thalweg_report* report) {

@@ -112,33 +112,58 @@ TEST_CASE("no memory for texts and for x") {
   CHECK(s.w == y);
 }
 
-// Where not even some bytes are left, the destructor of a nlohmann::json ends the program.
-TEST_CASE("no memory for the arrays of a checkpoint") {
+TEST_CASE("no memory for a checkpoint") {
   test::folder folder;
   const std::string path = folder / "c.safetensors";
   subject s, resumed;
   REQUIRE(s.create() == THALWEG_OK);
   for (int step = 0; step < 3; ++step) REQUIRE(s.step() == THALWEG_OK);
   const auto y = s.w;
+  exhaust([&] { return thalweg_save(s.opt, path.c_str()); }, [&] { return folder.count() == 0; });
+  REQUIRE(s.step() == THALWEG_OK);
+
+  REQUIRE(resumed.create() == THALWEG_OK);
+  std::ranges::copy(y, resumed.w.begin());
+  exhaust([&] { return thalweg_load(resumed.opt, path.c_str()); },
+          [&] { return resumed.w == y && resumed.steps() == 0; });
+  CHECK(resumed.steps() == 3);
+  REQUIRE(resumed.step() == THALWEG_OK);
+  CHECK(resumed.w == s.w);
+}
+
+TEST_CASE("no memory for the large arrays of a checkpoint") {
+  test::folder folder;
+  const std::string path = folder / "c.safetensors";
+  subject s;
+  REQUIRE(s.create() == THALWEG_OK);
+  REQUIRE(s.step() == THALWEG_OK);
   largest_allocation = 8192;
   const thalweg_status not_saved = thalweg_save(s.opt, path.c_str());
   largest_allocation = SIZE_MAX;
   CHECK(not_saved == THALWEG_OUT_OF_MEMORY);
   CHECK(folder.count() == 0);
   REQUIRE(thalweg_save(s.opt, path.c_str()) == THALWEG_OK);
-  REQUIRE(s.step() == THALWEG_OK);
-
-  REQUIRE(resumed.create() == THALWEG_OK);
-  std::ranges::copy(y, resumed.w.begin());
   largest_allocation = 8192;
-  const thalweg_status not_loaded = thalweg_load(resumed.opt, path.c_str());
+  const thalweg_status not_loaded = thalweg_load(s.opt, path.c_str());
   largest_allocation = SIZE_MAX;
   CHECK(not_loaded == THALWEG_OUT_OF_MEMORY);
-  CHECK(resumed.w == y);
-  CHECK(resumed.steps() == 0);
-  REQUIRE(thalweg_load(resumed.opt, path.c_str()) == THALWEG_OK);
-  REQUIRE(resumed.step() == THALWEG_OK);
-  CHECK(resumed.w == s.w);
+}
+
+TEST_CASE("no memory for a number that is set, and for another policy") {
+  test::folder folder;
+  const std::string path = folder / "c.safetensors";
+  subject s;
+  REQUIRE(s.create() == THALWEG_OK);
+  REQUIRE(s.step() == THALWEG_OK);
+  REQUIRE(thalweg_save(s.opt, path.c_str()) == THALWEG_OK);
+  double beta = 0;
+  exhaust([&] { return thalweg_set(s.opt, "nesterov_ema.beta", 0.5); },
+          [&] { return thalweg_get(s.opt, "nesterov_ema.beta", &beta) == THALWEG_OK && beta == 0.95; });
+  CHECK(thalweg_get(s.opt, "nesterov_ema.beta", &beta) == THALWEG_OK);
+  CHECK(beta == 0.5);
+  exhaust([&] { return thalweg_load_with(s.opt, path.c_str(), THALWEG_PARTIAL, nullptr); }, [&] { return s.steps() == 1; });
+  CHECK(thalweg_get(s.opt, "nesterov_ema.beta", &beta) == THALWEG_OK);
+  CHECK(beta == 0.95);
 }
 
 TEST_CASE("a step needs no memory, and words that find none say so") {
