@@ -33,8 +33,8 @@ std::vector<std::string> split(std::string_view text, char separator = ',') {
 }
 
 std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(' ');
-  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+  const auto first = text.find_first_not_of(" \n");
+  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(" \n") - first + 1);
 }
 
 // Who races where nobody says.
