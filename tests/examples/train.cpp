@@ -17,6 +17,7 @@
 #include "../../examples/race/contenders.hpp"
 #include "../../examples/race/ledger.hpp"
 #include "../../examples/race/perceptron.hpp"
+#include "../../examples/race/report.hpp"
 #include "../../examples/race/results.hpp"
 #include "../../examples/race/train.hpp"
 
@@ -147,6 +148,29 @@ TEST_CASE("paired differences, by hand") {
   const auto certain = race::paired(a, b, 0, race::validation_loss);
   CHECK(certain.mean == -0.5);
   CHECK(*certain.half_width == 0);
+}
+
+TEST_CASE("beside every table stand AMUSE's differences from the others, with their intervals") {
+  const auto level = [](double loss) { return run_of(std::vector<double>(race::stops.size(), loss)); };
+  // Of 1 and 2: mean 1½, half of the interval 12.706·½
+  const std::vector<race::result> results{{"lion", "Lion", 0.1, 0, {1, 2}, {level(3), level(5)}},
+                                          {"amuse", "AMUSE", 0.1, 0, {1, 2}, {level(4), level(7)}},
+                                          {"adan", "Adan", 0.1, 0, {1, 2}, {level(4.5), level(7.5)}}};
+  const auto text = race::tables(results, "bits a byte");
+  CAPTURE(text);
+  CHECK(text.find("| validation loss, bits a byte: mean difference [95 % interval] ") != text.npos);
+  CHECK(text.find("| AMUSE − Lion ") != text.npos);
+  CHECK(text.find(" +1.5000 [-4.8531, +7.8531] |") != text.npos);
+  CHECK(text.find(" -0.5000 [-0.5000, -0.5000] |") != text.npos);
+  CHECK(text.find("AMUSE − AMUSE") == text.npos);
+  CHECK(race::tables(std::span(results).first(1), "").find("−") == std::string::npos);
+
+  // Without AMUSE the first is compared; a single seed has no interval.
+  const std::vector<race::result> two{{"lion", "Lion", 0.1, 0, {1}, {level(3)}}, {"adan", "Adan", 0.1, 0, {1}, {level(4)}}};
+  const auto single = race::tables(two, "");
+  CHECK(single.find("| Lion − Adan ") != single.npos);
+  CHECK(single.find("-1.0000 |") != single.npos);
+  CHECK(single.find('[') == single.npos);
 }
 
 TEST_CASE("a ledger keeps runs, gives them back bit for bit, and only to whom they belong") {
