@@ -6,18 +6,13 @@
 #include <filesystem>
 #include <random>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "error.hpp"
 #include "network.hpp"
 
 namespace race {
-
-// "[race] Expected …. Received …."
-struct error : std::runtime_error {
-  error(const std::string& expected, const std::string& received);
-};
 
 struct images {
   std::size_t width = 0;             // pixels an image

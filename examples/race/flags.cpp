@@ -1,18 +1,17 @@
 #include "flags.hpp"
 
+#include <getopt.h>
+
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <string_view>
 #include <utility>
+#include <vector>
 
-#include <cxxopts.hpp>
 #include <fmt/format.h>
 
-#include <thalweg/text.hpp>
-
+#include "error.hpp"
 #include "text.hpp"
-#include "train.hpp"
 
 namespace race {
 namespace {
@@ -45,7 +44,6 @@ void enter(request& r, const std::string& text, std::span<const std::string> kno
     if (who.empty())
       throw error(fmt::format("--optimizers of {}, or chains between ';'", joined(known, ", ")), fmt::format("'{}'", text));
     if (std::ranges::find(known, who) == known.end()) {
-      static_cast<void>(thalweg::parse(who));
       const std::string key = fmt::format("chain{}", r.chains.size() + 1);
       r.chains.push_back({key, std::exchange(who, key)});
     }
@@ -76,41 +74,69 @@ std::map<std::string, double> learning_rates(std::string_view text, std::span<co
   return lr;
 }
 
-cxxopts::Options options(std::span<const std::string> known) {
-  cxxopts::Options all("race", "One network, the same batches, five optimizers: who leads, wherever you stop?\n");
-  const auto text = [] { return cxxopts::value<std::string>(); };
-  const auto or_else = [&](const std::string& standard) { return text()->default_value(standard); };
-  auto add = all.add_options();
-  add("data", "fashion-mnist or digits", or_else("fashion-mnist"), "NAME");
-  add("data-folder", "where its files lie", text(), "FOLDER");
-  add("optimizers", "who races; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\"",
-      or_else(joined(known, ",")), "A,B,C");
-  add("hidden", "widths of the hidden layers", or_else("64,64"), "N,N");
-  add("steps", "the budget (6000; digits 1000)", text(), "N");
-  add("batch", "images a step (128; digits 64)", text(), "N");
-  add("seed", "of the first weights and of the batches", or_else("1"), "N");
-  add("seeds", "race so often, with successive seeds: mean ± standard deviation", or_else("1"), "N");
-  add("lr", "other than the tuned ones: 0.01, or adamw=0.002,chain1=0.01", text(), "RATE");
-  add("tune", "try seven learning rates for each, judged on images that the race never sees");
-  add("csv", "every number, in long format (race.csv; when tuning tune.csv)", text(), "FILE");
-  add("plot", "the picture, drawn by gnuplot", or_else("race.png"), "FILE");
-  add("help", "this text");
-  return all;
+struct flag {
+  const char* name;
+  const char* argument;  // null: none
+  std::string standard;
+  const char* explanation;
+};
+
+std::vector<flag> flags(std::span<const std::string> known) {
+  return {
+      {"data", "NAME", "fashion-mnist", "fashion-mnist or digits"},
+      {"data-folder", "FOLDER", "", "where its files lie"},
+      {"optimizers", "A,B,C", joined(known, ","),
+       "who races; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\""},
+      {"hidden", "N,N", "64,64", "widths of the hidden layers"},
+      {"steps", "N", "", "the budget (6000; digits 1000)"},
+      {"batch", "N", "", "images a step (128; digits 64)"},
+      {"seed", "N", "1", "of the first weights and of the batches"},
+      {"seeds", "N", "1", "race so often, with successive seeds: mean ± standard deviation"},
+      {"lr", "RATE", "", "other than the tuned ones: 0.01, or adamw=0.002,chain1=0.01"},
+      {"tune", nullptr, "", "try seven learning rates for each, judged on images that the race never sees"},
+      {"csv", "FILE", "", "every number, in long format (race.csv; when tuning tune.csv)"},
+      {"plot", "FILE", "race.png", "the picture, drawn by gnuplot"},
+      {"help", nullptr, "", "this text"},
+  };
+}
+
+std::string help(std::span<const flag> all) {
+  std::string text = "One network, the same batches, five optimizers: who leads, wherever you stop?\n\n";
+  for (const auto& [name, argument, standard, explanation] : all)
+    text += fmt::format("  {:<22} {}{}\n", fmt::format("--{} {}", name, argument ? argument : ""), explanation,
+                        standard.empty() ? "" : " (" + standard + ")");
+  return text;
+}
+
+// What is given, and the standards of what is not.
+std::map<std::string, std::string> values(int argc, char* const* argv, std::span<const flag> all) {
+  std::map<std::string, std::string> values;
+  std::vector<option> known;
+  for (const auto& [name, argument, standard, explanation] : all) {
+    if (!standard.empty()) values[name] = standard;
+    known.push_back({name, argument ? required_argument : no_argument, nullptr, 0});
+  }
+  known.push_back({});
+  opterr = 0;
+  for (int which = 0, found; (found = getopt_long(argc, argv, "", known.data(), &which)) != -1;) {
+    if (found != 0) throw error("the options of --help, each with its value", fmt::format("'{}'", argv[optind - 1]));
+    values[all[static_cast<std::size_t>(which)].name] = optarg ? optarg : "";
+  }
+  if (optind < argc) throw error("options only (see --help)", fmt::format("'{}'", argv[optind]));
+  return values;
 }
 
 }  // namespace
 
-std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known) try {
-  auto all = options(known);
-  const auto given = all.parse(argc, argv);
+std::optional<request> parse(int argc, char* const* argv, std::span<const std::string> known) {
+  const auto all = flags(known);
+  const auto given = values(argc, argv, all);
   if (given.count("help")) {
-    fmt::print("{}", all.help());
+    fmt::print("{}", help(all));
     return std::nullopt;
   }
-  if (!given.unmatched().empty())
-    throw error("options only (see --help)", fmt::format("'{}'", given.unmatched().front()));
 
-  const auto text = [&](const char* flag) { return given[flag].as<std::string>(); };
+  const auto text = [&](const char* flag) { return given.at(flag); };
   const auto text_or = [&](const char* flag, const char* standard) {
     return given.count(flag) ? text(flag) : std::string(standard);
   };
@@ -122,7 +148,7 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
                                              : "/usr/share/datasets/fashion-mnist");
   enter(r, text("optimizers"), known);
   for (const std::string& width : split(text("hidden")))
-    r.hidden.push_back(number<Eigen::Index>("--hidden", width, 1, 4096));
+    r.hidden.push_back(number<std::ptrdiff_t>("--hidden", width, 1, 4096));
   r.steps = number("--steps", text_or("steps", r.digits ? "1000" : "6000"), 100l, 10'000'000l);
   r.batch = number<std::size_t>("--batch", text_or("batch", r.digits ? "64" : "128"), 1, 1'000'000);
   r.seed = number("--seed", text("seed"), 0u, 1'000'000'000u);
@@ -133,11 +159,7 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   r.tune = given.count("tune") > 0;
   r.csv = text_or("csv", r.tune ? "tune.csv" : "race.csv");
   r.plot = text("plot");
-  if (!std::ofstream(r.csv, std::ios::app))  // better now than after the race
-    throw error("--csv of a file that can be written", fmt::format("'{}'", r.csv.string()));
   return r;
-} catch (const cxxopts::exceptions::exception& failure) {
-  throw error("the options of --help", failure.what());
 }
 
 }  // namespace race

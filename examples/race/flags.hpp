@@ -9,8 +9,6 @@
 #include <string>
 #include <vector>
 
-#include <Eigen/Core>
-
 namespace race {
 
 struct request {
@@ -22,7 +20,7 @@ struct request {
   };
   std::vector<chain> chains;  // those that are not contenders but a text: chain1, chain2, …
   std::map<std::string, double> lr;  // of those that do not race with the tuned one
-  std::vector<Eigen::Index> hidden;
+  std::vector<std::ptrdiff_t> hidden;
   long steps = 0;
   std::size_t batch = 0;
   unsigned seed = 1;
@@ -32,7 +30,7 @@ struct request {
 };
 
 // `known`: the contenders' keys; whatever else is to race is a chain as text. Nothing, where all that was asked for is
-// help. Throws `error`, and what parse throws.
-std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known);
+// help. Throws `error`. A chain is not read yet.
+std::optional<request> parse(int argc, char* const* argv, std::span<const std::string> known);
 
 }  // namespace race

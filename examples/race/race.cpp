@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -125,6 +126,11 @@ void enter(const contender& who, const course& course, const request& request,
 }
 
 void race_all(const request& request) {
+  std::vector<contender> everybody = contenders(request.steps, request.digits);
+  for (const auto& [key, chain] : request.chains) everybody.push_back(contender_of(key, chain, request.steps));
+  if (!std::ofstream(request.csv, std::ios::app))  // better now than after the race
+    throw error("--csv of a file that can be written", fmt::format("'{}'", request.csv.string()));
+
   const data_set data = request.digits ? digits(request.folder) : fashion_mnist(request.folder);
   const course course{data, request.tune ? data.tuning : data.validation, request.hidden, request.steps,
                       request.batch};
@@ -140,9 +146,7 @@ void race_all(const request& request) {
   std::fflush(stdout);
 
   std::vector<result> results;
-  for (const contender& who : contenders(request.steps, request.digits)) enter(who, course, request, results);
-  for (const auto& [key, chain] : request.chains)
-    enter(contender_of(key, chain, request.steps), course, request, results);
+  for (const contender& who : everybody) enter(who, course, request, results);
 
   fmt::print("{}\n", request.tune ? tuning_table(results) : tables(results));
   write_csv(request.csv, results);

@@ -6,7 +6,8 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ostream.h>
+
+#include "error.hpp"
 
 namespace race {
 namespace {
@@ -111,11 +112,11 @@ std::string tuning_table(std::span<const result> results) {
 
 void write_csv(const std::filesystem::path& path, std::span<const result> results) {
   std::ofstream file(path);
-  fmt::print(file, "optimizer,lr,seed,step,metric,value\n");
+  file << "optimizer,lr,seed,step,metric,value\n";
   for (const result& r : results)
     for (std::size_t i = 0; i < r.runs.size(); ++i) {
       const auto line = [&](long step, std::string_view metric, double value) {
-        fmt::print(file, "{},{:g},{},{},{},{:.6g}\n", r.key, r.lr, r.seeds[i], step, metric, value);
+        file << fmt::format("{},{:g},{},{},{},{:.6g}\n", r.key, r.lr, r.seeds[i], step, metric, value);
       };
       const run& run = r.runs[i];
       for (const point& p : run.curve) {

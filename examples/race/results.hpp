@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "train.hpp"
+#include "run.hpp"
 
 namespace race {
 

@@ -2,7 +2,6 @@
 // The training loop, one for all contenders: data → batch → network → gradients → opt.step.
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <numeric>
 #include <vector>
@@ -11,6 +10,7 @@
 
 #include "data.hpp"
 #include "network.hpp"
+#include "run.hpp"
 
 namespace race {
 
@@ -23,20 +23,6 @@ struct course {
   std::size_t batch = 0;
 };
 
-struct point {
-  long step = 0;
-  score training;  // on the first training images, like the validation: no gradient, no batch's luck
-  score validation;
-};
-
-struct run {
-  std::vector<point> curve;
-  double seconds_a_step = 0;
-  double optimizer_share = 0;  // of those seconds
-};
-
-// Where one might stop, in % of the budget: evenly on a logarithmic axis.
-inline constexpr std::array stops{1, 2, 3, 4, 5, 7, 10, 13, 16, 20, 25, 30, 36, 43, 50, 60, 70, 80, 90, 100};
 inline constexpr std::size_t training_sample = 5000;
 
 // The mean score over the first `count` of `set`.
