@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "matrix.hpp"
+#include "products.hpp"
 
 namespace thalweg::detail {
 
@@ -10,6 +10,16 @@ namespace {
 
 template <class T>
 using vector = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>>;
+
+// out = a · aᵀ
+template <class T>
+void multiply_by_transposed(matrix<T> a, matrix<T> out) {
+  multiply(a, a.transpose(), out);
+}
+template <class T>
+void multiply_by_transposed(const transposed<T>& a, matrix<T> out) {
+  multiply(a, a.nestedExpression(), out);
+}
 
 template <class T>
 struct factor : psgd_factor<T> {
@@ -60,8 +70,8 @@ struct factor : psgd_factor<T> {
     auto of_a = map(scratch, this->rows, this->rows);
     auto of_b = map(scratch + this->rows * this->rows, this->rows, this->rows);
     auto turned = map(scratch + 2 * this->rows * this->rows, this->rows, this->rows);
-    of_a.noalias() = a * a.transpose();
-    of_b.noalias() = b * b.transpose();
+    multiply_by_transposed(a, of_a);
+    multiply_by_transposed(b, of_b);
     turned = of_a + of_b;
     Eigen::Index longest = 0;
     const T scale = turned.cwiseAbs().maxCoeff();  // keeps the squares in range

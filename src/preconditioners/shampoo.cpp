@@ -1,8 +1,7 @@
 #include <thalweg/transforms/scale_by_shampoo.hpp>
 
-#include <Eigen/Eigenvalues>
-
-#include "matrix.hpp"
+#include "decompositions.hpp"
+#include "products.hpp"
 
 namespace thalweg::detail {
 
@@ -11,13 +10,13 @@ namespace {
 // In double: what is small beside the largest eigenvalue becomes what is large in the root.
 template <class T>
 void inverse_fourth_root(const matrix<T>& of, double epsilon, matrix<T> root) {
-  if (!of.allFinite()) {  // which the solver would not survive
+  if (!of.allFinite()) {
     root.setConstant(std::numeric_limits<T>::quiet_NaN());
     return;
   }
-  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(of.template cast<double>());
-  const Eigen::VectorXd roots = (solver.eigenvalues().array().max(0) + epsilon).pow(-0.25);
-  root = (solver.eigenvectors() * roots.asDiagonal() * solver.eigenvectors().transpose()).template cast<T>();
+  auto decomposition = eigen_decomposition_of(of.template cast<double>());
+  decomposition.values = (decomposition.values.array().max(0) + epsilon).pow(-0.25);
+  root = composed(decomposition).template cast<T>();
 }
 
 template <class T>
@@ -27,15 +26,15 @@ void precondition(const shampoo_matrix<T>& m, double beta, double epsilon, bool 
   auto left_root = map(m.left_root, m.rows, m.rows), right_root = map(m.right_root, m.cols, m.cols);
   hold_products_finite(u);
   left *= static_cast<T>(beta);
-  left.noalias() += u * u.transpose();
+  add_product(u, u.transpose(), left);
   right *= static_cast<T>(beta);
-  right.noalias() += u.transpose() * u;
+  add_product(u.transpose(), u, right);
   if (refreshes) {
     inverse_fourth_root(left, epsilon, left_root);
     inverse_fourth_root(right, epsilon, right_root);
   }
-  product.noalias() = left_root * u;
-  u.noalias() = product * right_root;
+  multiply(left_root, u, product);
+  multiply(product, right_root, u);
 }
 
 }  // namespace

@@ -5,10 +5,8 @@
 #include <numeric>
 #include <vector>
 
-#include <Eigen/Eigenvalues>
-#include <Eigen/QR>
-
-#include "matrix.hpp"
+#include "decompositions.hpp"
+#include "products.hpp"
 
 namespace thalweg::detail {
 
@@ -21,9 +19,9 @@ struct side {
 
   /// Eigenvectors, those of the largest eigenvalues first.
   void begin() {
-    if (!preconditioner.allFinite()) return spoil();  // which the solver would not survive
-    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(preconditioner.template cast<double>());
-    basis = solver.eigenvectors().rowwise().reverse().template cast<T>();
+    if (!preconditioner.allFinite()) return spoil();
+    const auto vectors = eigen_decomposition_of(preconditioner.template cast<double>()).vectors;
+    basis = vectors.rowwise().reverse().template cast<T>();
   }
 
   /// `permute(order)` is told where the columns come from.
@@ -32,13 +30,13 @@ struct side {
     if (!preconditioner.allFinite() || !basis.allFinite()) return spoil();
     const Eigen::MatrixXd of = preconditioner.template cast<double>();
     Eigen::MatrixXd q = basis.template cast<double>();
-    const Eigen::VectorXd estimates = (q.transpose() * of * q).diagonal();
+    const Eigen::VectorXd estimates = quotients_of(of, q);
     std::vector<Eigen::Index> order(static_cast<std::size_t>(estimates.size()));
     std::iota(order.begin(), order.end(), Eigen::Index{0});
     std::ranges::stable_sort(order, [&](auto a, auto b) { return estimates[a] > estimates[b]; });
     permute(order);
     q = q(Eigen::all, order).eval();
-    basis = Eigen::MatrixXd(Eigen::HouseholderQR<Eigen::MatrixXd>(of * q).householderQ()).template cast<T>();
+    basis = iterated(of, q).template cast<T>();
   }
 
 private:
@@ -54,8 +52,8 @@ void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scra
 
   hold_products_finite(u);
   const T keep = static_cast<T>(s.preconditioner_beta), add = static_cast<T>(1 - s.preconditioner_beta);
-  if (m.left) left.preconditioner = keep * left.preconditioner + add * (u * u.transpose());
-  if (m.right) right.preconditioner = keep * right.preconditioner + add * (u.transpose() * u);
+  if (m.left) average_product(u, u.transpose(), left.preconditioner, keep, add);
+  if (m.right) average_product(u.transpose(), u, right.preconditioner, keep, add);
   if (s.begins) {
     if (m.left) left.begin();
     if (m.right) right.begin();
@@ -64,9 +62,9 @@ void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scra
   }
 
   const auto rotate = [&](const auto& from, auto& to) {
-    if (m.left) half.noalias() = left.basis.transpose() * from;
+    if (m.left) multiply(left.basis.transpose(), from, half);
     else half = from;
-    if (m.right) to.noalias() = half * right.basis;
+    if (m.right) multiply(half, right.basis, to);
     else to = half;
   };
   rotate(u, rotated);
@@ -75,9 +73,9 @@ void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scra
   first = first.binaryExpr(u, average(s.beta1));
   rotate(first, rotated);
   rotated.array() *= static_cast<T>(s.correction) / (second.array().sqrt() + static_cast<T>(s.epsilon));
-  if (m.left) half.noalias() = left.basis * rotated;
+  if (m.left) multiply(left.basis, rotated, half);
   else half = rotated;
-  if (m.right) u.noalias() = half * right.basis.transpose();
+  if (m.right) multiply(half, right.basis.transpose(), u);
   else u = half;
 
   if (!s.refreshes) return;

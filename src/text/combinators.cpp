@@ -65,8 +65,7 @@ struct composed_schedule {
 };
 
 shared_leaf composed(std::string name, std::string written, std::function<context(const context&)> ask) {
-  return std::make_shared<leaf_of<composed_schedule, detail::fused_passes>>(
-      composed_schedule{std::move(name), std::move(written), std::move(ask)});
+  return leaf_for<lowered_here>(composed_schedule{std::move(name), std::move(written), std::move(ask)});
 }
 
 shared_leaf make_join(const call& w, parse_links parse) {
@@ -105,7 +104,7 @@ shared_leaf make_piecewise(const call& w, parse_links) {
   std::string written;
   for (const argument& a : w.arguments) {
     if (!a.name.empty() || a.value.size() != 1 || a.value.front().text != "change")
-      refuse_argument(w.text, in_words("change(", in_words_of(described_fields<change>()), "), …"), a);
+      refuse_argument(w.text, in_words("change(", fields_in_words<change>(), "), …"), a);
     changes.push_back({{read_fields<change>(a.value.front())}});
     written += in_words(written.empty() ? "" : ", ", changes.back().changes[0]);
   }

@@ -90,7 +90,7 @@ void thalweg::add_predicate(std::string name, std::function<bool(const parameter
   if (!holds) throw error("parse", "Expected a predicate for '", name, "'. Received none.");
   const auto kept = std::make_shared<text::predicate>(text::predicate{name, std::move(holds)});
   const auto make = [kept](const text::call& w) {
-    if (!w.arguments.empty()) text::refuse_argument(w.text, "no arguments", w.arguments.front());
+    text::read_fields(w, {});
     return kept;
   };
   const std::scoped_lock lock(text::known().mutex);

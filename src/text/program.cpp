@@ -5,6 +5,7 @@
 
 #include "../passes/dispatched.hpp"
 #include "../passes/recipes.hpp"
+#include "../passes/transforms.hpp"
 #include "tree.hpp"
 
 namespace thalweg {
@@ -32,7 +33,7 @@ detail::program<T> parsed_chain::as_program(std::size_t which) const {
   detail::nodes<T> made;
   add_nodes(made, tree().links, set);
   return detail::make_program<T>(to_text(*this), std::move(made),
-                                 detail::erased<T, passes::dispatched, true>(apply_update(), set),
+                                 passes::lowered_in_library::lower<T>(apply_update(), set),
                                  {.set = set, .run_by = run_by, .known = &passes::of_recipes<T>()});
 }
 template detail::program<float> parsed_chain::as_program(std::size_t) const;

@@ -4,54 +4,40 @@
 #include <map>
 #include <mutex>
 #include <numeric>
-#include <type_traits>
+#include <tuple>
 
 #include <thalweg/core/error.hpp>
 
-#include <thalweg/recipes.hpp>
 #include <thalweg/transforms.hpp>
 
-#include "../passes/dispatched.hpp"
+#include "../passes/transforms.hpp"
 #include "combinators.hpp"
+#include "leaves.hpp"
+#include "recipes.hpp"
 #include "words.hpp"
 
 namespace thalweg {
 
 namespace text {
-namespace {
-
-// ---- recipes, as trees ----------------------------------------------------------------------------
 
 template <class Transform>
-void add_links(std::vector<node>& to, const Transform& t) {
-  to.emplace_back(std::make_shared<leaf_of<Transform, passes::dispatched>>(t));
-}
-template <class... Branches>
-void add_links(std::vector<node>& to, const routed<Branches...>& r);
-template <class... Links>
-void add_links(std::vector<node>& to, const chained<Links...>& c) {
-  std::apply([&](const auto&... l) { (add_links(to, l), ...); }, c.links);
-}
-template <class... Branches>
-void add_links(std::vector<node>& to, const routed<Branches...>& r) {
-  route fork;
-  const auto add = [&]<class Predicate, class Links>(const thalweg::branch<Predicate, Links>& b) {
-    branch made;
-    if constexpr (!std::is_same_v<Predicate, every_parameter>)
-      made.when = std::make_shared<predicate>(predicate{text_of(b.predicate), b.predicate});
-    add_links(made.links, b.chain);
-    fork.branches.push_back(std::move(made));
-  };
-  std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
-  to.emplace_back(std::move(fork));
+shared_leaf leaf_of_library(const Transform& t) {
+  return leaf_for<passes::lowered_in_library>(t);
 }
 
-template <class Recipe>
-std::vector<node> links_of_recipe(const call& w) {
-  std::vector<node> links;
-  add_links(links, chain(read_fields<Recipe>(w)));
-  return links;
+namespace {
+
+template <class Transform>
+shared_leaf make(const call& w) {
+  return leaf_of_library(read_fields<Transform>(w));
 }
+
+template <class... Transforms>
+constexpr auto leaves_of(type_list<Transforms...>) {
+  return std::tuple{&leaf_of_library<Transforms>...};
+}
+// What has its address taken is compiled.
+[[gnu::used]] constexpr auto all_leaves = leaves_of(all_transforms());
 
 // ---- all words ------------------------------------------------------------------------------------
 
@@ -62,18 +48,17 @@ struct vocabulary {
   std::mutex mutex;  ///< the user may add words
 
   vocabulary() {
-    const auto note = [&]<class Word>(std::type_identity<Word>) {
-      if constexpr (requires { Word::elsewhere; })
-        for (const std::string_view name : Word::elsewhere) elsewhere.emplace(name, type_name<Word>());
+    const auto note = [&](std::span<const char* const> names, std::string_view ours) {
+      for (const char* const name : names) elsewhere.emplace(name, ours);
     };
     [&]<class... Transforms>(type_list<Transforms...>) {
-      (transforms.emplace(type_name<Transforms>(), &make_leaf<Transforms, passes::dispatched>), ...);
-      (note(std::type_identity<Transforms>()), ...);
+      (transforms.emplace(detail::name_of_type<Transforms>, &make<Transforms>), ...);
+      (note(names_elsewhere<Transforms>(), detail::name_of_type<Transforms>), ...);
     }(all_transforms());
-    [&]<class... Recipes>(type_list<Recipes...>) {
-      (recipes.emplace(type_name<Recipes>(), &links_of_recipe<Recipes>), ...);
-      (note(std::type_identity<Recipes>()), ...);
-    }(thalweg::recipes::all());
+    for (const named_recipe& r : all_recipes()) {
+      recipes.emplace(r.name, r.make);
+      note(r.elsewhere, r.name);
+    }
   }
 };
 

@@ -181,43 +181,47 @@ std::optional<std::string> read_quotation(const call& w) {
   return is_quotation_mark(w.text.front()) ? std::optional(w.text.substr(1, w.text.size() - 2)) : std::nullopt;
 }
 
-std::string in_words_of(std::span<const described_field> fields) {
+std::string in_words_of(std::span<const readable_field> fields) {
   std::string text;
-  for (const auto& f : fields) text += in_words(text.empty() ? "" : ", ", f.name, f.expected);
+  for (const auto& f : fields) text += in_words(text.empty() ? "" : ", ", f.name, f.values->expected(f.allowed));
   return text;
 }
 
-std::vector<const argument*> arguments_of(const call& w, std::span<const described_field> fields,
-                                          const std::function<std::string_view(const call&)>& taker) {
+void read_fields(const call& w, std::span<const readable_field> fields) {
+  const auto refuse = [&](const argument& a, std::string_view remark = "", std::string_view advice = "") {
+    refuse_argument(w.text, fields.empty() ? "no arguments" : in_words_of(fields), a, remark, advice);
+  };
+  const auto reads = [](const readable_field& f, const argument& a) {
+    return a.value.size() == 1 && f.values->read(a.value.front(), f.allowed, f.place);
+  };
   std::vector<const argument*> given(fields.size());
   for (const argument& a : w.arguments) {
     const auto position = static_cast<std::size_t>(&a - w.arguments.data());
-    const bool stands_for_required = a.name.empty() && position < fields.size() && !fields[position].example.empty();
+    const bool stands_for_required = a.name.empty() && position < fields.size() && fields[position].is_required;
     const auto field = stands_for_required ? fields.begin() + static_cast<std::ptrdiff_t>(position)
-                                           : std::ranges::find(fields, a.name, &described_field::name);
+                                           : std::ranges::find(fields, a.name, &readable_field::name);
     if (field == fields.end()) {
-      const std::string_view fit = a.name.empty() && a.value.size() == 1 ? taker(a.value.front()) : "";
-      const std::string advice = !fit.empty() ? in_words(" Give its name, as in ", fit, "=", to_text(a), ".")
-                                 : is_option(a.name)
-                                     ? in_words(" ", a.name, " is an option of the optimizer, outside of the chain.")
-                                     : "";
-      refuse_argument(w.text, in_words_of(fields), a, "", advice);
+      const auto fit = a.name.empty() ? std::ranges::find_if(fields, [&](const auto& f) { return reads(f, a); }) : field;
+      refuse(a, "", fit != fields.end() ? in_words(" Give its name, as in ", fit->name, "=", to_text(a), ".")
+                    : is_option(a.name) ? in_words(" ", a.name, " is an option of the optimizer, outside of the chain.")
+                                        : "");
     }
     const argument*& place = given[static_cast<std::size_t>(field - fields.begin())];
-    if (place) refuse_argument(w.text, in_words_of(fields), a, ", a second time");
+    if (place) refuse(a, ", a second time");
     place = &a;
   }
 
   std::string missing, example;
   for (std::size_t i = 0; i < fields.size(); ++i) {
-    if (fields[i].example.empty()) continue;
-    example += in_words(example.empty() ? "" : ", ", fields[i].name, "=", fields[i].example);
+    if (!fields[i].is_required) continue;
+    example += in_words(example.empty() ? "" : ", ", fields[i].name, "=", fields[i].values->example);
     if (!given[i]) missing += in_words(missing.empty() ? "" : ", ", fields[i].name);
   }
   if (!missing.empty())
     throw error(w.text, "Expected ", missing, ", as in ", w.text, "(", example, "). Received ", in_quotes(to_text(w)),
                 " at column ", w.column, ".");
-  return given;
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (given[i] && !reads(fields[i], *given[i])) refuse(*given[i]);
 }
 
 }  // namespace thalweg::text

@@ -4,7 +4,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,20 +50,29 @@ std::optional<long> read_whole_number(const call& w);
 /// What stands between quotation marks.
 std::optional<std::string> read_quotation(const call& w);
 
-/// A field as messages describe it.
-struct described_field {
+/// How values of a type are read.
+struct value_reader {
+  std::string (*expected)(const range&);  ///< ` in [0, 1)`
+  /// Whether a word says a value that is allowed, which is then written.
+  bool (*read)(const call&, const range&, void* to);
+  std::string_view example;
+};
+
+/// A field without its type, so that what reads fields is compiled once.
+struct readable_field {
   std::string_view name;
-  std::string expected;      ///< ` in [0, 1)`
-  std::string_view example;  ///< of a required field
+  range allowed;
+  bool is_required;
+  const value_reader* values;
+  void* place;
 };
 
 /// `beta in [0, 1), look_ahead = interpolate | add_ema`
-std::string in_words_of(std::span<const described_field> fields);
+std::string in_words_of(std::span<const readable_field> fields);
 
-/// For each field the argument that gives it, if there is one. Required fields come first. They may stand without their
-/// names, in their order. All others have names. `taker` says which field would take a value.
-std::vector<const argument*> arguments_of(const call& w, std::span<const described_field> fields,
-                                          const std::function<std::string_view(const call&)>& taker);
+/// Writes the fields that a word gives. Required fields come first. They may stand without their names, in their order.
+/// All others have names. Throws `error` with all that the word might give.
+void read_fields(const call& w, std::span<const readable_field> fields);
 
 // An enumerator has a name, other values of the type have none.
 template <auto Value>
@@ -92,7 +100,13 @@ template <class Value>
 concept named = std::is_enum_v<Value> || requires { named_values(std::type_identity<Value>()); };
 
 template <has_fields Transform>
-std::vector<described_field> described_fields();
+std::vector<readable_field> readable_fields(Transform& t);
+
+template <has_fields Transform>
+std::string fields_in_words() {
+  auto t = detail::with_defaults<Transform>();
+  return in_words_of(readable_fields(t));
+}
 
 /// What a field's value may be: ` in [0, 1)`, ` = interpolate | add_ema`.
 template <class Value>
@@ -110,24 +124,13 @@ std::string expected_value([[maybe_unused]] const range& allowed) {
   } else {
     [&]<class... Choices>(std::type_identity<std::variant<Choices...>>) {
       const auto of = [&]<class Choice>(std::type_identity<Choice>) {
-        if constexpr (has_fields<Choice>) add(in_words(type_name<Choice>(), "(", in_words_of(described_fields<Choice>()), ")"));
+        if constexpr (has_fields<Choice>) add(in_words(type_name<Choice>(), "(", fields_in_words<Choice>(), ")"));
         else add(std::string(type_name<Choice>()));
       };
       (of(std::type_identity<Choices>()), ...);
     }(std::type_identity<Value>());
   }
   return text;
-}
-
-template <has_fields Transform>
-std::vector<described_field> described_fields() {
-  std::vector<described_field> all;
-  for_each_field<Transform>([&](const auto& field) {
-    using value = typename std::remove_cvref_t<decltype(field)>::value_type;
-    constexpr std::string_view example = std::integral<value> ? "1000" : std::floating_point<value> ? "0.5" : "\"*\"";
-    all.push_back({field.name, expected_value<value>(field.allowed), field.is_required ? example : ""});
-  });
-  return all;
 }
 
 template <class Transform>
@@ -159,33 +162,37 @@ std::optional<Value> read_value(const call& w, [[maybe_unused]] const range& all
   return read;
 }
 
-/// A transform, a predicate or an option's choice, with the fields that a word gives. Throws `error` with all that it might
-/// give.
+template <class Value>
+bool read_value_to(const call& w, const range& allowed, void* to) {
+  const auto said = read_value<detail::given_value<Value>>(w, allowed);
+  if (said) *static_cast<Value*>(to) = *said;
+  return said.has_value();
+}
+
+template <class Value>
+inline constexpr value_reader reader_of{
+    &expected_value<detail::given_value<Value>>, &read_value_to<Value>,
+    std::integral<detail::given_value<Value>> ? "1000" : std::floating_point<detail::given_value<Value>> ? "0.5" : "\"*\""};
+
+template <has_fields Transform>
+std::vector<readable_field> readable_fields(Transform& t) {
+  std::vector<readable_field> all;
+  for_each_field<Transform>([&](const auto& f) {
+    auto& place = t.*f.place;
+    all.push_back({f.name, f.allowed, f.is_required, &reader_of<std::remove_reference_t<decltype(place)>>, &place});
+  });
+  return all;
+}
+
+/// A transform, a predicate or an option's choice, with the fields that a word gives.
 template <class Transform>
 Transform read_fields(const call& w) {
   if constexpr (has_fields<Transform>) {
-    const auto fields = described_fields<Transform>();
-    const auto given = arguments_of(w, fields, [](const call& value) {
-      std::string_view name;
-      for_each_field<Transform>([&](const auto& field) {
-        using type = typename std::remove_cvref_t<decltype(field)>::value_type;
-        if (name.empty() && read_value<type>(value, field.allowed)) name = field.name;
-      });
-      return name;
-    });
     Transform t = detail::with_defaults<Transform>();
-    std::size_t i = 0;
-    for_each_field<Transform>([&](const auto& field) {
-      using type = typename std::remove_cvref_t<decltype(field)>::value_type;
-      const argument* const a = given[i++];
-      if (!a) return;
-      const auto said = a->value.size() == 1 ? read_value<type>(a->value.front(), field.allowed) : std::nullopt;
-      if (!said) refuse_argument(w.text, in_words_of(fields), *a);
-      t.*field.place = *said;
-    });
+    read_fields(w, readable_fields(t));
     return t;
   } else {
-    if (!w.arguments.empty()) refuse_argument(w.text, "no arguments", w.arguments.front());
+    read_fields(w, {});
     return {};
   }
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -21,11 +22,13 @@ struct moving_field {
 
 class leaf {
 public:
-  virtual ~leaf() = default;
+  virtual ~leaf();
 
   detail::traits is;
   std::string name;
   std::vector<moving_field> fields;
+
+  void add_field(std::string_view called, double value, bool moves);
 
   [[nodiscard]] virtual std::string text() const = 0;
   /// A contextual transform without state, asked as a schedule.
@@ -36,15 +39,23 @@ public:
 };
 using shared_leaf = std::shared_ptr<const leaf>;
 
-/// `Passes` run its kernel alone.
-template <class Transform, class Passes>
+/// Compiled where it is used: its kernel runs alone, in the registers for which the including file is compiled.
+struct lowered_here {
+  template <class T, class Transform>
+  static detail::any_transform<T> lower(const Transform& t, std::size_t set) {
+    return detail::erased<T, detail::fused_passes, true>(t, set);
+  }
+};
+
+/// `Lowering` says where the transform is compiled.
+template <class Transform, class Lowering>
 class leaf_of final : public leaf {
   Transform transform_;
 
   template <class T>
   [[nodiscard]] detail::any_transform<T> erased_for([[maybe_unused]] std::size_t set) const {
     constexpr bool takes = !tensorwise_transform<Transform> || tensorwise_of<Transform, T> || combinator<Transform>;
-    if constexpr (takes) return detail::erased<T, Passes, true>(transform_, set);
+    if constexpr (takes) return Lowering::template lower<T>(transform_, set);
     else
       throw error(name, "Expected parameters of a type that it takes. Received ", sizeof(T) == 4 ? "float" : "double", ".");
   }
@@ -58,7 +69,7 @@ public:
         constexpr bool moves = std::is_arithmetic_v<detail::given_value<std::remove_cvref_t<decltype(transform_.*field.place)>>>;
         double value = 0;
         if constexpr (moves) value = static_cast<double>(field.of(transform_));
-        fields.push_back({std::string(field.name), value, moves});
+        add_field(field.name, value, moves);
       });
   }
 

@@ -17,9 +17,15 @@ using leaf_maker = shared_leaf (*)(const call&);
 /// Throws where another transform has the name.
 void add_transform(std::string_view name, leaf_maker make);
 
-template <class Transform, class Passes>
+// By a pointer of the base: what owns it is compiled once.
+template <class Lowering, class Transform>
+shared_leaf leaf_for(const Transform& t) {
+  return shared_leaf(static_cast<const leaf*>(new leaf_of<Transform, Lowering>(t)));
+}
+
+template <class Transform>
 shared_leaf make_leaf(const call& w) {
-  return std::make_shared<leaf_of<Transform, Passes>>(read_fields<Transform>(w));
+  return leaf_for<lowered_here>(read_fields<Transform>(w));
 }
 }  // namespace text
 
@@ -31,7 +37,7 @@ shared_leaf make_leaf(const call& w) {
 template <class Transform>
 void add_transform() {
   static_assert(checked_transform<Transform>::value);
-  text::add_transform(type_name<Transform>(), &text::make_leaf<Transform, detail::fused_passes>);
+  text::add_transform(type_name<Transform>(), &text::make_leaf<Transform>);
 }
 
 /// And a predicate of the user's: `route(when(is_gain, scale_lr(by=2)), otherwise())`.

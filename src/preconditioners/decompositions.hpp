@@ -1,0 +1,25 @@
+// Decompositions of symmetric matrices, in double whatever the parameters' type: costly to compile, so compiled once.
+#pragma once
+
+#include <Eigen/Core>
+
+namespace thalweg::detail {
+
+/// The smallest eigenvalue first.
+struct eigen_decomposition {
+  Eigen::VectorXd values;
+  Eigen::MatrixXd vectors;
+};
+/// All numbers must be finite: the solver would not survive others.
+eigen_decomposition eigen_decomposition_of(const Eigen::MatrixXd& symmetric);
+
+/// The symmetric matrix that has this decomposition.
+Eigen::MatrixXd composed(const eigen_decomposition& d);
+
+/// vᵀ · a · v for each column v of a basis.
+Eigen::VectorXd quotients_of(const Eigen::MatrixXd& a, const Eigen::MatrixXd& basis);
+
+/// One step of orthogonal iteration from `basis` towards the eigenvectors of `a`: Q of a · basis = Q · R.
+Eigen::MatrixXd iterated(const Eigen::MatrixXd& a, const Eigen::MatrixXd& basis);
+
+}  // namespace thalweg::detail

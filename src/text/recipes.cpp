@@ -1,0 +1,87 @@
+#include "recipes.hpp"
+
+#include <array>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <thalweg/recipes.hpp>
+#include <thalweg/text.hpp>
+
+#include "leaves.hpp"
+
+namespace thalweg {
+
+namespace text {
+namespace {
+
+template <class Transform>
+void add_links(std::vector<node>& to, const Transform& t) {
+  to.emplace_back(leaf_of_library(t));
+}
+template <class... Branches>
+void add_links(std::vector<node>& to, const routed<Branches...>& r);
+template <class... Links>
+void add_links(std::vector<node>& to, const chained<Links...>& c) {
+  std::apply([&](const auto&... l) { (add_links(to, l), ...); }, c.links);
+}
+template <class... Branches>
+void add_links(std::vector<node>& to, const routed<Branches...>& r) {
+  route fork;
+  const auto add = [&]<class Predicate, class Links>(const thalweg::branch<Predicate, Links>& b) {
+    branch made;
+    if constexpr (!std::is_same_v<Predicate, every_parameter>)
+      made.when = std::make_shared<predicate>(predicate{text_of(b.predicate), b.predicate});
+    add_links(made.links, b.chain);
+    fork.branches.push_back(std::move(made));
+  };
+  std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
+  to.emplace_back(std::move(fork));
+}
+
+template <class Recipe>
+std::vector<node> links_of(const Recipe& r) {
+  std::vector<node> links;
+  add_links(links, chain(r));
+  return links;
+}
+
+template <class Recipe>
+std::vector<node> make(const call& w) {
+  return links_of(read_fields<Recipe>(w));
+}
+
+template <class... Recipes>
+constexpr std::array<named_recipe, sizeof...(Recipes)> listed(type_list<Recipes...>) {
+  return {named_recipe{detail::name_of_type<Recipes>, &make<Recipes>, names_elsewhere<Recipes>()}...};
+}
+
+}  // namespace
+
+std::span<const named_recipe> all_recipes() {
+  static constexpr auto all = listed(recipes::all());
+  return all;
+}
+
+}  // namespace text
+
+template <class T, class Recipe>
+detail::program<T> recipes::as_program(const Recipe& recipe, std::size_t which) {
+  return parsed_chain(std::make_shared<const text::tree>(text::tree{text::links_of(recipe)})).as_program<T>(which);
+}
+
+namespace {
+
+template <class T, class... Recipes>
+constexpr auto programs_of(type_list<Recipes...>) {
+  return std::tuple{&recipes::as_program<T, Recipes>...};
+}
+// What has its address taken is compiled.
+[[gnu::used]] constexpr auto in_float = programs_of<float>(recipes::all());
+[[gnu::used]] constexpr auto in_double = programs_of<double>(recipes::all());
+
+}  // namespace
+
+}  // namespace thalweg
