@@ -75,7 +75,7 @@ public:
     if constexpr (has_fields<Transform> && fields_may_move<Transform>) {
       std::size_t number = 0;
       for_each_field<Transform>([&](const auto& field) {
-        using value_type = typename std::remove_cvref_t<decltype(field)>::value_type;
+        using value_type = given_value<std::remove_cvref_t<decltype(transform_.*field.place)>>;  // none that may be absent
         if constexpr (std::is_arithmetic_v<value_type>)
           all.push_back({field.name, number, static_cast<double>(field.of(transform_)), std::is_integral_v<value_type>});
         ++number;

@@ -162,17 +162,25 @@ std::optional<Value> read_value(const call& w, [[maybe_unused]] const range& all
   return read;
 }
 
+/// The type of what a word says for a field: the value of a field that may be absent.
+template <class Field>
+struct said_type { using type = detail::given_value<Field>; };
+template <class Value>
+struct said_type<std::optional<Value>> { using type = Value; };
+template <class Field>
+using said_value = typename said_type<Field>::type;
+
 template <class Value>
 bool read_value_to(const call& w, const range& allowed, void* to) {
-  const auto said = read_value<detail::given_value<Value>>(w, allowed);
+  const auto said = read_value<said_value<Value>>(w, allowed);
   if (said) *static_cast<Value*>(to) = *said;
   return said.has_value();
 }
 
 template <class Value>
 inline constexpr value_reader reader_of{
-    &expected_value<detail::given_value<Value>>, &read_value_to<Value>,
-    std::integral<detail::given_value<Value>> ? "1000" : std::floating_point<detail::given_value<Value>> ? "0.5" : "\"*\""};
+    &expected_value<said_value<Value>>, &read_value_to<Value>,
+    std::integral<said_value<Value>> ? "1000" : std::floating_point<said_value<Value>> ? "0.5" : "\"*\""};
 
 template <has_fields Transform>
 std::vector<readable_field> readable_fields(Transform& t) {
