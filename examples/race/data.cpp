@@ -108,9 +108,6 @@ images reordered(const images& from, std::span<const std::uint32_t> order) {
 
 }  // namespace
 
-error::error(const std::string& expected, const std::string& received)
-    : std::runtime_error(fmt::format("[race] Expected {}. Received {}.", expected, received)) {}
-
 images images::slice(std::size_t first, std::size_t last) const {
   const auto at = [](const bytes& from, std::size_t i) {
     return from.begin() + static_cast<std::ptrdiff_t>(i);
@@ -169,6 +166,11 @@ data_set digits(const std::filesystem::path& folder) {
                 .shift = 1};
   measure_pixels(data);
   return data;
+}
+
+std::string split_in_words(const data_set& data, bool tuning) {
+  return fmt::format("{} images to train; {} to {} that it never trains on.", data.training.size(),
+                     (tuning ? data.tuning : data.validation).size(), tuning ? "choose settings by" : "validate");
 }
 
 void gather(const data_set& data, const images& from, std::span<const std::uint32_t> chosen, batch& to) {

@@ -6,18 +6,13 @@
 #include <filesystem>
 #include <random>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "error.hpp"
 #include "network.hpp"
 
 namespace race {
-
-// "[race] Expected …. Received …."
-struct error : std::runtime_error {
-  error(const std::string& expected, const std::string& received);
-};
 
 struct images {
   std::size_t width = 0;             // pixels an image
@@ -45,6 +40,9 @@ data_set fashion_mnist(const std::filesystem::path& folder);
 
 // scikit-learn's handwritten digits, 8×8, shuffled once: 1 200 to train, 297 to tune, 300 to validate.
 data_set digits(const std::filesystem::path& folder);
+
+// "55000 images to train; 10000 to validate that it never trains on."
+std::string split_in_words(const data_set& data, bool tuning);
 
 struct batch {
   matrix<float> images;

@@ -11,8 +11,8 @@
 
 #include <thalweg/text.hpp>
 
+#include "error.hpp"
 #include "text.hpp"
-#include "train.hpp"
 
 namespace race {
 namespace {
@@ -37,8 +37,15 @@ std::string trimmed(const std::string& text) {
   return first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
-// "adamw,muon", or with chains "amuse; sign_momentum(beta=0.9) | adamw": these have commas of their own.
+// Who races where nobody says.
+constexpr std::string_view usual = "adamw,sf_adamw,muon,sf_muon,amuse";
+
+// "adamw,muon", "all", or with chains "amuse; sign_momentum(beta=0.9) | adamw": these have commas of their own.
 void enter(request& r, const std::string& text, std::span<const std::string> known) {
+  if (text == "all") {
+    r.optimizers.assign(known.begin(), known.end());
+    return;
+  }
   const bool chains = text.find_first_of(";|(") != text.npos;
   for (const std::string& part : split(text, chains ? ';' : ',')) {
     std::string who = trimmed(part);
@@ -58,40 +65,59 @@ void check_known(std::string_view flag, const std::string& key, std::span<const 
     throw error(fmt::format("{} of {}", flag, joined(known, ", ")), fmt::format("'{}'", key));
 }
 
-// "0.01" for everybody, or "adamw=0.002,amuse=0.01".
-std::map<std::string, double> learning_rates(std::string_view text, std::span<const std::string> known) {
-  std::map<std::string, double> lr;
-  const auto rate = [](std::string_view part) { return number("--lr", part, 0.0, 1000.0); };
+// "0.01" for everybody, "0.01,0.02" to be tried for everybody, or "adamw=0.002,amuse=0.01".
+request::numbers numbers(std::string_view flag, std::string_view text, std::span<const std::string> known, bool several) {
+  request::numbers all;
+  const auto value = [&](std::string_view part) { return number(flag, part, 0.0, 1000.0); };
+  const auto parts = split(text);
   if (text.find('=') == text.npos) {
-    for (const std::string& key : known) lr[key] = rate(text);
-    return lr;
+    if (parts.size() > 1 && !several)
+      throw error(fmt::format("{} of one value, or name=value,name=value, without --tune", flag), fmt::format("'{}'", text));
+    for (const std::string& key : known)
+      for (const std::string& part : parts) all[key].push_back(value(part));
+    return all;
   }
-  for (const std::string& part : split(text)) {
+  for (const std::string& part : parts) {
     const auto equals = part.find('=');
     if (equals == part.npos)
-      throw error("--lr as name=value,name=value or one value", fmt::format("'{}'", text));
-    check_known("--lr", part.substr(0, equals), known);
-    lr[part.substr(0, equals)] = rate(std::string_view(part).substr(equals + 1));
+      throw error(fmt::format("{} as name=value,name=value or one value", flag), fmt::format("'{}'", text));
+    check_known(flag, part.substr(0, equals), known);
+    all[part.substr(0, equals)] = {value(std::string_view(part).substr(equals + 1))};
   }
-  return lr;
+  return all;
+}
+
+const named_task& task_of(const std::string& name) {
+  std::vector<std::string_view> names;
+  for (const named_task& t : all_tasks()) {
+    if (t.name == name) return t;
+    names.push_back(t.name);
+  }
+  throw error(fmt::format("--task of {} (./dev race adds those of libtorch: gpt, convnet, convnet_batch_norm, vit)",
+                          joined(names, ", ")),
+              fmt::format("'{}'", name));
 }
 
 cxxopts::Options options(std::span<const std::string> known) {
-  cxxopts::Options all("race", "One network, the same batches, five optimizers: who leads, wherever you stop?\n");
+  cxxopts::Options all("race", "One model, the same batches, several optimizers: who leads, wherever you stop?\n");
   const auto text = [] { return cxxopts::value<std::string>(); };
   const auto or_else = [&](const std::string& standard) { return text()->default_value(standard); };
   auto add = all.add_options();
-  add("data", "fashion-mnist or digits", or_else("fashion-mnist"), "NAME");
+  add("task", "what is trained: perceptron, digits, gpt, convnet, convnet_batch_norm or vit", or_else("perceptron"), "NAME");
   add("data-folder", "where its files lie", text(), "FOLDER");
-  add("optimizers", "who races; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\"",
-      or_else(joined(known, ",")), "A,B,C");
-  add("hidden", "widths of the hidden layers", or_else("64,64"), "N,N");
-  add("steps", "the budget (6000; digits 1000)", text(), "N");
-  add("batch", "images a step (128; digits 64)", text(), "N");
+  add("optimizers", fmt::format("who races, of {}; or all; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\"",
+      joined(known, ", ")), or_else(std::string(usual)), "A,B,C");
+  add("hidden", "widths of a perceptron's hidden layers (64,64)", text(), "N,N");
+  add("steps", "the budget", text(), "N");
+  add("batch", "examples a step", text(), "N");
   add("seed", "of the first weights and of the batches", or_else("1"), "N");
   add("seeds", "race so often, with successive seeds: mean ± standard deviation", or_else("1"), "N");
-  add("lr", "other than the tuned ones: 0.01, or adamw=0.002,chain1=0.01", text(), "RATE");
-  add("tune", "try seven learning rates for each, judged on images that the race never sees");
+  add("lr", "other than the tuned ones: 0.01, or adamw=0.002,chain1=0.01; with --tune those to try: 0.01,0.02", text(), "RATE");
+  add("weight-decay", "other than 0.05, in the same forms", text(), "DECAY");
+  add("warmup", "steps that warm up, as a share of the budget: 0.05", text(), "SHARE");
+  add("tune", "try seven learning rates for each, judged on examples that the race never sees");
+  add("ledger", "keeps every run as soon as it is over", or_else("race.jsonl"), "FILE");
+  add("resume", "take from the ledger the runs that it has");
   add("csv", "every number, in long format (race.csv; when tuning tune.csv)", text(), "FILE");
   add("plot", "the picture, drawn by gnuplot", or_else("race.png"), "FILE");
   add("help", "this text");
@@ -111,30 +137,35 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
     throw error("options only (see --help)", fmt::format("'{}'", given.unmatched().front()));
 
   const auto text = [&](const char* flag) { return given[flag].as<std::string>(); };
-  const auto text_or = [&](const char* flag, const char* standard) {
-    return given.count(flag) ? text(flag) : std::string(standard);
+  const auto text_or = [&](const char* flag, const std::string& standard) {
+    return given.count(flag) ? text(flag) : standard;
   };
   request r;
-  r.digits = text("data") == "digits";
-  if (!r.digits && text("data") != "fashion-mnist")
-    throw error("--data fashion-mnist or digits", fmt::format("'{}'", text("data")));
-  r.folder = text_or("data-folder", r.digits ? "/usr/lib/python3/dist-packages/sklearn/datasets/data"
-                                             : "/usr/share/datasets/fashion-mnist");
+  r.task = &task_of(text("task"));
+  r.tune = given.count("tune") > 0;
+  r.resume = given.count("resume") > 0;
+  r.settings.folder = text_or("data-folder", std::string(r.task->folder));
+  r.settings.batch = r.task->batch;
+  r.settings.tuning = r.tune;
   enter(r, text("optimizers"), known);
-  for (const std::string& width : split(text("hidden")))
-    r.hidden.push_back(number<Eigen::Index>("--hidden", width, 1, 4096));
-  r.steps = number("--steps", text_or("steps", r.digits ? "1000" : "6000"), 100l, 10'000'000l);
-  r.batch = number<std::size_t>("--batch", text_or("batch", r.digits ? "64" : "128"), 1, 1'000'000);
+  if (given.count("hidden"))
+    for (const std::string& width : split(text("hidden")))
+      r.settings.hidden.push_back(number<std::size_t>("--hidden", width, 1, 4096));
+  r.steps = given.count("steps") ? number("--steps", text("steps"), 100l, 10'000'000l) : r.task->steps;
+  if (given.count("batch")) r.settings.batch = number<std::size_t>("--batch", text("batch"), 1, 1'000'000);
   r.seed = number("--seed", text("seed"), 0u, 1'000'000'000u);
   r.seeds = number("--seeds", text("seeds"), 1u, 1000u);
   std::vector<std::string> keys(known.begin(), known.end());
   for (const auto& chain : r.chains) keys.push_back(chain.key);
-  if (given.count("lr")) r.lr = learning_rates(text("lr"), keys);
-  r.tune = given.count("tune") > 0;
+  if (given.count("lr")) r.lr = numbers("--lr", text("lr"), keys, r.tune);
+  if (given.count("weight-decay")) r.weight_decay = numbers("--weight-decay", text("weight-decay"), keys, r.tune);
+  if (given.count("warmup")) r.warmup = number("--warmup", text("warmup"), 0.0, 1.0);
   r.csv = text_or("csv", r.tune ? "tune.csv" : "race.csv");
   r.plot = text("plot");
-  if (!std::ofstream(r.csv, std::ios::app))  // better now than after the race
-    throw error("--csv of a file that can be written", fmt::format("'{}'", r.csv.string()));
+  r.ledger = text("ledger");
+  for (const auto& [flag, path] : {std::pair("--csv", &r.csv), std::pair("--ledger", &r.ledger)})
+    if (!std::ofstream(*path, std::ios::app))  // better now than after the race
+      throw error(fmt::format("{} of a file that can be written", flag), fmt::format("'{}'", path->string()));
   return r;
 } catch (const cxxopts::exceptions::exception& failure) {
   throw error("the options of --help", failure.what());

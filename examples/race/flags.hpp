@@ -1,7 +1,6 @@
 #pragma once
 // The command line, checked.
 
-#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -9,26 +8,28 @@
 #include <string>
 #include <vector>
 
-#include <Eigen/Core>
+#include "task.hpp"
 
 namespace race {
 
 struct request {
-  bool digits = false;
-  std::filesystem::path folder;
+  const named_task* task = nullptr;
+  task_settings settings;
   std::vector<std::string> optimizers;
   struct chain {
     std::string key, text;
   };
   std::vector<chain> chains;  // those that are not contenders but a text: chain1, chain2, …
-  std::map<std::string, double> lr;  // of those that do not race with the tuned one
-  std::vector<Eigen::Index> hidden;
+  // Of those that do not race with the tuned ones; several are tried by `--tune`.
+  using numbers = std::map<std::string, std::vector<double>>;
+  numbers lr, weight_decay;
+  std::optional<double> warmup;  // share of the steps
   long steps = 0;
-  std::size_t batch = 0;
   unsigned seed = 1;
   unsigned seeds = 1;
   bool tune = false;
-  std::filesystem::path csv, plot;
+  bool resume = false;
+  std::filesystem::path csv, plot, ledger;
 };
 
 // `known`: the contenders' keys; whatever else is to race is a chain as text. Nothing, where all that was asked for is

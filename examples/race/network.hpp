@@ -17,6 +17,8 @@
 
 #include <thalweg/core/parameter.hpp>
 
+#include "score.hpp"
+
 namespace race {
 
 template <class T>
@@ -24,11 +26,6 @@ using matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>
 
 template <class T>
 using row = Eigen::Matrix<T, 1, Eigen::Dynamic>;
-
-struct score {
-  double loss = 0;      // mean cross-entropy
-  double accuracy = 0;  // share of the examples whose largest output is the label
-};
 
 template <class T>
 class network {

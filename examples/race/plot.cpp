@@ -20,8 +20,10 @@ struct stroke {
 };
 constexpr std::array strokes{
     stroke{"adamw", "#56B4E9", "(14,7)", 2.5},
+    stroke{"adamw_wsd", "#56B4E9", "(4,6)", 2.5},
     stroke{"sf_adamw", "#0072B2", "solid", 2.5},
     stroke{"muon", "#E69F00", "(14,7)", 2.5},
+    stroke{"muon_wsd", "#E69F00", "(4,6)", 2.5},
     stroke{"sf_muon", "#009E73", "solid", 2.5},
     stroke{"amuse", "#D55E00", "solid", 4.5},
 };
@@ -104,11 +106,11 @@ void spread_out(std::vector<label>& labels) {
   for (label& l : labels) l.height += up;
 }
 
-std::string commands(const panel& panel, std::span<const result> results) {
+std::string commands(const panel& panel, std::span<const result> results, const std::string& unit) {
   const auto& points = results.front().runs.front().curve;
   const axis y = axis_of(panel, results);
 
-  std::string script = fmt::format("set title '{}' font ',16' offset 0,0.3\n", panel.title);
+  std::string script = fmt::format("set title '{}{}{}' font ',16' offset 0,0.3\n", panel.title, unit.empty() ? "" : ", ", unit);
   script += fmt::format("set lmargin at screen {}\nset rmargin at screen {}\n", panel.left, panel.right);
   script += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", points[index_of(5)].step,
                         points.back().step, y.low, y.high);
@@ -166,7 +168,7 @@ bool draw(const std::filesystem::path& path, std::span<const result> results, co
   script += "set border 3 lc rgb '#888888'\nset tics nomirror textcolor rgb '#444444'\n";
   script += "set xlabel 'share of the budget (logarithmic)' offset 0,-1.2 tc rgb '#444444'\n";
   script += "set grid xtics ytics lt 1 lw 1 lc rgb '#e4e4e4'\n";
-  script += commands(loss, results) + commands(accuracy, results) + "unset multiplot\nunset output\n";
+  script += commands(loss, results, caption.unit) + commands(accuracy, results, "") + "unset multiplot\nunset output\n";
 
   std::signal(SIGPIPE, SIG_IGN);  // where gnuplot is missing, writing to it must not end the race
   std::FILE* gnuplot = popen("gnuplot", "w");

@@ -12,6 +12,7 @@ namespace race {
 struct caption {
   std::string title;
   std::string below;
+  std::string unit{};  // of the loss
 };
 
 // Validation loss and accuracy against steps. False where gnuplot is missing or fails.

@@ -1,9 +1,11 @@
-// Trains one network with five optimizers, or with what you can think of, and asks of each: what if you had stopped here?
+// Trains one model with five optimizers, or with what you can think of, and asks of each: what if you had stopped here?
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -16,10 +18,12 @@
 #include <thalweg/text.hpp>
 #include <thalweg/text/vocabulary.hpp>
 
+#include "contenders.hpp"
+#include "error.hpp"
 #include "flags.hpp"
+#include "ledger.hpp"
 #include "plot.hpp"
 #include "report.hpp"
-#include "text.hpp"
 #include "train.hpp"
 
 using namespace race;
@@ -39,121 +43,130 @@ struct sign_momentum {
   }
 };
 
-struct contender {
-  std::string key;
-  std::string name;
-  thalweg::parsed_chain chain;
-  thalweg::options options;
-};
-
-// Learning rates are those that `race --tune` finds. What is not said here is the recipe's own default. From text: the
-// library holds all passes, and nothing of a chain is compiled here.
-std::vector<contender> contenders(long steps, bool digits) {
-  const auto tuned = [&](std::string key, std::string name, const std::string& chain, double for_clothes,
-                         double for_digits) {
-    return contender{std::move(key), std::move(name), thalweg::parse(chain),
-                     {.lr = digits ? for_digits : for_clothes, .weight_decay = 0.05, .warmup_steps = steps / 20}};
-  };
-  const std::string cosine = fmt::format("cosine(steps={}) | ", steps);
-  return {
-      tuned("adamw", "AdamW + cosine", cosine + "adamw", 0.008, 0.016),
-      tuned("sf_adamw", "Schedule-Free AdamW", "sf_adamw", 0.008, 0.032),
-      // match_rms: so that one learning rate serves the matrices and the rest
-      tuned("muon", "Muon + cosine", cosine + "muon(scale=match_rms(rms=0.2), auxiliary_lr=1)", 0.004, 0.008),
-      tuned("sf_muon", "SFMuon", "sf_muon(scale=match_rms(rms=0.2))", 0.016, 0.016),
-      // β₁ and ρ of the published experiment that is nearest to this one, CIFAR-10.
-      tuned("amuse", "AMUSE", "amuse(beta1=0.8, rho=0.3)", 0.016, 0.032),
-  };
-}
-
-// Nobody has tuned the learning rate of a chain on the command line: `--tune` or `--lr` does.
-contender contender_of(const std::string& key, const std::string& chain, long steps) {
-  return {key, key, thalweg::parse(chain),
-          {.lr = 0.004, .weight_decay = 0.05, .warmup_steps = steps / 20}};
-}
-
 // What `--tune` tries, the same for everybody.
 constexpr std::array rates_to_try{0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064};
 
-// On a terminal one line that is rewritten, elsewhere a line at every quarter.
+// One model's training with one chain and one seed, and whose it is.
+struct job {
+  std::size_t result;  // its place
+  run_key key;
+};
+
+// Everybody's runs, in order; `results` get a place for each.
+std::vector<job> jobs(const request& request, const description& about, std::vector<result>& results) {
+  std::vector<contender> all = contenders(request.task->name, about, request.steps);
+  for (const auto& [key, chain] : request.chains) all.push_back(contender_of(key, chain, request.steps));
+  const auto tried = [](const request::numbers& given, const std::string& key, std::vector<double> otherwise) {
+    const auto found = given.find(key);
+    return found == given.end() ? otherwise : found->second;
+  };
+  std::vector<job> grid;
+  for (const contender& who : all) {
+    if (std::ranges::find(request.optimizers, who.key) == request.optimizers.end()) continue;
+    const std::string chain = thalweg::to_text(thalweg::parse(who.chain));
+    thalweg::options options = who.options();
+    if (request.warmup) options.warmup_steps = std::lround(*request.warmup * static_cast<double>(request.steps));
+    const std::vector<double> rates(rates_to_try.begin(), rates_to_try.end());
+    for (const double decay : tried(request.weight_decay, who.key, {who.weight_decay}))
+      for (const double lr : tried(request.lr, who.key, request.tune ? rates : std::vector{who.lr})) {
+        options.lr = lr;
+        options.weight_decay = decay;
+        results.push_back({who.key, who.name, lr, decay, {}, {}});
+        for (unsigned seed = request.seed; seed < request.seed + request.seeds; ++seed)
+          grid.push_back({results.size() - 1, {about, chain, options, request.steps, seed}});
+      }
+  }
+  return grid;
+}
+
+// On a terminal one line that is rewritten, elsewhere a line at every quarter of a run.
 class progress {
+  using clock = std::chrono::steady_clock;
+
+  std::size_t runs_, kept_ = 0, over_ = 0;  // runs to do, of them in the ledger, and done here
+  clock::time_point start_ = clock::now();
+  std::string what_;
+  long steps_ = 1, quarter_ = 0;
+  bool terminal_ = isatty(STDERR_FILENO);
+
+  std::string left(double part) const {  // of the runs that are not in the ledger, as far as one knows
+    const double seconds = std::chrono::duration<double>(clock::now() - start_).count();
+    const double done = static_cast<double>(over_) + part;
+    const double rest = seconds * (static_cast<double>(runs_ - kept_) - done) / done;
+    return rest < 90 ? fmt::format("{:.0f} s left", rest) : fmt::format("{:.0f} min left", rest / 60);
+  }
+
 public:
-  progress(std::string what, long steps) : what_(std::move(what)), steps_(steps) {}
+  explicit progress(std::size_t runs, std::size_t kept) : runs_(runs), kept_(kept) {}
   ~progress() {
     if (terminal_) fmt::print(stderr, "\r\033[K");
   }
 
+  void begin(std::string what, long steps) {
+    what_ = std::move(what);
+    steps_ = steps;
+    quarter_ = 0;
+  }
+  void end() { ++over_; }
+
   void show(const point& p) {
     const long quarter = 4 * p.step / steps_;
     if (!terminal_ && quarter == std::exchange(quarter_, quarter)) return;
-    fmt::print(stderr, "{}{}  {:3} %  training loss {:.4f}  validation loss {:.4f}, accuracy {:.2f} %{}",
+    fmt::print(stderr, "{}{}  {:3} %  training loss {:.4f}  validation loss {:.4f}, accuracy {:.2f} %  (run {} of {}, {}){}",
                terminal_ ? "\r\033[K" : "", what_, 100 * p.step / steps_, p.training.loss, p.validation.loss,
-               100 * p.validation.accuracy, terminal_ ? "" : "\n");
+               100 * p.validation.accuracy, kept_ + over_ + 1, runs_,
+               left(static_cast<double>(p.step) / static_cast<double>(steps_)), terminal_ ? "" : "\n");
     std::fflush(stderr);
   }
-
-private:
-  std::string what_;
-  long steps_;
-  long quarter_ = 0;
-  bool terminal_ = isatty(STDERR_FILENO);
 };
 
-// All the seeds of one contender at one learning rate.
-result race_one(const contender& who, double lr, const course& course, const request& request) {
-  thalweg::options options = who.options;
-  options.lr = lr;
-  result r{who.key, who.name, lr, {}, {}};
-  for (unsigned seed = request.seed; seed < request.seed + request.seeds; ++seed) {
-    progress line(fmt::format("{:<19}  lr {:<6g}  seed {}", who.name, lr, seed), course.steps);
-    r.seeds.push_back(seed);
-    r.runs.push_back(train(who.chain, options, course, seed, [&](const point& p) { line.show(p); }));
+// Those that the ledger has not.
+void run_all(const std::vector<job>& grid, const task& task, ledger& ledger, std::vector<result>& results) {
+  const auto kept = std::ranges::count_if(grid, [&](const job& j) { return ledger.find(j.key).has_value(); });
+  progress line(grid.size(), static_cast<std::size_t>(kept));
+  for (const job& j : grid) {
+    result& r = results[j.result];
+    r.seeds.push_back(j.key.seed);
+    if (auto known = ledger.find(j.key)) {
+      r.runs.push_back(*std::move(known));
+      continue;
+    }
+    line.begin(fmt::format("{:<19}  lr {:<6g}  seed {}", r.name, r.lr, j.key.seed), j.key.steps);
+    r.runs.push_back(train(task, thalweg::parse(j.key.chain), j.key.options, j.key.steps, j.key.seed,
+                           [&](const point& p) { line.show(p); }));
+    line.end();
+    ledger.add(j.key, r.runs.back());
   }
-  return r;
-}
-
-void enter(const contender& who, const course& course, const request& request,
-           std::vector<result>& results) {
-  if (std::ranges::find(request.optimizers, who.key) == request.optimizers.end()) return;
-  if (request.tune) {
-    for (const double lr : rates_to_try) results.push_back(race_one(who, lr, course, request));
-    return;
-  }
-  const auto other = request.lr.find(who.key);
-  results.push_back(
-      race_one(who, other != request.lr.end() ? other->second : who.options.lr, course, request));
 }
 
 void race_all(const request& request) {
-  const data_set data = request.digits ? digits(request.folder) : fashion_mnist(request.folder);
-  const course course{data, request.tune ? data.tuning : data.validation, request.hidden, request.steps,
-                      request.batch};
-  const std::string layers = fmt::format("{}–{}–10", data.training.width, joined(request.hidden, "–"));
+  const auto task = request.task->make(request.settings);
+  const description about = task->describe();
+  std::vector<result> results;
+  const std::vector<job> grid = jobs(request, about, results);
+  ledger ledger(request.ledger, request.resume);
+
   const std::string seeds =
       request.seeds == 1 ? fmt::format("seed {}", request.seed)
                          : fmt::format("mean ± standard deviation of {} seeds", request.seeds);
-  fmt::print("{}: a {} perceptron, {} steps of {} images, {}.\n", data.name, layers, course.steps,
-             course.batch, seeds);
-  fmt::print("{} images to train; {} to {} that it never trains on.\n\n", data.training.size(),
-             course.judges.size(), request.tune ? "choose a learning rate by" : "validate");
+  fmt::print("{}: a {}, {} steps of {}, {}.\n{}\n\n", about.data, about.model, request.steps, about.batches, seeds,
+             about.split);
   for (const auto& [key, chain] : request.chains) fmt::print("{} is {}\n\n", key, chain);
   std::fflush(stdout);
 
-  std::vector<result> results;
-  for (const contender& who : contenders(request.steps, request.digits)) enter(who, course, request, results);
-  for (const auto& [key, chain] : request.chains)
-    enter(contender_of(key, chain, request.steps), course, request, results);
+  run_all(grid, *task, ledger, results);
 
-  fmt::print("{}\n", request.tune ? tuning_table(results) : tables(results));
+  fmt::print("{}\n", request.tune ? tuning_table(results, about.unit) : tables(results, about.unit));
   write_csv(request.csv, results);
   fmt::print("Every number: {}\n", request.csv.string());
   std::fflush(stdout);
   if (request.tune) return;
   const caption caption{
-      fmt::format("{}: what if you had stopped here?", data.name),
-      fmt::format("{} perceptron, batches of {}, {}. Dashed: a cosine schedule, which must know the end. "
-                  "Solid: no schedule, evaluated at the average.",
-                  layers, course.batch, seeds)};
+      fmt::format("{}: what if you had stopped here?", about.data),
+      fmt::format("{}, {} steps of {}, {}. Dashed: a schedule that must know the end. Solid: no schedule, "
+                  "evaluated at the average.",
+                  about.model, request.steps, about.batches, seeds),
+      about.unit};
   if (draw(request.plot, results, caption))
     fmt::print("The picture:  {}\n", request.plot.string());
   else
@@ -165,7 +178,7 @@ void race_all(const request& request) {
 int main(int argc, char** argv) try {
   thalweg::add_transform<sign_momentum>();
   std::vector<std::string> keys;
-  for (const contender& who : contenders(100, false)) keys.push_back(who.key);
+  for (const contender& who : contenders("", {}, 100)) keys.push_back(who.key);
   if (const auto request = parse(argc, argv, keys)) race_all(*request);
   return 0;
 } catch (const race::error& failure) {

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
+#include "error.hpp"
+
 namespace race {
 namespace {
 
@@ -37,6 +39,18 @@ std::string aligned(const std::vector<cells>& rows) {
     text += "|\n";
   }
   return text;
+}
+
+// "-0.0120 [-0.0170, -0.0070]"
+std::string shown(const interval& i, int digits) {
+  const auto mean = fmt::format("{:+.{}f}", i.mean, digits);
+  return i.half_width ? fmt::format("{} [{:+.{}f}, {:+.{}f}]", mean, i.mean - *i.half_width, digits,
+                                    i.mean + *i.half_width, digits)
+                      : mean;
+}
+
+std::string with_unit(const std::string& what, const std::string& unit) {
+  return unit.empty() ? what : what + ", " + unit;
 }
 
 cells head(std::string title, std::span<const result> results) {
@@ -73,12 +87,33 @@ std::string table(const std::string& title, std::span<const result> results, met
   return aligned(rows);
 }
 
+// AMUSE, or the first where it does not race, minus each of the others.
+std::string differences(const std::string& title, std::span<const result> results, metric value, int digits) {
+  if (results.size() < 2) return "";
+  const auto amuse = std::ranges::find(results, "amuse", &result::key);
+  const result& ours = amuse == results.end() ? results.front() : *amuse;
+  std::vector<cells> rows{head(title, results)};
+  for (const result& r : results) {
+    if (&r == &ours) continue;
+    rows.push_back({ours.name + " − " + r.name});
+    for (const int percent : marks) rows.back().push_back(shown(paired(ours, r, index_of(percent), value), digits));
+  }
+  return '\n' + aligned(rows);
+}
+
+std::string table_and_differences(const std::string& title, std::span<const result> results, metric value, int digits,
+                                  int sign) {
+  const bool several = results.front().runs.size() > 1;
+  return table(title, results, value, digits, sign) +
+         differences(title + (several ? ": mean difference [95 % interval]" : ": difference"), results, value, digits) + '\n';
+}
+
 std::string costs(std::span<const result> results) {
-  std::vector<cells> rows{{"cost", "learning rate", "ms a step", "of it in the optimizer"}};
+  std::vector<cells> rows{{"cost", "learning rate", "weight decay", "ms a step", "of it in the optimizer"}};
   for (const result& r : results) {
     const auto seconds = over_seeds(r, [](const run& run) { return run.seconds_a_step; });
     const auto share = over_seeds(r, [](const run& run) { return run.optimizer_share; });
-    rows.push_back({r.name, fmt::format("{:g}", r.lr), fmt::format("{:.2f}", 1e3 * seconds.mean),
+    rows.push_back({r.name, fmt::format("{:g}", r.lr), fmt::format("{:g}", r.weight_decay), fmt::format("{:.2f}", 1e3 * seconds.mean),
                     fmt::format("{:.0f} %", 100 * share.mean)});
   }
   return aligned(rows);
@@ -86,22 +121,22 @@ std::string costs(std::span<const result> results) {
 
 }  // namespace
 
-std::string tables(std::span<const result> results) {
-  return table("training loss", results, training_loss, 4, +1) + '\n' +
-         table("validation loss", results, validation_loss, 4, +1) + '\n' +
-         table("validation accuracy, %", results, validation_percent, 2, -1) + '\n' + costs(results);
+std::string tables(std::span<const result> results, const std::string& unit) {
+  return table_and_differences(with_unit("training loss", unit), results, training_loss, 4, +1) +
+         table_and_differences(with_unit("validation loss", unit), results, validation_loss, 4, +1) +
+         table_and_differences("validation accuracy, %", results, validation_percent, 2, -1) + costs(results);
 }
 
-std::string tuning_table(std::span<const result> results) {
+std::string tuning_table(std::span<const result> results, const std::string& unit) {
   const auto last = [](const result& r) {
     return or_worst(over_seeds(r, index_of(100), validation_loss).mean);
   };
-  std::vector<cells> rows{head("tuning loss", results)};
-  rows.front().insert(rows.front().begin() + 1, "learning rate");
+  std::vector<cells> rows{head(with_unit("tuning loss", unit), results)};
+  rows.front().insert(rows.front().begin() + 1, {"learning rate", "weight decay"});
   for (const result& r : results) {
     const bool best = std::ranges::none_of(
         results, [&](const result& other) { return other.key == r.key && last(other) < last(r); });
-    rows.push_back({r.name, fmt::format("{:g}", r.lr)});
+    rows.push_back({r.name, fmt::format("{:g}", r.lr), fmt::format("{:g}", r.weight_decay)});
     for (const int percent : marks)
       rows.back().push_back(shown(over_seeds(r, index_of(percent), validation_loss), 4, r.runs.size() > 1,
                                   best && percent == 100));
@@ -111,11 +146,11 @@ std::string tuning_table(std::span<const result> results) {
 
 void write_csv(const std::filesystem::path& path, std::span<const result> results) {
   std::ofstream file(path);
-  fmt::print(file, "optimizer,lr,seed,step,metric,value\n");
+  fmt::print(file, "optimizer,lr,weight_decay,seed,step,metric,value\n");
   for (const result& r : results)
     for (std::size_t i = 0; i < r.runs.size(); ++i) {
       const auto line = [&](long step, std::string_view metric, double value) {
-        fmt::print(file, "{},{:g},{},{},{},{:.6g}\n", r.key, r.lr, r.seeds[i], step, metric, value);
+        fmt::print(file, "{},{:g},{:g},{},{},{},{:.6g}\n", r.key, r.lr, r.weight_decay, r.seeds[i], step, metric, value);
       };
       const run& run = r.runs[i];
       for (const point& p : run.curve) {

@@ -9,11 +9,12 @@
 
 namespace race {
 
-// Losses and accuracy at the marks of the budget, and the cost of a step; with seeds mean ± deviation.
-std::string tables(std::span<const result> results);
+// Losses (in `unit`, where it is not empty) and accuracy at the marks of the budget, and the cost of a step; with seeds
+// mean ± deviation. Beside each the differences between AMUSE and everybody else, seed by seed, with 95 % intervals.
+std::string tables(std::span<const result> results, const std::string& unit);
 
-// A row a learning rate: the validation loss at the same marks. Each contender's best at the end is set bold.
-std::string tuning_table(std::span<const result> results);
+// A row for each learning rate and weight decay: the loss at the same marks. Each contender's best at the end is set bold.
+std::string tuning_table(std::span<const result> results, const std::string& unit);
 
 void write_csv(const std::filesystem::path& path, std::span<const result> results);
 

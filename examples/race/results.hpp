@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "interval.hpp"
 #include "train.hpp"
 
 namespace race {
@@ -16,6 +17,7 @@ struct result {
   std::string key;   // "sf_adamw"
   std::string name;  // "Schedule-Free AdamW"
   double lr = 0;
+  double weight_decay = 0;
   std::vector<unsigned> seeds;
   std::vector<run> runs;  // one a seed
 };
@@ -46,6 +48,14 @@ using metric = double (*)(const point&);
 
 inline spread over_seeds(const result& r, std::size_t point, metric value) {
   return over_seeds(r, [&](const run& run) { return value(run.curve[point]); });
+}
+
+// a - b at a point of the curve, seed by seed. Both have the same seeds.
+inline interval paired(const result& a, const result& b, std::size_t point, metric value) {
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < a.runs.size(); ++i)
+    differences.push_back(value(a.runs[i].curve[point]) - value(b.runs[i].curve[point]));
+  return interval_of(differences);
 }
 
 inline double training_loss(const point& p) { return p.training.loss; }

@@ -1,31 +1,20 @@
 #pragma once
-// The training loop, one for all contenders: data → batch → network → gradients → opt.step.
+// The training loop, one for all tasks and contenders: batch → model → gradients → step.
 
-#include <algorithm>
 #include <array>
 #include <chrono>
-#include <numeric>
+#include <memory>
 #include <vector>
 
 #include <thalweg/text.hpp>
 
-#include "data.hpp"
-#include "network.hpp"
+#include "task.hpp"
 
 namespace race {
 
-// What every contender shares.
-struct course {
-  const data_set& data;
-  const images& judges;  // data.validation in the race, data.tuning when learning rates are chosen
-  std::vector<Eigen::Index> hidden;
-  long steps = 0;  // at least 100: no two stops fall together
-  std::size_t batch = 0;
-};
-
 struct point {
   long step = 0;
-  score training;  // on the first training images, like the validation: no gradient, no batch's luck
+  score training;  // on the first training examples, like the validation: no gradient, no batch's luck
   score validation;
 };
 
@@ -37,61 +26,36 @@ struct run {
 
 // Where one might stop, in % of the budget: evenly on a logarithmic axis.
 inline constexpr std::array stops{1, 2, 3, 4, 5, 7, 10, 13, 16, 20, 25, 30, 36, 43, 50, 60, 70, 80, 90, 100};
-inline constexpr std::size_t training_sample = 5000;
 
-// The mean score over the first `count` of `set`.
-inline score evaluate(network<float>& net, const data_set& data, const images& set, std::size_t count) {
-  std::vector<std::uint32_t> indices(std::min(count, set.size()));
-  std::iota(indices.begin(), indices.end(), 0u);
-  score sum;
-  batch block;
-  for (std::size_t i = 0; i < indices.size(); i += 1000) {
-    const auto chosen = std::span(indices).subspan(i, std::min<std::size_t>(1000, indices.size() - i));
-    gather(data, set, chosen, block);
-    const auto [loss, accuracy] = net.forward(block.images, block.labels);
-    const double share = static_cast<double>(chosen.size()) / static_cast<double>(indices.size());
-    sum.loss += share * loss;
-    sum.accuracy += share * accuracy;
-  }
-  return sum;
-}
-
-// Trains a fresh network with the chain; `passing(point)` is called at every point of the curve.
+// Trains a fresh model with the chain, for at least 100 steps, so that no two stops fall together. `passing(point)` is
+// called at every point of the curve.
 template <class Passing>
-run train(const thalweg::parsed_chain& chain, const thalweg::options& options, const course& course, unsigned seed,
-          Passing passing) {
+run train(const task& task, const thalweg::parsed_chain& chain, const thalweg::options& options, long steps,
+          unsigned seed, Passing passing) {
   using clock = std::chrono::steady_clock;
   const auto seconds = [](clock::duration d) { return std::chrono::duration<double>(d).count(); };
 
-  std::vector<Eigen::Index> widths{static_cast<Eigen::Index>(course.data.training.width)};
-  widths.insert(widths.end(), course.hidden.begin(), course.hidden.end());
-  widths.push_back(10);
-
-  network<float> net(widths, seed);
-  batches data(course.data, course.batch, seed);
-  thalweg::optimizer<float> opt(chain, net.parameters(), options);
-  const auto gradients = net.gradients();
+  const std::unique_ptr<model> trained = task.start(seed);
+  auto& opt = trained->bind(chain, options);
 
   run result;
   clock::duration stepping{};
   clock::duration optimizing{};
-  for (long step = 1; step <= course.steps; ++step) {
+  for (long step = 1; step <= steps; ++step) {
     const auto start = clock::now();
-    const batch& batch = data.next();
-    const double loss = net.backward(batch.images, batch.labels).loss;
+    const double loss = trained->differentiate(examples::next);
     const auto backward = clock::now();
-    opt.step(gradients, {.loss = loss});
+    trained->step(loss);
     const auto end = clock::now();
     stepping += end - start;
     optimizing += end - backward;
 
-    if (step != stops[result.curve.size()] * course.steps / 100) continue;
+    if (step != stops[result.curve.size()] * steps / 100) continue;
     const auto at_x = opt.evaluation_point();
-    result.curve.push_back({step, evaluate(net, course.data, course.data.training, training_sample),
-                            evaluate(net, course.data, course.judges, course.judges.size())});
+    result.curve.push_back({step, trained->judge(judged_on::training), trained->judge(judged_on::held_out)});
     passing(result.curve.back());
   }
-  result.seconds_a_step = seconds(stepping) / static_cast<double>(course.steps);
+  result.seconds_a_step = seconds(stepping) / static_cast<double>(steps);
   result.optimizer_share = seconds(optimizing) / seconds(stepping);
   return result;
 }

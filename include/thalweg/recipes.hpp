@@ -13,6 +13,7 @@
 #include <thalweg/recipes/adopt.hpp>
 #include <thalweg/recipes/amsgrad.hpp>
 #include <thalweg/recipes/amuse.hpp>
+#include <thalweg/recipes/amuse_sgd.hpp>
 #include <thalweg/recipes/cautious_adamw.hpp>
 #include <thalweg/recipes/lamb.hpp>
 #include <thalweg/recipes/laprop.hpp>
@@ -36,8 +37,8 @@ namespace thalweg::recipes {
 
 /// Each once, by name.
 using all = type_list<
-    adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, cautious_adamw, lamb, laprop,
-    lars, lion, mars_adamw, muon, nadam, normuon, radam, rmsprop, sf_adamw, sf_muon, sf_radam, sf_sgd, sgd, signum,
-    soap>;
+    adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw, lamb,
+    laprop, lars, lion, mars_adamw, muon, nadam, normuon, radam, rmsprop, sf_adamw, sf_muon, sf_radam, sf_sgd, sgd,
+    signum, soap>;
 
 }  // namespace thalweg::recipes

@@ -509,7 +509,7 @@ static void parameters(void) {
                 "[cosine] Expected steps, as in cosine(steps=1000). Received 'cosine' at column 1.");
   CHECK_REFUSED(thalweg_create("adam(lr=1e-3)", THALWEG_FLOAT32, p, count, NULL, &opt),
                 "lr is an option of the optimizer, outside of the chain.");
-  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the optimizer's option warmup_steps.");
+  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the optimizer's option warmup_steps, or give beta1_steps.");
   CHECK_REFUSED(thalweg_create("orthogonalize_update", THALWEG_FLOAT32, p, count, NULL, &opt), "'bias' with shape (3)");
   CHECK(opt == NULL);
 

@@ -177,7 +177,7 @@ TEST_CASE("what `at` would refuse in the first step is refused at binding") {
   CHECK_THROWS_WITH_AS(
       optimizer(amuse_beta{} | update_by_schedule_free{}, m.parameters(), {}),
       "[amuse_beta] Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received 0. "
-      "Set the optimizer's option warmup_steps.",
+      "Set the optimizer's option warmup_steps, or give beta1_steps.",
       error);
 }
 

@@ -114,6 +114,19 @@ TEST_CASE("recipe: amuse") {
            0.8, spectral_scale, oracle::second_moment(0.8, 0.1), 0.3, oracle::amuse(0.4, 0.5, 3));
 }
 
+TEST_CASE("recipe: amuse_sgd") {
+  const subject s = recipes::amuse_sgd();
+  suite(s);
+  for (const char* p : {"wide", "filter"})
+    CHECK(takes(s, p, "nesterov_ema | orthogonalize_update | amuse_beta | update_by_schedule_free"));
+  for (const char* p : {"bias", "embedding", "head"})
+    CHECK(takes(s, p, "scale_lr | amuse_beta | update_by_schedule_free"));
+
+  averages(s, 0.95, spectral_scale, oracle::gradient(), 1, oracle::amuse(0.8, 0.3, 3));
+  averages(recipes::amuse_sgd({.momentum = 0.8, .beta1 = 0.4, .rho = 0.5, .beta1_steps = 5, .auxiliary_lr = 0.3}), 0.8,
+           spectral_scale, oracle::gradient(), 0.3, oracle::amuse(0.4, 0.5, 5));
+}
+
 namespace {
 
 // Each parameter descends by its branch's update.

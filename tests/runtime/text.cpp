@@ -75,6 +75,18 @@ TEST_CASE("what is not said has its default, and every field is shown") {
   CHECK(read("update_and_average(memory=forgetting(beta=0.5))") == "update_and_average(memory=forgetting(beta=0.5))");
   CHECK(read("cosine(steps=10) | amuse(rho=0.5, scale=none)") ==
         to_text(cosine{.steps = 10} | recipes::amuse({.rho = 0.5, .scale = none{}})));
+  const std::string amuse = read("amuse"), later = read("amuse(beta1_steps=2e3, decay_at_y=0.5)");
+  CHECK(amuse == to_text(chain(recipes::amuse())));
+  CHECK(amuse.ends_with(" | amuse_beta(beta1=0.6, rho=0.8) | update_by_schedule_free(beta=0.9, decay=z, weight=plain_weight)"));
+  CHECK(later == to_text(chain(recipes::amuse({.beta1_steps = 2000, .decay_at_y = 0.5}))));
+  CHECK(later.ends_with(" | amuse_beta(beta1=0.6, rho=0.8, beta1_steps=2000) | update_by_schedule_free(beta=0.9, decay=z, "
+                        "weight=plain_weight, decay_at_y=0.5)"));
+  CHECK(read(later) == later);
+  CHECK(read("amuse_sgd") == to_text(chain(recipes::amuse_sgd())));
+  CHECK(refusal("amuse_beta(beta1_steps=1) | update_by_schedule_free") ==
+        "[parse] Expected for amuse_beta: beta1 in [0.001, 1], rho in [0, inf), beta1_steps in [2, inf), whole. Received "
+        "'beta1_steps=1' at column 12.");
+  CHECK(refusal("scheduled(beta1_steps, linear(9), amuse_beta)").starts_with("[parse] Expected"));
   CHECK(read("route(when(hidden_matrix), otherwise(ema(beta=0.5), scale_by_sign)) | freeze") ==
         "route(when(hidden_matrix), otherwise(ema(beta=0.5) | scale_by_sign)) | freeze");
   CHECK(read("route(otherwise())") == "route(otherwise())");

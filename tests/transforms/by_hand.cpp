@@ -199,6 +199,12 @@ TEST_CASE("by hand: update_by_schedule_free") {
   static_assert(gives(z.at(moving, 0.5).value(of(3, 4), 2.0), 3.375, 0));
   static_assert(std::get<0>(z.at(moving, 0.5).states) == 0.75);
 
+  // Decay at z and half of it at y: z' = ¾·2 - ½·(3 + ½·½·4) = -½; and twice at y: z' = 2 - ½·(3 + 2·½·4) = -1½
+  constexpr update_by_schedule_free both{.beta = 0.5, .decay_at_y = 0.5};
+  constexpr update_by_schedule_free twice{.beta = 0.5, .decay = decay_point::y, .decay_at_y = 1};
+  static_assert(gives(both.at(c, 0.5).value(of(3, 4), 2.0), 1.9375, -0.5));
+  static_assert(gives(twice.at(c, 0.5).value(of(3, 4), 2.0), 1.3125, -1.5));
+
   // Half a weight instead of a quarter: ½·6 + ½·0, and y' half of it
   static_assert(gives(update_by_schedule_free{.beta = 0.5, .weight = refined_weight{4}}.at(c, 0.5).value(of(3, 4), 2.0),
                       1.5, 0));
@@ -234,6 +240,13 @@ TEST_CASE("by hand: amuse_beta") {
   // Unequal weights 1, 4, 4 and T₀ = 2: c_2 = 4/5, c_3 = 4/9, S = (4/9 · 1/5)/(4/5 · 5/9) = 1/5
   static_assert(near(beta({.beta1 = 0.5, .rho = 1},
                           {.step = 3, .lr = 2, .warmup_steps = 2, .average_weight = 4.0 / 9}, 0.8), 0.9));
+  // β₁ for four steps, of which c_4 = 1/4, though the warm-up has two: S = (4 - 1)/(5 - 1) = ¾; and without a warm-up.
+  static_assert(beta({.beta1 = 0.5, .rho = 1, .beta1_steps = 4}, equal_weights(4, 2), 1.0 / 3) == 0.5);
+  static_assert(std::get<0>(amuse_beta{.beta1_steps = 4}.at(equal_weights(4, 2), 1.0 / 3).states) == 0.25);
+  static_assert(near(beta({.beta1 = 0.5, .rho = 1, .beta1_steps = 4}, equal_weights(5, 2), 0.25), 0.625));
+  static_assert(near(beta({.beta1 = 0.5, .rho = 1, .beta1_steps = 4}, equal_weights(5, 0), 0.25), 0.625));
+  // The shortest, two steps within a warm-up of three: S = (2 - 1)/(3 - 1)
+  static_assert(near(beta({.beta1 = 0.5, .rho = 1, .beta1_steps = 2}, equal_weights(3, 3), 0.5), 0.75));
   // A learning rate raised later would make S > 1: it is held at 1.
   static_assert(beta({.beta1 = 0.5, .rho = 1},
                      {.step = 3, .lr = 90, .warmup_steps = 2, .average_weight = 0.999}, 0.8) == 0.5);

@@ -24,7 +24,7 @@ std::string ranges() {
 }  // namespace
 
 TEST_CASE("every hyper-parameter has the range that its header states") {
-  CHECK(ranges<amuse_beta>() == "beta1 [0.001, 1], rho [0, inf)");
+  CHECK(ranges<amuse_beta>() == "beta1 [0.001, 1], rho [0, inf), beta1_steps [2, inf)");
   CHECK(ranges<clip_by_global_norm>() == "max_norm (0, inf)");
   CHECK(ranges<coefficient_set>() == "count [1, 5]");
   CHECK(ranges<accumulate>() == "steps [1, inf)");
@@ -79,7 +79,7 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges<scale_by_rss>() == "initial [0, inf), epsilon [1e-18, 1)");
   CHECK(ranges<scale_lr>() == "by [0, inf)");
   CHECK(ranges<refined_weight>() == "window (0, inf)");
-  CHECK(ranges<update_by_schedule_free>() == "beta [0, 1], decay, weight");
+  CHECK(ranges<update_by_schedule_free>() == "beta [0, 1], decay, weight, decay_at_y [0, inf)");
   CHECK(ranges<warmup>() == "steps [1, inf)");
   CHECK(ranges<warmup_stable_decay>() == "warmup_steps [1, inf), steps [1, inf), decay_steps [1, inf), final [0, 1]");
 }

@@ -182,6 +182,17 @@ TEST_CASE("amuse_beta") {
       }
 }
 
+TEST_CASE("amuse_beta's beta1_steps are T₀, whatever the warm-up is") {
+  auto s = dozen();
+  for (const long warmup : {0, 3, 9})
+    for (const long t0 : {2, 5}) {
+      s.options.warmup_steps = warmup;
+      averages(amuse_beta{.beta1 = 0.4, .rho = 0.5, .beta1_steps = t0} | update_by_schedule_free{}, oracle::gradient(),
+               oracle::amuse(0.4, 0.5, t0), decay_point::z, s);
+    }
+  suite(amuse_beta{.beta1_steps = 2} | update_by_schedule_free{.decay_at_y = 0.5});
+}
+
 TEST_CASE("amuse_beta with other weights of the average") {
   auto s = dozen();
   for (const double p : {0.0, 1.0, 3.5})

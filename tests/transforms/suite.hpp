@@ -112,7 +112,7 @@ void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool ou
     auto& place = owner.*field.place;
     using value = typename std::remove_cvref_t<decltype(field)>::value_type;
     if constexpr (std::is_arithmetic_v<value>) {
-      const value usual = place;
+      const auto usual = place;
       for (const double x : ends(field.allowed, outside, std::is_integral_v<value>)) {
         place = static_cast<value>(x);
         edges.push_back({"[" + std::string(where) + "] Expected " + std::string(field.name) + " in " +

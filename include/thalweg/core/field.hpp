@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -28,7 +29,22 @@ struct field {
   static constexpr bool is_required = detail::is_required<Value>;
 
   [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return transform.*place; }
+  [[nodiscard]] constexpr bool is_given(const Transform&) const { return true; }
 };
+
+/// A field that may be absent. An absent field is not written to a chain's text. No schedule moves it.
+template <class Transform, class Value>
+struct field<Transform, std::optional<Value>> {
+  std::string_view name;
+  std::optional<Value> Transform::*place;
+  range allowed{};
+  using value_type = Value;
+  static constexpr bool is_required = false;
+
+  [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return *(transform.*place); }
+  [[nodiscard]] constexpr bool is_given(const Transform& transform) const { return (transform.*place).has_value(); }
+};
+
 template <class Transform, class Value>
 field(const char*, Value Transform::*, range) -> field<Transform, Value>;
 template <class Transform, class Value>
@@ -91,6 +107,7 @@ constexpr Transform with_defaults() {
 template <class T = double, has_fields Transform>
 constexpr void check_fields(std::string_view where, const Transform& transform) {
   const auto check = [&](const auto& f) {
+    if (!f.is_given(transform)) return;
     using value_type = typename std::remove_cvref_t<decltype(f)>::value_type;
     if constexpr (std::is_arithmetic_v<value_type>) {
       const auto value = static_cast<double>(f.of(transform));

@@ -73,6 +73,7 @@ std::string to_text(const Transform& transform) {
   std::string text;
   for_each_field<Transform>([&](const auto& f) {
     using value = typename std::remove_cvref_t<decltype(f)>::value_type;
+    if (!f.is_given(transform)) return;
     text += in_words(text.empty() ? "(" : ", ", f.name, "=");
     if constexpr (std::is_same_v<value, std::string>) text += quotation(f.of(transform));
     else text += in_words(f.of(transform));

@@ -55,7 +55,7 @@ public:
     name = name_of(transform_);
     if constexpr (has_fields<Transform>)
       for_each_field<Transform>([&](const auto& field) {
-        constexpr bool moves = std::is_arithmetic_v<typename std::remove_cvref_t<decltype(field)>::value_type>;
+        constexpr bool moves = std::is_arithmetic_v<detail::given_value<std::remove_cvref_t<decltype(transform_.*field.place)>>>;
         double value = 0;
         if constexpr (moves) value = static_cast<double>(field.of(transform_));
         fields.push_back({std::string(field.name), value, moves});

@@ -1,6 +1,8 @@
 // amuse: Anytime MUon with Stable gradient Evaluation.
 #pragma once
 
+#include <optional>
+
 #include <thalweg/core/route.hpp>
 #include <thalweg/transforms/amuse_beta.hpp>
 #include <thalweg/transforms/nesterov_ema.hpp>
@@ -13,14 +15,16 @@ namespace thalweg::recipes {
 
 /// arXiv 2605.22432: Muon's orthogonalised momentum inside Schedule-Free averaging, Adam's second moment for the rest,
 /// and an interpolation β_t that moves the gradients' point towards the average. Decay acts at z. AMUSE needs a warm-up.
-/// The defaults are those of AMUSE's Llama 124M, with lr 0.01, weight decay 0.05 and a warm-up over 3/8 of the steps. A
-/// much shorter warm-up costs accuracy, because β grows from its end on (`amuse_beta`).
+/// The defaults are those of AMUSE's Llama 124M, with lr 0.01, weight decay 0.05 and a warm-up over 3/8 of the steps. β
+/// grows from the end of the warm-up on. So give a shorter warm-up `beta1_steps` of 3/8 of the steps, or a smaller ρ:
+/// `amuse_beta` says why. The paper's vision experiments are `amuse_sgd`.
 ///
 ///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.01, .weight_decay = 0.05, .warmup_steps = 3 * steps / 8});
 struct amuse {
   double momentum = nesterov_ema{}.beta;
   double beta1 = amuse_beta{}.beta1;
   double rho = amuse_beta{}.rho;
+  std::optional<long> beta1_steps = amuse_beta{}.beta1_steps;
   scale_rule scale = match_rms{0.2};
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
@@ -28,16 +32,19 @@ struct amuse {
   double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
+  std::optional<double> decay_at_y = update_by_schedule_free{}.decay_at_y;
   static constexpr auto fields = list{field{"momentum", &amuse::momentum, range_of(&nesterov_ema::beta)},
                                       field{"beta1", &amuse::beta1, range_of(&amuse_beta::beta1)},
                                       field{"rho", &amuse::rho, range_of(&amuse_beta::rho)},
+                                      field{"beta1_steps", &amuse::beta1_steps, range_of(&amuse_beta::beta1_steps)},
                                       field{"scale", &amuse::scale},
                                       field{"coefficients", &amuse::coefficients},
                                       field{"steps", &amuse::steps, range_of(&orthogonalize_update::steps)},
                                       field{"precision", &amuse::precision},
                                       field{"auxiliary_lr", &amuse::auxiliary_lr, range_of(&scale_lr::by)},
                                       field{"beta2", &amuse::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
-                                      field{"epsilon", &amuse::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
+                                      field{"epsilon", &amuse::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)},
+                                      field{"decay_at_y", &amuse::decay_at_y, range_of(&update_by_schedule_free::decay_at_y)}};
 
   /// The chain it stands for.
   template <class = void>
@@ -46,7 +53,8 @@ struct amuse {
                                          orthogonalize_update{.scale = scale, .coefficients = coefficients,
                                                               .steps = steps, .precision = precision}),
                  otherwise(scale_lr{.by = auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = beta2, .epsilon = epsilon})) |
-           amuse_beta{.beta1 = beta1, .rho = rho} | update_by_schedule_free{.decay = decay_point::z};
+           amuse_beta{.beta1 = beta1, .rho = rho, .beta1_steps = beta1_steps} |
+           update_by_schedule_free{.decay = decay_point::z, .decay_at_y = decay_at_y};
   }
 };
 

@@ -1,6 +1,7 @@
 // update_by_schedule_free: the end of a chain that averages its iterates instead of lowering its learning rate.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -26,13 +27,15 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 /// z is the base sequence. x is the average, where one evaluates. y is in the user's parameters, where one takes gradients.
 /// Only y and z are stored. x = z + (y-z)/β, with the β that built y. That β is stored as a scalar.
 /// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
+/// `decay_at_y` adds a decay at y: z ← z - lr·(u + decay_at_y·λ·y), beside what `decay` says (an option of AMUSE's authors).
 /// If a transform upstream sets β, it is the context's β. Otherwise it is the field.
 ///
-/// | field  | default        | source                                                                  |
-/// |--------|----------------|-------------------------------------------------------------------------|
-/// | beta   | 0.9            | Defazio et al., arXiv 2405.15682                                        |
-/// | decay  | decay_point::z | AMUSE, arXiv 2605.22432                                                 |
-/// | weight | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
+/// | field      | default        | source                                                                  |
+/// |------------|----------------|-------------------------------------------------------------------------|
+/// | beta       | 0.9            | Defazio et al., arXiv 2405.15682                                        |
+/// | decay      | decay_point::z | AMUSE, arXiv 2605.22432                                                 |
+/// | weight     | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
+/// | decay_at_y | none           | the second λ, as a multiple of the first: AMUSE                         |
 ///
 /// A β between 0 and 0.001 is refused: x would be lost to rounding. With β = 0, y is z and x is lost. Then evaluating at x throws, and raising β later throws.
 /// State: `z`, from the parameter; the scalar `beta`.
@@ -42,10 +45,12 @@ struct update_by_schedule_free {
   double beta = 0.9;
   decay_point decay = decay_point::z;
   weight_rule weight = plain_weight{};
+  std::optional<double> decay_at_y{};
   static constexpr range betas = from(0).to(1);
   static constexpr auto fields = list{field{"beta", &update_by_schedule_free::beta, betas},
                                       field{"decay", &update_by_schedule_free::decay},
-                                      field{"weight", &update_by_schedule_free::weight}};
+                                      field{"weight", &update_by_schedule_free::weight},
+                                      field{"decay_at_y", &update_by_schedule_free::decay_at_y, non_negative}};
 
   using states = state<copy_of_param<"z">, scalar<"beta", &update_by_schedule_free::beta>>;
   using reads = interpolation_beta;
@@ -63,7 +68,7 @@ struct update_by_schedule_free {
     const auto* refined = std::get_if<refined_weight>(&weight);
     const double decayed = c.lr * c.weight_decay, share = c.average_weight;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
-                         decay_y = decay == decay_point::y ? decayed : 0, inverse = built_with > 0 ? 1 / built_with : 0,
+                         decay_y = decayed * ((decay == decay_point::y) + decay_at_y.value_or(0)), inverse = built_with > 0 ? 1 / built_with : 0,
                          newest = refined ? min(1.0, share * (1 - ahead) * refined->window) : share, ahead]<class T>(
                             element<T> e, T z) {
       const T y = e.parameter;

@@ -1,0 +1,81 @@
+#include "contenders.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace race {
+namespace {
+
+struct tuned {
+  std::string_view task, key;
+  double lr;
+  double weight_decay = 0.05;
+};
+
+// What `--tune` found for each task. What is not here has the settings of a chain that nobody has tuned.
+constexpr std::array all_tuned{
+    tuned{"perceptron", "adamw", 0.008},   tuned{"perceptron", "sf_adamw", 0.008},
+    tuned{"perceptron", "muon", 0.004},    tuned{"perceptron", "sf_muon", 0.016},
+    tuned{"perceptron", "amuse", 0.016},
+
+    tuned{"digits", "adamw", 0.016},       tuned{"digits", "sf_adamw", 0.032},
+    tuned{"digits", "muon", 0.008},        tuned{"digits", "sf_muon", 0.016},
+    tuned{"digits", "amuse", 0.032},
+};
+
+// Hidden matrices by Muon, a fused one block by block; all else by `auxiliary`.
+std::string by_muon(const description& about, std::string_view scale, std::string_view auxiliary) {
+  const std::string muon = fmt::format("orthogonalize_update(scale={})", scale);
+  const std::string fused = about.fused.empty() ? ""
+                                                : fmt::format("when(name_matches(\"{}\"), nesterov_ema | in_row_blocks(3, {})), ",
+                                                              about.fused, muon);
+  return fmt::format("route({}when(hidden_matrix, nesterov_ema | {}), otherwise({})) | ", fused, muon, auxiliary);
+}
+
+}  // namespace
+
+// From text: the library holds all passes, and nothing of a chain is compiled here. What is not said is the default of a
+// recipe of the same name.
+std::vector<contender> contenders(std::string_view task, const description& about, long steps) {
+  const std::string cosine = fmt::format("cosine(steps={}) | ", steps);
+  const std::string wsd =  // the options warm up
+      fmt::format("warmup_stable_decay(warmup_steps=1, steps={}, decay_steps={}) | ", steps, std::max(1l, steps / 5));
+  // match_rms: so that one learning rate serves the matrices and the rest
+  const std::string with_adam = by_muon(about, "match_rms(rms=0.2)", "scale_by_adam(beta2=0.95)");
+  const std::string with_squares = by_muon(about, "match_rms(rms=0.2)", "scale_by_exp_avg_sq");
+  const std::string with_gradient = by_muon(about, "spectral", "");
+  const bool is_text = !about.unit.empty();
+
+  const long short_warmup = std::max(1l, steps / 20), long_warmup = std::max(1l, 3 * steps / 8);
+  std::vector<contender> all{
+      {"adamw", "AdamW + cosine", cosine + "adamw"},
+      {"adamw_wsd", "AdamW + WSD", wsd + "adamw"},
+      {"sf_adamw", "Schedule-Free AdamW", "sf_adamw"},
+      {"muon", "Muon + cosine", cosine + with_adam + "apply_update"},
+      {"muon_wsd", "Muon + WSD", wsd + with_adam + "apply_update"},
+      {"sf_muon", "SFMuon", with_squares + "update_by_schedule_free(beta=0.9)"},
+      // β₁, ρ and T₀ of the published experiment that is nearest: Llama 124M, or CIFAR-10
+      {"amuse", "AMUSE", with_squares + (is_text ? "amuse_beta(beta1=0.6, rho=0.8)" : "amuse_beta(beta1=0.8, rho=0.3)") +
+                             " | update_by_schedule_free"},
+      {"amuse_tuned", "AMUSE, tuned", with_squares + fmt::format("amuse_beta(beta1=0.8, rho=0.3, beta1_steps={})",
+                                                                  std::max(2l, steps / 20)) + " | update_by_schedule_free"},
+      {"amuse_sgd", "AMUSE, plain gradient", with_gradient + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free"},
+  };
+  for (contender& who : all) {
+    who.warmup_steps = is_text && who.key == "amuse" ? long_warmup : short_warmup;
+    const auto found = std::ranges::find_if(all_tuned, [&](const tuned& t) { return t.task == task && t.key == who.key; });
+    if (found == all_tuned.end()) continue;
+    who.lr = found->lr;
+    who.weight_decay = found->weight_decay;
+  }
+  return all;
+}
+
+contender contender_of(std::string key, std::string chain, long steps) {
+  return {.key = key, .name = key, .chain = std::move(chain), .warmup_steps = std::max(1l, steps / 20)};
+}
+
+}  // namespace race

@@ -1,0 +1,61 @@
+// A decoder of bytes: learned positions, four blocks.
+#include <fmt/format.h>
+
+#include "bytes.hpp"
+#include "networks.hpp"
+#include "transformer.hpp"
+
+namespace race {
+namespace {
+
+namespace nn = ::torch::nn;
+
+constexpr std::int64_t window = 64, channels = 96, heads = 4, depth = 4, vocabulary = 256;
+
+struct decoder final : network_of_tensors {
+  nn::Embedding bytes{nullptr}, places{nullptr};
+  std::vector<std::shared_ptr<transformer_block>> blocks;
+  nn::LayerNorm norm{nullptr};
+  nn::Linear head{nullptr};
+
+  decoder() {
+    bytes = register_module("byte_embedding", nn::Embedding(vocabulary, channels));
+    places = register_module("place_embedding", nn::Embedding(window, channels));
+    for (std::int64_t i = 0; i < depth; ++i)
+      blocks.push_back(register_module(fmt::format("block{}", i), std::make_shared<transformer_block>(channels, heads, true)));
+    norm = register_module("norm", nn::LayerNorm(nn::LayerNormOptions({channels})));
+    head = register_module("head", nn::Linear(nn::LinearOptions(channels, vocabulary).bias(false)));
+
+    const ::torch::NoGradGuard no_gradients;  // as GPT-2: 0.02, and less for what is added to the shortcut
+    const double added = 0.02 / std::sqrt(2.0 * depth);
+    for (auto& p : named_parameters())
+      if (p.value().dim() > 1)
+        p.value().normal_(0, p.key().find(".out.") != p.key().npos || p.key().find(".down.") != p.key().npos ? added : 0.02);
+  }
+
+  ::torch::Tensor forward(const ::torch::Tensor& inputs) override {
+    auto x = bytes(inputs) + places(::torch::arange(inputs.size(1)));
+    for (const auto& block : blocks) x = block->forward(x);
+    return head(norm(x)).view({-1, vocabulary});
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<task> gpt(const task_settings& settings) {
+  const auto text = split(read_text(settings.folder / "bible.txt"), window);
+  return torch_task(
+      {.about = {.data = "King James Bible",
+                 .model = fmt::format("GPT of {} blocks, {} channels", depth, channels),
+                 .batches = fmt::format("{} windows of {} bytes", settings.batch, window),
+                 .split = fmt::format("{} bytes to train; {} to {} that it never trains on.", text.training.size(),
+                                      (settings.tuning ? text.tuning : text.validation).size(),
+                                      settings.tuning ? "choose settings by" : "validate"),
+                 .unit = "bits a byte",
+                 .fused = "*.qkv.weight"},
+       .data = windows(text, window, settings),
+       .network = [] { return std::make_shared<decoder>(); },
+       .nats_a_unit = std::log(2.0)});
+}
+
+}  // namespace race
