@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "sequence.hpp"
 #include "subspace.hpp"
 
 namespace valley {
@@ -21,32 +22,20 @@ inline std::optional<double> bulk_distance_per_loss(const subspace& dominant, co
   return bulk_distance(dominant, from, to) / fallen;
 }
 
-// -⟨g, P u⟩ and -⟨g, (I - P) u⟩: by how much an update u lowers the loss to first order, with the gradient g of the loss.
-// arXiv 2405.16002 compares the two.
-struct descent {
-  double dominant = 0, bulk = 0;
-};
-inline descent descent_of(const subspace& dominant, const vector& gradient, const vector& update) {
-  const double whole = -gradient.dot(update);
-  const double inside = -coordinates(dominant, gradient).dot(coordinates(dominant, update));
-  return {inside, whole - inside};
-}
-
 // ‖Σ uₜ‖² / (n Σ ‖uₜ‖²) of n updates, for their dominant parts and for their bulk parts. 1: all updates are equal. About 1/n:
-// each update is noise. 0: what one update does, another one undoes. Nothing where all parts are 0.
+// each update is noise of its own. 0: what one update does, another one undoes. Nothing where all parts are 0.
 struct straightness {
   std::optional<double> dominant, bulk;
 };
-inline straightness straightness_of(const subspace& dominant, const matrix& updates) {  // one update a column
+inline straightness straightness_of(const sequence& updates) {
+  const double whole = updates.squared_lengths.sum();
+  const double inside = updates.coordinates.squaredNorm();
   const auto ratio = [&](double sum, double squares) -> std::optional<double> {
-    if (squares <= 1e-24 * updates.squaredNorm()) return std::nullopt;
-    return sum / (static_cast<double>(updates.cols()) * squares);
+    if (squares <= 1e-24 * whole) return std::nullopt;  // 0, but for rounding
+    return sum / (static_cast<double>(updates.squared_lengths.size()) * squares);
   };
-  const vector whole = updates.rowwise().sum();
-  const matrix inside = dominant.directions.transpose() * updates;
-  const double inside_sum = inside.rowwise().sum().squaredNorm(), inside_squares = inside.squaredNorm();
-  return {ratio(inside_sum, inside_squares),
-          ratio(whole.squaredNorm() - inside_sum, updates.squaredNorm() - inside_squares)};
+  const double inside_sum = updates.coordinates.rowwise().sum().squaredNorm();
+  return {ratio(inside_sum, inside), ratio(updates.sum.squaredNorm() - inside_sum, whole - inside)};
 }
 
 }  // namespace valley

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <initializer_list>
 
 #include "../../examples/valley/oscillation.hpp"
 #include "../../examples/valley/progress.hpp"
@@ -110,24 +111,24 @@ TEST_CASE("progress along the bulk") {
   CHECK_FALSE(bulk_distance_per_loss(river::walls, from, to, std::nan(""), 1));
 }
 
-TEST_CASE("what an update does to the loss, by its parts") {
-  // The gradient is (8, 4, ½, -1), the update (-¼, 1, -2, 3).
-  const auto d = descent_of(river::walls, river::gradient(river::at(1, 1, 1, 0)), river::at(-0.25, 1, -2, 3));
-  CHECK(d.dominant == Approx(2 - 4));
-  CHECK(d.bulk == Approx(1 + 3));
-}
-
 TEST_CASE("how straight a run goes") {
-  matrix updates(4, 4);
-  updates << river::at(1, 0, 0, 1), river::at(-1, 0, 0, 1), river::at(1, 0, 0, 1), river::at(-1, 0, 0, 1);
-  const auto zigzag = straightness_of(river::walls, updates);
+  const auto updates = [](std::initializer_list<vector> all) {
+    sequence s = empty_sequence(river::walls);
+    for (const vector& u : all) append(s, river::walls, u);
+    return s;
+  };
+  const vector to = river::at(1, 0, 0, 1), back = river::at(-1, 0, 0, 1);
+  const auto zigzag = straightness_of(updates({to, back, to, back}));
   CHECK(zigzag.dominant.value() == Approx(0));  // from wall to wall, and back
   CHECK(zigzag.bulk.value() == Approx(1));      // down the river
-  updates << river::at(0, 3, 0, 0), river::at(0, 1, 0, 0), river::at(0, 0, 0, 0), river::at(0, 0, 0, 0);
-  const auto dominant_alone = straightness_of(river::walls, updates);
-  CHECK(dominant_alone.dominant.value() == Approx(0.4));  // 4² / (4 (9 + 1))
-  CHECK_FALSE(dominant_alone.bulk);
-  CHECK_FALSE(straightness_of(river::walls, matrix::Zero(4, 3)).dominant);
+  CHECK(dominant_share(updates({to, back, to, back})).value() == Approx(0.5));
+  const auto dominant_alone = updates({river::at(0, 3, 0, 0), river::at(0, 1, 0, 0), vector::Zero(4), vector::Zero(4)});
+  CHECK(straightness_of(dominant_alone).dominant.value() == Approx(0.4));  // 4² / (4 (9 + 1))
+  CHECK_FALSE(straightness_of(dominant_alone).bulk);
+  CHECK(dominant_share(updates({river::at(0, 1, 0, 2), river::at(3, 0, 1, 1)})).value() == Approx(10.0 / 16));
+  CHECK_FALSE(straightness_of(updates({vector::Zero(4)})).dominant);
+  CHECK_FALSE(dominant_share(updates({vector::Zero(4)})));
+  CHECK_FALSE(dominant_share(updates({})));
 }
 
 TEST_CASE("the segment from z to x") {
