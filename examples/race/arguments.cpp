@@ -11,8 +11,8 @@ namespace race {
 namespace {
 
 std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(' ');
-  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+  const auto first = text.find_first_not_of(" \n");
+  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(" \n") - first + 1);
 }
 
 // "slow" of "slow: adamw(beta1=0.95)". Nothing where a chain has no name.

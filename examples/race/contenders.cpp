@@ -44,7 +44,7 @@ std::vector<contender> contenders(std::string_view task, const description& abou
   const std::string wsd =  // the options warm up
       fmt::format("warmup_stable_decay(warmup_steps=1, steps={}, decay_steps={}) | ", steps, std::max(1l, steps / 5));
   // match_rms: so that one learning rate serves the matrices and the rest
-  const std::string with_adam = by_muon(about, "match_rms(rms=0.2)", "scale_by_adam(beta2=0.95)");
+  const std::string with_adam = by_muon(about, "match_rms(rms=0.2)", "scale_by_adam(beta2=0.95, epsilon=1e-10)");
   const std::string with_squares = by_muon(about, "match_rms(rms=0.2)", "scale_by_exp_avg_sq");
   const std::string with_gradient = by_muon(about, "spectral", "");
   const bool is_text = !about.unit.empty();

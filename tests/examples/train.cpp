@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,14 +85,28 @@ TEST_CASE("a task's models of one seed are equal, and their batches") {
   CHECK(one->differentiate(race::examples::next) == same->differentiate(race::examples::next));
 }
 
-TEST_CASE("every contender trains") {
+TEST_CASE("every contender trains, and is the recipe that the page names") {
   const auto task = race::perceptron(halves(), settings());
+  const std::map<std::string, std::string> recipes{
+      {"adamw", "cosine(100) | adamw"},
+      {"adamw_wsd", "warmup_stable_decay(1, 100, 20) | adamw"},
+      {"sf_adamw", "sf_adamw"},
+      {"muon", "cosine(100) | muon(scale=match_rms(rms=0.2), auxiliary_lr=1)"},
+      {"muon_wsd", "warmup_stable_decay(1, 100, 20) | muon(scale=match_rms(rms=0.2), auxiliary_lr=1)"},
+      {"sf_muon", "sf_muon(scale=match_rms(rms=0.2))"},
+      {"amuse", "amuse(beta1=0.8, rho=0.3)"},
+      {"amuse_tuned", "amuse(beta1=0.8, rho=0.3, beta1_steps=5)"},
+      {"amuse_sgd", "amuse_sgd"}};
   for (const auto& who : race::contenders("perceptron", task->describe(), 100)) {
     CAPTURE(who.key);
     auto options = who.options();
     options.lr = 0.05;
-    const auto run = race::train(*task, thalweg::parse(who.chain), options, 100, 1, [](const race::point&) {});
+    const auto trained = [&](const std::string& chain) {
+      return race::train(*task, thalweg::parse(chain), options, 100, 1, [](const race::point&) {});
+    };
+    const auto run = trained(who.chain);
     CHECK(run.curve.back().training.loss < run.curve.front().training.loss);
+    CHECK(run.curve.back().training.loss == trained(recipes.at(who.key)).curve.back().training.loss);
   }
 }
 

@@ -11,7 +11,7 @@
 namespace race {
 namespace {
 
-constexpr std::size_t judged_training = 1000, judged_held_out = 3000, block = 500;
+constexpr std::size_t judged_training = 500, judged_held_out = 2000, block = 500;
 
 tensors as_tensors(const batch& b) {
   const auto count = static_cast<std::int64_t>(b.labels.size());
