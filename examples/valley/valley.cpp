@@ -58,10 +58,14 @@ void train_all(const request& request) {
   const observations kept = read(request.folder);
 
   const auto start = std::chrono::steady_clock::now();
-  const double runs = static_cast<double>(request.optimizers.size() * request.seeds);
+  const auto trains = [&](const race::contender& who) {
+    return std::ranges::find(request.optimizers, who.key) != request.optimizers.end();
+  };
+  const double runs = static_cast<double>(std::ranges::count_if(all, trains) * request.seeds);
   double over = 0, skipped = 0;
-  for (const std::string& key : request.optimizers) {
-    const auto& leader = *std::ranges::find(all, key, &race::contender::key);
+  for (const race::contender& leader : all) {
+    if (!trains(leader)) continue;
+    const std::string& key = leader.key;
     std::vector<race::contender> riders;
     if (key == request.followed)
       std::ranges::copy_if(all, std::back_inserter(riders), [&](const race::contender& who) { return who.key != key; });
