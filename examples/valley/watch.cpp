@@ -161,7 +161,7 @@ public:
   }
 
 private:
-  static constexpr int points_of_segment = 5, points_of_grid = 25;
+  static constexpr int points_of_segment = 5, points_of_grid = 17;
 
   long end_of_window() const { return (step_ + plan_.every - 1) / plan_.every * plan_.every; }
 

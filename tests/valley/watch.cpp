@@ -144,7 +144,7 @@ TEST_CASE("gradient descent in the valley, measured") {
   // Eight steps of ¼ down the river, and a little along v₃.
   const double along_3 = std::pow(0.875, 2) - std::pow(0.875, 10);
   CHECK(history_of(seen, "descent", "descent", "bulk_distance_at_x").at(3).at(10) == Approx(std::hypot(2, along_3)).epsilon(1e-4));
-  CHECK(seen.plane.size() == 3 * 9 + 25 * 25);
+  CHECK(seen.plane.size() == 3 * 9 + 17 * 17);
 }
 
 TEST_CASE("a run that diverges ends where it does") {
