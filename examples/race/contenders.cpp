@@ -62,7 +62,7 @@ std::vector<contender> contenders(std::string_view task, const description& abou
                              " | update_by_schedule_free"},
       {"amuse_tuned", "AMUSE, tuned", with_squares + fmt::format("amuse_beta(beta1=0.8, rho=0.3, beta1_steps={})",
                                                                   std::max(2l, steps / 20)) + " | update_by_schedule_free"},
-      {"amuse_sgd", "AMUSE, plain gradient", with_gradient + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free"},
+      {"amuse_sgd", "AMUSE, plain gradient", with_gradient + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free", 0.2, 0.02},
   };
   for (contender& who : all) {
     who.warmup_steps = is_text && who.key == "amuse" ? long_warmup : short_warmup;

@@ -80,10 +80,15 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   if (text("riders") != "none") {
     std::vector<std::string> can_ride = keys_of(controls());
     can_ride.insert(can_ride.end(), known.begin(), known.end());
+    for (const auto& chain : r.chains) can_ride.push_back(chain.key);
     auto riding = race::chosen("--riders", text("riders"), can_ride, r.chains.size());
     r.riders = std::move(riding.optimizers);
     r.chains.insert(r.chains.end(), riding.chains.begin(), riding.chains.end());
   }
+
+  for (const std::string& key : keys_of(controls()))
+    if (std::ranges::find(r.chains, key, &race::named_chain::key) != r.chains.end())
+      throw error("names of chains that no rider has", fmt::format("'{}'", key));
 
   plan& p = r.plan;
   p.steps = given.count("steps") ? number("--steps", text("steps"), 100l, 10'000'000l) : r.task->steps;

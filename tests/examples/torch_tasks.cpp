@@ -109,7 +109,7 @@ TEST_CASE("a causal block does not look ahead, another one does") {
   ::torch::manual_seed(1);
   const auto x = ::torch::randn({1, 5, 8});
   auto changed = x.clone();
-  changed[0][3] += 1;
+  changed[0][3][2] += 1;
   for (const bool causal : {true, false}) {
     race::transformer_block block(8, 2, causal);
     const auto before = block.forward(x)[0], after = block.forward(changed)[0];
