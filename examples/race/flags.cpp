@@ -1,7 +1,6 @@
 #include "flags.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <string_view>
 #include <utility>
@@ -9,94 +8,14 @@
 #include <cxxopts.hpp>
 #include <fmt/format.h>
 
-#include <thalweg/text.hpp>
-
 #include "error.hpp"
 #include "text.hpp"
 
 namespace race {
 namespace {
 
-template <class T>
-T number(std::string_view flag, std::string_view text, T low, T high) {
-  T value{};
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc{} || end != text.data() + text.size() || !(value >= low && value <= high))
-    throw error(fmt::format("{} from {} to {}", flag, low, high), fmt::format("'{}'", text));
-  return value;
-}
-
-std::vector<std::string> split(std::string_view text, char separator = ',') {
-  std::vector<std::string> parts(1);
-  for (const char c : text) c == separator ? parts.emplace_back() : parts.back() += c;
-  return parts;
-}
-
-std::string trimmed(const std::string& text) {
-  const auto first = text.find_first_not_of(" \n");
-  return first == text.npos ? "" : text.substr(first, text.find_last_not_of(" \n") - first + 1);
-}
-
 // Who races where nobody says.
 constexpr std::string_view usual = "adamw,sf_adamw,muon,sf_muon,amuse";
-
-// "adamw,muon", "all", or with chains "amuse; sign_momentum(beta=0.9) | adamw": these have commas of their own.
-void enter(request& r, const std::string& text, std::span<const std::string> known) {
-  if (text == "all") {
-    r.optimizers.assign(known.begin(), known.end());
-    return;
-  }
-  const bool chains = text.find_first_of(";|(") != text.npos;
-  for (const std::string& part : split(text, chains ? ';' : ',')) {
-    std::string who = trimmed(part);
-    if (who.empty())
-      throw error(fmt::format("--optimizers of {}, or chains between ';'", joined(known, ", ")), fmt::format("'{}'", text));
-    if (std::ranges::find(known, who) == known.end()) {
-      static_cast<void>(thalweg::parse(who));
-      const std::string key = fmt::format("chain{}", r.chains.size() + 1);
-      r.chains.push_back({key, std::exchange(who, key)});
-    }
-    r.optimizers.push_back(who);
-  }
-}
-
-void check_known(std::string_view flag, const std::string& key, std::span<const std::string> known) {
-  if (std::ranges::find(known, key) == known.end())
-    throw error(fmt::format("{} of {}", flag, joined(known, ", ")), fmt::format("'{}'", key));
-}
-
-// "0.01" for everybody, "0.01,0.02" to be tried for everybody, or "adamw=0.002,amuse=0.01".
-request::numbers numbers(std::string_view flag, std::string_view text, std::span<const std::string> known, bool several) {
-  request::numbers all;
-  const auto value = [&](std::string_view part) { return number(flag, part, 0.0, 1000.0); };
-  const auto parts = split(text);
-  if (text.find('=') == text.npos) {
-    if (parts.size() > 1 && !several)
-      throw error(fmt::format("{} of one value, or name=value,name=value, without --tune", flag), fmt::format("'{}'", text));
-    for (const std::string& key : known)
-      for (const std::string& part : parts) all[key].push_back(value(part));
-    return all;
-  }
-  for (const std::string& part : parts) {
-    const auto equals = part.find('=');
-    if (equals == part.npos)
-      throw error(fmt::format("{} as name=value,name=value or one value", flag), fmt::format("'{}'", text));
-    check_known(flag, part.substr(0, equals), known);
-    all[part.substr(0, equals)] = {value(std::string_view(part).substr(equals + 1))};
-  }
-  return all;
-}
-
-const named_task& task_of(const std::string& name) {
-  std::vector<std::string_view> names;
-  for (const named_task& t : all_tasks()) {
-    if (t.name == name) return t;
-    names.push_back(t.name);
-  }
-  throw error(fmt::format("--task of {} (./dev race adds those of libtorch: gpt, convnet, convnet_batch_norm, vit)",
-                          joined(names, ", ")),
-              fmt::format("'{}'", name));
-}
 
 cxxopts::Options options(std::span<const std::string> known) {
   cxxopts::Options all("race", "One model, the same batches, several optimizers: who leads, wherever you stop?\n");
@@ -147,7 +66,9 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   r.settings.folder = text_or("data-folder", std::string(r.task->folder));
   r.settings.batch = r.task->batch;
   r.settings.tuning = r.tune;
-  enter(r, text("optimizers"), known);
+  auto who = chosen("--optimizers", text("optimizers"), known);
+  r.optimizers = std::move(who.optimizers);
+  r.chains = std::move(who.chains);
   if (given.count("hidden"))
     for (const std::string& width : split(text("hidden")))
       r.settings.hidden.push_back(number<std::size_t>("--hidden", width, 1, 4096));

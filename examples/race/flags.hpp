@@ -2,12 +2,12 @@
 // The command line, checked.
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "arguments.hpp"
 #include "task.hpp"
 
 namespace race {
@@ -16,13 +16,8 @@ struct request {
   const named_task* task = nullptr;
   task_settings settings;
   std::vector<std::string> optimizers;
-  struct chain {
-    std::string key, text;
-  };
-  std::vector<chain> chains;  // those that are not contenders but a text: chain1, chain2, …
-  // Of those that do not race with the tuned ones; several are tried by `--tune`.
-  using numbers = std::map<std::string, std::vector<double>>;
-  numbers lr, weight_decay;
+  std::vector<named_chain> chains;  // those that are not contenders but a text: chain1, chain2, …
+  numbers_by_key lr, weight_decay;  // of those that do not race with the tuned ones; several are tried by `--tune`
   std::optional<double> warmup;  // share of the steps
   long steps = 0;
   unsigned seed = 1;

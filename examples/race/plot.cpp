@@ -1,44 +1,16 @@
 #include "plot.hpp"
 
 #include <algorithm>
-#include <csignal>
-#include <cstdio>
 #include <limits>
 #include <string_view>
 
 #include <fmt/format.h>
 
+#include "gnuplot.hpp"
 #include "text.hpp"
 
 namespace race {
 namespace {
-
-// Okabe and Ito's colours, which the colour-blind tell apart too. Dashed: its schedule must know the end.
-struct stroke {
-  std::string_view key, colour, dash;
-  double width;
-};
-constexpr std::array strokes{
-    stroke{"adamw", "#56B4E9", "(14,7)", 2.5},
-    stroke{"adamw_wsd", "#56B4E9", "(4,6)", 2.5},
-    stroke{"sf_adamw", "#0072B2", "solid", 2.5},
-    stroke{"muon", "#E69F00", "(14,7)", 2.5},
-    stroke{"muon_wsd", "#E69F00", "(4,6)", 2.5},
-    stroke{"sf_muon", "#009E73", "solid", 2.5},
-    stroke{"amuse", "#D55E00", "solid", 4.5},
-};
-
-// Chains on the command line take turns.
-constexpr std::array other_strokes{
-    stroke{"", "#CC79A7", "solid", 2.5},
-    stroke{"", "#000000", "solid", 2.5},
-    stroke{"", "#8C564B", "solid", 2.5},
-    stroke{"", "#999999", "solid", 2.5},
-};
-const stroke& stroke_of(std::size_t number, const std::string& key) {
-  const auto known = std::ranges::find(strokes, key, &stroke::key);
-  return known != strokes.end() ? *known : other_strokes[number % other_strokes.size()];
-}
 
 struct panel {
   std::string_view title;
@@ -148,12 +120,6 @@ std::string commands(const panel& panel, std::span<const result> results, const 
   return script + "plot " + bands + lines.substr(0, lines.size() - 2) + "\nunset label\n";
 }
 
-std::string quotation(std::string_view text) {
-  std::string result = "'";
-  for (const char c : text) result += c == '\'' ? "''" : std::string(1, c);
-  return result + "'";
-}
-
 }  // namespace
 
 bool draw(const std::filesystem::path& path, std::span<const result> results, const caption& caption) {
@@ -170,11 +136,7 @@ bool draw(const std::filesystem::path& path, std::span<const result> results, co
   script += "set grid xtics ytics lt 1 lw 1 lc rgb '#e4e4e4'\n";
   script += commands(loss, results, caption.unit) + commands(accuracy, results, "") + "unset multiplot\nunset output\n";
 
-  std::signal(SIGPIPE, SIG_IGN);  // where gnuplot is missing, writing to it must not end the race
-  std::FILE* gnuplot = popen("gnuplot", "w");
-  if (!gnuplot) return false;
-  const bool written = std::fwrite(script.data(), 1, script.size(), gnuplot) == script.size();
-  return pclose(gnuplot) == 0 && written;
+  return run_gnuplot(script);
 }
 
 }  // namespace race

@@ -56,7 +56,7 @@ struct job {
 std::vector<job> jobs(const request& request, const description& about, std::vector<result>& results) {
   std::vector<contender> all = contenders(request.task->name, about, request.steps);
   for (const auto& [key, chain] : request.chains) all.push_back(contender_of(key, chain, request.steps));
-  const auto tried = [](const request::numbers& given, const std::string& key, std::vector<double> otherwise) {
+  const auto tried = [](const numbers_by_key& given, const std::string& key, std::vector<double> otherwise) {
     const auto found = given.find(key);
     return found == given.end() ? otherwise : found->second;
   };

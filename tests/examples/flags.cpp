@@ -65,6 +65,11 @@ TEST_CASE("who races: names, all, or chains") {
   const auto chains = read({"--optimizers", "\n  muon;\n  adam(beta1=0.5)\n"});
   CHECK(chains.optimizers == std::vector<std::string>{"muon", "chain1"});
   CHECK(chains.chains.front().text == "adam(beta1=0.5)");
+  const auto named = read({"--optimizers", "slow: adam(beta1=0.5); muon; lion"});
+  CHECK(named.optimizers == std::vector<std::string>{"slow", "muon", "chain2"});
+  CHECK(named.chains.front().text == "adam(beta1=0.5)");
+  CHECK(refusal({"--optimizers", "muon: adam"}) == "[race] Expected --optimizers of different names. Received 'muon' twice.");
+  CHECK(refusal({"--optimizers", "a: adam; a: lion"}) == "[race] Expected --optimizers of different names. Received 'a' twice.");
   CHECK(refusal({"--optimizers", "muon,"}).starts_with("[race] Expected --optimizers of adamw, muon, amuse, or chains"));
   CHECK(refusal({"--optimizers", "adamm"}).starts_with("[parse] Expected a transform or recipe. Received 'adamm'"));
 }
