@@ -301,8 +301,9 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
     losses_ = losses;
     return {.taken = false};
   }
+  const auto report = take_step(first, lr, still, given.measure);
   ++calls_;
-  return take_step(first, lr, still, given.measure);
+  return report;
 }
 
 template <class T>

@@ -146,6 +146,22 @@ TEST_CASE("a custom module's table is an embedding, its head the one that is nam
   CHECK(text.find("hidden.weight           (4, 4)  hidden") != std::string::npos);
 }
 
+TEST_CASE("filters of one dimension are filters; a stack of matrices says so") {
+  struct sound : nn::Module {
+    nn::Conv1d filters = register_module("filters", nn::Conv1d(nn::Conv1dOptions(2, 3, 5)));
+    ::torch::Tensor experts = register_parameter("experts", ::torch::randn({4, 6, 3}));
+    nn::Linear last = register_module("last", nn::Linear(3, 2));
+  } model;
+  auto parameters = tt::parameters_of(model);
+  CHECK(message([&] { (void)tt::optimizer(recipes::muon(), parameters, {}); })
+            .starts_with("[orthogonalize_update] Expected a matrix, or filters of rank >= 4. Received 'experts' with shape (4, 6, 3)."));
+  for (auto& p : parameters)
+    if (p.name == "experts") p.view = {view::stack{}};
+  const auto table = tt::optimizer(recipes::muon(), parameters, {}).describe();
+  CHECK(table.find("filters.weight  (3, 10)  hidden") != std::string::npos);
+  CHECK(table.find("experts[3]      (6, 3)   hidden") != std::string::npos);
+}
+
 TEST_CASE("a named head that is tied to an embedding is an embedding, and no other layer takes its place") {
   struct tied : nn::Module {
     nn::Linear hidden = register_module("hidden", nn::Linear(4, 4));

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include <torch/nn/module.h>
+#include <torch/nn/modules/conv.h>
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
 #include <torch/types.h>
@@ -42,6 +43,7 @@ struct parameter {
   ::torch::Tensor values{};
   thalweg::role role = role::unspecified;
   double lr_factor = 1, weight_decay_factor = 1;
+  thalweg::view::list view{};  ///< what it is where its shape does not say it, as of thalweg::parameter
 };
 
 namespace detail {
@@ -83,9 +85,9 @@ class collector {
   const void* named_head_ = nullptr;   // the last matrix that a name says to be one
   const void* last_linear_ = nullptr;  // its weight
 
-  void add(std::string name, const ::torch::Tensor& values, role r) {
+  void add(std::string name, const ::torch::Tensor& values, role r, view::list v) {
     const auto [position, is_new] = seen_.try_emplace(values.unsafeGetTensorImpl(), found_.size());
-    if (is_new) found_.push_back({.name = std::move(name), .values = values, .role = r});
+    if (is_new) found_.push_back({.name = std::move(name), .values = values, .role = r, .view = std::move(v)});
     else if (r == role::embedding) found_[position->second].role = r;
   }
 
@@ -95,11 +97,15 @@ public:
                         dynamic_cast<const ::torch::nn::EmbeddingBagImpl*>(&m);
     if (const auto* linear = dynamic_cast<const ::torch::nn::LinearImpl*>(&m))
       last_linear_ = linear->weight.unsafeGetTensorImpl();
+    const bool convolves = dynamic_cast<const ::torch::nn::Conv1dImpl*>(&m) ||
+                           dynamic_cast<const ::torch::nn::ConvTranspose1dImpl*>(&m);
     for (const auto& p : m.named_parameters(/*recurse=*/false)) {
       const auto name = prefix + p.key();
       const bool embedding = embeds || names_embedding(name);
       if (!embedding && p.value().dim() > 1 && names_head(name)) named_head_ = p.value().unsafeGetTensorImpl();
-      add(name, p.value(), embedding ? role::embedding : role::hidden);
+      const bool filters = convolves && p.value().dim() == 3;
+      add(name, p.value(), embedding ? role::embedding : role::hidden,
+          filters ? view::list{view::filters{}} : view::list());
     }
     for (const auto& child : m.named_children()) visit(*child.value(), prefix + child.key() + ".");
   }
@@ -129,7 +135,8 @@ public:
 /// belong to blocks (`layer.0.output`). An embedding stays one whatever else says that it is the head, as where the
 /// head is tied to it; no other takes its place.
 ///
-/// A tensor that several modules share is there once, under its first name.
+/// A tensor that several modules share is there once, under its first name. The weights of `nn::Conv1d` and
+/// `nn::ConvTranspose1d` have the view `filters`. Other parameters of rank 3 need a view of yours in a chain of matrices.
 ///
 ///     auto parameters = thalweg::torch::parameters_of(*model);
 ///     parameters.front().role = thalweg::role::embedding;
@@ -298,7 +305,8 @@ private:
                      .role = p.role,
                      .data = p.values.template data_ptr<T>(),
                      .lr_factor = p.lr_factor,
-                     .weight_decay_factor = p.weight_decay_factor});
+                     .weight_decay_factor = p.weight_decay_factor,
+                     .view = p.view});
     return all;
   }
 
