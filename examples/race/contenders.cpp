@@ -47,9 +47,13 @@ std::vector<contender> contenders(std::string_view task, const description& abou
   const std::string with_adam = by_muon(about, "match_rms(rms=0.2)", "scale_by_adam(beta2=0.95, epsilon=1e-10)");
   const std::string with_squares = by_muon(about, "match_rms(rms=0.2)", "scale_by_exp_avg_sq");
   const std::string with_gradient = by_muon(about, "spectral", "");
-  const bool is_text = !about.unit.empty();
+  const bool is_text = about.kind == data_kind::text;
 
-  const long short_warmup = std::max(1l, steps / 20), long_warmup = std::max(1l, 3 * steps / 8);
+  // β₁ and ρ of Llama 124M and of CIFAR-10, with the share of the steps that they warm up: T₀
+  const std::string as_llama = with_squares + "amuse_beta(beta1=0.6, rho=0.8) | update_by_schedule_free";
+  const std::string as_cifar = with_squares + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free";
+  const long long_warmup = std::max(1l, 3 * steps / 8), short_warmup = std::max(1l, steps / 20);
+
   std::vector<contender> all{
       {"adamw", "AdamW + cosine", cosine + "adamw"},
       {"adamw_wsd", "AdamW + WSD", wsd + "adamw"},
@@ -57,15 +61,12 @@ std::vector<contender> contenders(std::string_view task, const description& abou
       {"muon", "Muon + cosine", cosine + with_adam + "apply_update"},
       {"muon_wsd", "Muon + WSD", wsd + with_adam + "apply_update"},
       {"sf_muon", "SFMuon", with_squares + "update_by_schedule_free(beta=0.9)"},
-      // β₁, ρ and T₀ of the published experiment that is nearest: Llama 124M, or CIFAR-10
-      {"amuse", "AMUSE", with_squares + (is_text ? "amuse_beta(beta1=0.6, rho=0.8)" : "amuse_beta(beta1=0.8, rho=0.3)") +
-                             " | update_by_schedule_free"},
-      {"amuse_tuned", "AMUSE, tuned", with_squares + fmt::format("amuse_beta(beta1=0.8, rho=0.3, beta1_steps={})",
-                                                                  std::max(2l, steps / 20)) + " | update_by_schedule_free"},
+      {"amuse", "AMUSE", is_text ? as_llama : as_cifar},  // as the published experiment that is nearest …
+      {"amuse_other", "AMUSE, other β", is_text ? as_cifar : as_llama},  // … and as the other one
       {"amuse_sgd", "AMUSE, plain gradient", with_gradient + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free", 0.2, 0.02},
   };
   for (contender& who : all) {
-    who.warmup_steps = is_text && who.key == "amuse" ? long_warmup : short_warmup;
+    who.warmup_steps = who.chain == as_llama ? long_warmup : short_warmup;
     const auto found = std::ranges::find_if(all_tuned, [&](const tuned& t) { return t.task == task && t.key == who.key; });
     if (found == all_tuned.end()) continue;
     who.lr = found->lr;
