@@ -47,7 +47,7 @@ std::vector<contender> contenders(std::string_view task, const description& abou
   const std::string with_adam = by_muon(about, "match_rms(rms=0.2)", "scale_by_adam(beta2=0.95, epsilon=1e-10)");
   const std::string with_squares = by_muon(about, "match_rms(rms=0.2)", "scale_by_exp_avg_sq");
   const std::string with_gradient = by_muon(about, "spectral", "");
-  const bool is_text = !about.unit.empty();
+  const bool is_text = about.kind == data_kind::text;
 
   // β₁ and ρ of Llama 124M and of CIFAR-10, with the share of the steps that they warm up: T₀
   const std::string as_llama = with_squares + "amuse_beta(beta1=0.6, rho=0.8) | update_by_schedule_free";

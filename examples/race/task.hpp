@@ -43,6 +43,8 @@ public:
   virtual void step(double loss) = 0;
 };
 
+enum class data_kind { images, text };
+
 struct description {
   std::string data;     // "Fashion-MNIST"
   std::string model;    // "784–64–64–10 perceptron"
@@ -50,6 +52,7 @@ struct description {
   std::string split;    // "55000 images to train; 10000 to validate that it never trains on"
   std::string unit{};   // of the loss: "bits a byte"; nothing for nats an example
   std::string fused{};  // the names of matrices that are three in one, q over k over v: "*.qkv.weight"
+  data_kind kind = data_kind::images;
 };
 
 // Data that is read once, and the models that train on it.

@@ -155,6 +155,12 @@ std::string tables(const observations& all, const settings& settings) {
          table("on the trajectory of " + name_of(followed), rider_rows, settings.optimizers,
                [&](const race::contender& who, std::string_view measure) {
                  return shown(overall(history_of(all, followed, who.key, measure)));
+               }) +
+         table("there, momentum minus", rider_rows, settings.optimizers,  // where it rides
+               [&](const race::contender& who, std::string_view measure) {
+                 return who.key == "momentum" ? ""
+                                              : shown_difference(paired(history_of(all, followed, "momentum", measure),
+                                                                        history_of(all, followed, who.key, measure)));
                });
 }
 

@@ -27,8 +27,8 @@ std::map<long, race::interval> by_step(const history& h);
 // The mean over the measurements of each seed, and over the seeds with its 95 % interval. Nothing where there is no number.
 std::optional<race::interval> overall(const history& h);
 
-// What every optimizer did on its own; what riders did on the followed trajectory; and the differences between the followed
-// optimizer and the others, seed by seed.
+// What every optimizer did on its own; the differences between the followed optimizer and the others, seed by seed; what riders
+// did on the followed trajectory; and the differences between the momentum and the other riders.
 std::string tables(const observations& all, const settings& settings);
 
 }  // namespace valley

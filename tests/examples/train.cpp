@@ -121,6 +121,18 @@ TEST_CASE("fused matrices are taken apart, by those who treat matrices otherwise
   }
 }
 
+TEST_CASE("AMUSE has the T₀ of its published experiments: 5 % of the steps on images, 3/8 on text") {
+  for (const auto kind : {race::data_kind::images, race::data_kind::text}) {
+    race::description about;
+    about.kind = kind;
+    const bool is_text = kind == race::data_kind::text;
+    for (const auto& who : race::contenders("", about, 1000)) {
+      CAPTURE(who.key);
+      CHECK(who.warmup_steps == (who.key == (is_text ? "amuse" : "amuse_other") ? 375 : 50));
+    }
+  }
+}
+
 TEST_CASE("Student's t: the quantiles of a printed table") {
   const std::vector<std::pair<std::size_t, double>> printed{{1, 12.706}, {2, 4.303},  {3, 3.182},  {4, 2.776}, {5, 2.571},
                                                             {9, 2.262},  {10, 2.228}, {30, 2.042}, {120, 1.980}, {999, 1.962}};

@@ -52,7 +52,8 @@ std::unique_ptr<task> gpt(const task_settings& settings) {
                                       (settings.tuning ? text.tuning : text.validation).size(),
                                       settings.tuning ? "choose settings by" : "validate"),
                  .unit = "bits a byte",
-                 .fused = "*.qkv.weight"},
+                 .fused = "*.qkv.weight",
+                 .kind = data_kind::text},
        .data = windows(text, window, settings),
        .network = [] { return std::make_shared<decoder>(); },
        .nats_a_unit = std::log(2.0)});
