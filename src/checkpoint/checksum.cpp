@@ -13,4 +13,11 @@ std::string hexadecimal(std::uint64_t number) {
 
 std::string checksum(std::span<const std::byte> bytes) { return hexadecimal(XXH3_64bits(bytes.data(), bytes.size())); }
 
+std::string checksum(const std::map<std::string, std::string>& entries) {
+  std::string all;
+  for (const auto& [key, text] : entries)
+    if (key != checksum_of_entries) all.append(key).append(1, '\0').append(text).append(1, '\0');
+  return checksum(std::as_bytes(std::span(all)));
+}
+
 }  // namespace thalweg::detail

@@ -4,8 +4,10 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace thalweg::detail {
 
@@ -14,6 +16,10 @@ std::string hexadecimal(std::uint64_t number);
 
 /// XXH3 of 64 bits (https://xxhash.com), in hexadecimal digits.
 std::string checksum(std::span<const std::byte> bytes);
+
+/// Of metadata: each key and each text ends in a zero byte. The entry that holds this checksum does not count.
+std::string checksum(const std::map<std::string, std::string>& entries);
+inline constexpr std::string_view checksum_of_entries = "checksum";
 
 /// What files of version 1 have for parameters instead.
 template <class T>

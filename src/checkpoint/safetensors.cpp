@@ -1,6 +1,7 @@
 #include "safetensors.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -153,6 +154,21 @@ header parse(std::string_view text, std::size_t array_bytes) {
   json::sax_parse(text, &reader);
   check_offsets(h, array_bytes);
   return h;
+}
+
+placed_header read_header(const readable_bytes& file) {
+  const auto refuse_file = [&](const auto&... more) {
+    throw error("load", "Expected a safetensors file. Received '", file.name, "' of ", file.size, " bytes", more..., ".");
+  };
+  if (file.size < length_bytes) refuse_file();
+  std::uint64_t length = 0;
+  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
+  if (length > std::min<std::uint64_t>(file.size - length_bytes, longest_header))
+    refuse_file(", with a header of ", length);
+  std::string text(length, ' ');
+  file.read(length_bytes, std::as_writable_bytes(std::span(text)));
+  const std::size_t begin = length_bytes + length;
+  return {parse(text, file.size - begin), begin};
 }
 
 }  // namespace thalweg::detail::safetensors

@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include <thalweg/core/checkpoint.hpp>
+
 namespace thalweg::detail::safetensors {
 
 struct tensor_entry {
@@ -31,5 +33,12 @@ std::string to_bytes(const header& h);
 /// The JSON, without its length. Throws where it is no such header; that the arrays lie one behind another and fill
 /// `array_bytes` is checked, their types and shapes are not.
 header parse(std::string_view json, std::size_t array_bytes);
+
+/// The header at the beginning of a file, and where the arrays begin.
+struct placed_header {
+  header what;
+  std::size_t arrays_begin;
+};
+placed_header read_header(const readable_bytes& file);
 
 }  // namespace thalweg::detail::safetensors
