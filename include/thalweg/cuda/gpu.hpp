@@ -81,7 +81,7 @@ public:
     }
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
     paths_.resize(bound.what.paths.size());
-    for_each_path([&](std::size_t p, on_path& here) { choose_passes(p, here); });
+    for (std::size_t p = 0; p < paths_.size(); ++p) choose_passes(p, paths_[p]);
     place_states();
     place_tables();
   }
@@ -110,14 +110,15 @@ public:
   void run_phase(std::size_t phase) override {
     const std::size_t l = bound.what.phases[phase], sums = bound.what.info(l).is.sums;
     std::uint32_t chunks = 0;
-    for_each_path([&](std::size_t p, on_path& here) {
+    for (std::size_t p = 0; p < paths_.size(); ++p) {
+      on_path& here = paths_[p];
       const part& share = bound.what.paths[p].parts[phase];
-      if (!share.takes_part) return;
+      if (!share.takes_part) continue;
       for (std::size_t s = share.first; s < share.last; ++s) run_stage(p, here, s);
-      if (share.reduction == bound.what.paths[p].positions()) return;
+      if (share.reduction == bound.what.paths[p].positions()) continue;
       sum_chunks(p, here, share.reduction, partials_.data() + chunks * sums);
       chunks += static_cast<std::uint32_t>(here.reduced_chunks.size());
-    });
+    }
     if (sums && transforms_[l])  // else no parameter takes it
       transforms_[l]->add_up(stream_, partials_.data(), {.all = chunks}, 1, sums_.data() + bound.what.first_sum[l]);
   }
@@ -132,23 +133,25 @@ public:
   std::optional<std::size_t> stopped_by() override {
     const auto& what = bound.what;
     std::size_t first = store.parameters.size();
-    for_each_path([&](std::size_t p, on_path& here) {
+    for (std::size_t p = 0; p < paths_.size(); ++p) {
+      on_path& here = paths_[p];
       std::vector<double> sums(bound.members[p].size());
       copy_and_wait<double>(sum_members(p, here, what.paths[p].position_of(what.stop)), sums.size(), sums.data());
       for (std::size_t m = 0; m < sums.size(); ++m)
         if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, bound.members[p][m]);
-    });
+    }
     if (first == store.parameters.size()) return {};
     return first;
   }
 
   void absorb(long call) override {
     const std::size_t l = bound.what.gate;
-    for_each_path([&](std::size_t p, on_path& here) {
+    for (std::size_t p = 0; p < paths_.size(); ++p) {
+      on_path& here = paths_[p];
       auto seen = seen_at(p, bound.what.paths[p].gate, here.chunks);
       seen.from_gradient = true;  // what may stop a step has changed nothing
       transforms_[l]->absorb(stream_, seen, bound.what.info(l).transform(), call);
-    });
+    }
   }
 
   /// What CUDA reports in mid-step leaves all as it then is.
@@ -233,13 +236,6 @@ public:
   }
 
 private:
-  /// f(number, path) for each.
-  template <class F>
-  void for_each_path(F f) {
-    for (std::size_t p = 0; p < paths_.size(); ++p)
-      f(p, paths_[p]);
-  }
-
   template <class Value>
   void copy_and_wait(const Value* from, std::size_t n, Value* to) const {
     cuda::copy<Value>(from, n, to, stream_);
@@ -296,13 +292,13 @@ private:
   }
 
   void place_tables() {
-    for_each_path([&](std::size_t p, on_path&) {
-      columns_ = std::max(columns_, members<T>::first_state + bound.what.paths[p].first_array.back());
-    });
+    for (const auto& way : bound.what.paths)
+      columns_ = std::max(columns_, members<T>::first_state + way.first_array.back());
     std::vector<std::size_t> sizes;
     std::vector<T*> arrays;
     std::size_t chunks = 0, most_sums = 0;
-    for_each_path([&](std::size_t p, on_path& here) {
+    for (std::size_t p = 0; p < paths_.size(); ++p) {
+      on_path& here = paths_[p];
       here.first_row = rows_.size();
       const auto updates = place_members(p, here, sizes, arrays);
       for (const std::size_t l : bound.what.paths[p].transforms)
@@ -310,7 +306,7 @@ private:
                                  ? transforms_[l]->form(bound.what.info(l).transform(), updates, stream_)
                                  : any_form());
       chunks += here.reduced_chunks.size();
-    });
+    }
     sizes_ = uploaded(sizes);
     arrays_ = uploaded(arrays);
     gradients_ = device_array<const T*>(rows_.size());

@@ -13,7 +13,7 @@
 #include <thalweg/cuda/device.hpp>
 #include <thalweg/cuda/device_form.hpp>
 #include <thalweg/cuda/linear_algebra.hpp>
-#include <thalweg/cuda/newton_schulz.hpp>
+#include <thalweg/cuda/batched_newton_schulz.hpp>
 #include <thalweg/transforms/orthogonalize_update.hpp>
 
 namespace thalweg::cuda {
@@ -67,7 +67,7 @@ struct device_form<orthogonalize_update, T> {
         T* const* const updates = updates_.data() + g.first + done;
         with_factors(c.factors, [&]<class Factor>(std::type_identity<Factor>) {
           detail::arena memory(workspace_.data());
-          detail::newton_schulz<T, Factor> iteration(g.shape, count, c.groups, limits_.halved_from, memory);
+          detail::batched_newton_schulz<T, Factor> iteration(g.shape, count, c.groups, limits_.halved_from, memory);
           iteration(transform, c.groups, blas_, updates, scale);
         });
       }
@@ -112,7 +112,7 @@ private:
 
   static std::size_t bytes_of(const choice& c, const detail::extent& shape) {
     return with_factors(c.factors, [&]<class Factor>(std::type_identity<Factor>) {
-      return detail::newton_schulz<T, Factor>::bytes(shape, 1, c.groups);
+      return detail::batched_newton_schulz<T, Factor>::bytes(shape, 1, c.groups);
     });
   }
 

@@ -29,7 +29,7 @@ struct extent {
 /// The matrices of one iteration in an arena. What products take is T or, for T = float, bf16 or fp16; products and sums
 /// are T. Of x its small singular values count, so that what rounding takes off is kept; of its polynomials they do not.
 template <class T, class Factor>
-class newton_schulz {
+class batched_newton_schulz {
   using symmetric = shifted<Factor>;
   static constexpr bool rounds = !std::is_same_v<T, Factor>;
   static constexpr std::size_t most_parts = 1024;  // of a sum over a matrix
@@ -45,7 +45,7 @@ class newton_schulz {
 
 public:
   /// From a short side of `halved_from` on, symmetric products are computed by half, nearly.
-  newton_schulz(const extent& shape, std::size_t count, grouping groups, std::size_t halved_from, arena& memory)
+  batched_newton_schulz(const extent& shape, std::size_t count, grouping groups, std::size_t halved_from, arena& memory)
       : shape_(shape), count_(count), halved_from_(halved_from) {
     const std::size_t size = shape.lines * shape.length, side = shape.short_side();
     parts_ = std::min(most_parts, (size + 8 * threads_per_block - 1) / (8 * threads_per_block));
@@ -66,7 +66,7 @@ public:
 
   static std::size_t bytes(const extent& shape, std::size_t count, grouping groups) {
     arena measured;
-    newton_schulz(shape, count, groups, 0, measured);
+    batched_newton_schulz(shape, count, groups, 0, measured);
     return measured.used();
   }
 
