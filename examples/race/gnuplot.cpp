@@ -24,6 +24,11 @@ constexpr std::array other_strokes{
     stroke{"", "#000000", "solid", 2.5},
     stroke{"", "#8C564B", "solid", 2.5},
     stroke{"", "#999999", "solid", 2.5},
+    stroke{"", "#7B4FBF", "solid", 2.5},
+    stroke{"", "#B8A800", "solid", 2.5},
+    stroke{"", "#17A2B8", "solid", 2.5},
+    stroke{"", "#7A1F3D", "solid", 2.5},
+    stroke{"", "#4C6B22", "solid", 2.5},
 };
 
 }  // namespace

@@ -104,16 +104,21 @@ bool draw_planes(const std::filesystem::path& path, const observations& all, con
   for (const race::contender& who : settings.optimizers)
     if (std::ranges::any_of(all.plane, [&](const point_of_plane& p) { return p.optimizer == who.key; })) shown.push_back(&who);
   if (shown.empty()) return true;
+  constexpr std::size_t columns = 4;
+  const std::size_t rows = (shown.size() + columns - 1) / columns;
   std::string script = begin(
-      path, 720, "One plane of the valley",
-      fmt::format("{} {} steps. Across: the top eigenvector. Along: the bulk part of y's way. Grey: the loss, from dark (low) to "
+      path, static_cast<int>(100 + 560 * rows), "One plane of the valley",
+      fmt::format("{} The {} steps of one measurement. Across: the top eigenvector. Along: the bulk part of y's way. Grey: the loss, from dark (low) to "
                   "light. Blue: z, orange: y, green: x.",
                   about(settings), settings.plan.window));
   script += "set palette defined (0 '#8f8f8f', 1 '#f8f8f8')\nunset colorbox\nset ylabel 'across the valley' tc rgb '#444444'\n"
             "set xlabel 'along the bulk' tc rgb '#444444'\n";
-  const double width = 0.96 / static_cast<double>(shown.size());
-  double left = 0.05;
-  for (const race::contender* who : shown) {
+  const double width = 0.96 / static_cast<double>(std::min(columns, shown.size()));
+  const double height = 560.0 / (100.0 + 560.0 * static_cast<double>(rows)), highest = 1 - 0.12 * height;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const race::contender* who = shown[i];
+    const double left = 0.05 + width * static_cast<double>(i % columns);
+    const double top = highest - height * static_cast<double>(i / columns);
     const auto block = [&](std::string_view of) {
       std::string rows = fmt::format("${}_{} << END\n", who->key, of);
       std::optional<double> row;
@@ -126,14 +131,13 @@ bool draw_planes(const std::filesystem::path& path, const observations& all, con
       return rows + "END\n";
     };
     for (const std::string_view of : {"loss", "z", "y", "x"}) script += block(of);
-    script += place(left, left + width - 0.06, 0.16, 0.85) +
+    script += place(left, left + width - 0.06, top - 0.76 * height, top - 0.07 * height) +
               fmt::format("set title {} font ',15'\nset autoscale xfix\nset autoscale yfix\n", quotation(who->name));
     const auto path_of = [&](std::string_view of, std::string_view colour, double thick) {
       return fmt::format("${}_{} using 1:2 with linespoints pt 7 ps 0.5 lw {} lc rgb '{}'", who->key, of, thick, colour);
     };
     script += fmt::format("plot ${}_loss using 1:2:3 with image, {}, {}, {}\nunset label\n", who->key,
                           path_of("z", "#0072B2", 1.2), path_of("y", "#E69F00", 1.8), path_of("x", "#009E73", 2.5));
-    left += width;
   }
   return race::run_gnuplot(script + "unset multiplot\nunset output\n");
 }
