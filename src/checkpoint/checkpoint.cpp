@@ -39,22 +39,14 @@ constexpr std::string_view changed_prefix = "set.";
 std::string route_key(std::size_t route, std::string_view what) { return in_words("route ", route, ".", what); }
 std::string parameter_key(const parameter_info& p, std::string_view what) { return in_words(p.name, "/", what); }
 std::string checksum_key(const std::string& array) { return in_words("checksum of ", array); }
-const std::string checksum_of_metadata = "checksum";  // of all other entries
 
 using metadata_entries = std::map<std::string, std::string>;
+const std::string checksum_of_metadata(checksum_of_entries);
 
 template <class T>
 std::string checksum_of(std::span<const T> values, version as = version::current) {
   return as == version::first ? checksum_of_version_1(values) : checksum(std::as_bytes(values));
 }
-/// Each key and each text ends in a zero byte.
-std::string checksum_of(const metadata_entries& metadata) {
-  std::string all;
-  for (const auto& [key, text] : metadata)
-    if (key != checksum_of_metadata) all.append(key).append(1, '\0').append(text).append(1, '\0');
-  return checksum(std::as_bytes(std::span(all)));
-}
-
 /// An array as it lies in memory.
 template <class T>
 struct named_array {
@@ -228,26 +220,6 @@ void check_same_chain(std::string_view here, std::string_view saved, setting_dif
   };
   throw error("load", "Expected a checkpoint of this chain:\n  ", here, "\nReceived one of another:\n  ", saved,
               "\nThey part at character ", at + 1, ": '", around(here), "' here, '", around(saved), "' there.");
-}
-
-struct contents {
-  safetensors::header header;
-  std::size_t arrays_begin, array_bytes;
-};
-
-contents read_contents(const readable_bytes& file) {
-  const auto refuse = [&](const auto&... more) {
-    throw error("load", "Expected a safetensors file. Received '", file.name, "' of ", file.size, " bytes", more..., ".");
-  };
-  if (file.size < safetensors::length_bytes) refuse();
-  std::uint64_t length = 0;
-  file.read(0, std::as_writable_bytes(std::span(&length, 1)));
-  if (length > std::min<std::uint64_t>(file.size - safetensors::length_bytes, safetensors::longest_header))
-    refuse(", with a header of ", length);
-  std::string text(length, ' ');
-  file.read(safetensors::length_bytes, std::as_writable_bytes(std::span(text)));
-  const std::size_t begin = safetensors::length_bytes + length;
-  return {safetensors::parse(text, file.size - begin), begin, file.size - begin};
 }
 
 void read_options(metadata_reader& metadata, options& settings, setting_differences& differences) {
@@ -457,7 +429,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     h.metadata[checksum_key(a.name)] = checksum_of(in_row_major(a, room));
     h.tensors[a.name] = {std::string(dtype<T>), {a.shape.begin(), a.shape.end()}, begin, end};
   }
-  h.metadata.emplace(checksum_of_metadata, checksum_of(h.metadata));
+  h.metadata.emplace(checksum_of_metadata, checksum(h.metadata));
   const std::string header = safetensors::to_bytes(h);
 
   std::size_t left = end;
@@ -473,12 +445,12 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
                                 const std::function<void(const loaded_progress&)>& before_writing) {
   if (store.at_evaluation_point)
     throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-  auto [header, arrays_begin, array_bytes] = read_contents(bytes);
+  auto [header, arrays_begin] = safetensors::read_header(bytes);
   const bool partial = policy.parameters == parameter_match::partial;
   setting_differences differences(policy.settings);
   loaded_progress loaded;
 
-  const std::string checksum_here = checksum_of(header.metadata);
+  const std::string checksum_here = checksum(header.metadata);
   metadata_reader metadata(std::move(header.metadata));
   const version written_as = take_version(metadata, bytes.name);
   loaded.report.checked = written_as != version::first;
@@ -523,7 +495,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     throw error("load", "Expected a checkpoint of these parameters. Received one with ", in_quotes(loaded.report.missing.front()),
                 " as well.");
 
-  const std::size_t count = array_bytes / sizeof(T);
+  const std::size_t count = (bytes.size - arrays_begin) / sizeof(T);
   const auto read = allocate<T>(count);
   bytes.read(arrays_begin, std::as_writable_bytes(std::span(read.get(), count)));
   std::vector<const T*> values;

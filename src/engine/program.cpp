@@ -10,6 +10,8 @@
 
 #include <thalweg/core/error.hpp>
 
+#include "../passes/dispatched.hpp"
+
 namespace thalweg::detail {
 
 namespace {
@@ -334,35 +336,19 @@ const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>&
 
 namespace {
 
-/// In lanes that the compiler puts into registers, in the order of the elements.
-template <class Sum, class T>
-measured_sums measure_in(std::size_t n, const T* gradient, const T* before, const T* after) {
-  constexpr std::size_t lanes = 16;
-  Sum g[lanes] = {}, u[lanes] = {}, p[lanes] = {}, most[lanes] = {};
-  const auto add = [&](std::size_t i, std::size_t lane) {
-    const Sum gi = gradient[i], ui = Sum(after[i]) - Sum(before[i]), pi = after[i];
-    g[lane] += gi * gi;
-    u[lane] += ui * ui;
-    p[lane] += pi * pi;
-    const Sum size = std::abs(gi);
-    most[lane] = most[lane] < size ? size : most[lane];
-  };
-  std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) add(i + lane, lane);
-  for (; i < n; ++i) add(i, i % lanes);
-  measured_sums all;
-  for (std::size_t lane = 0; lane < lanes; ++lane)
-    all.add({double(g[lane]), double(u[lane]), double(p[lane]), double(most[lane])});
-  return all;
-}
-
-/// In T, as long as the squares are far from the ends of what T holds.
+/// In the widest registers of this machine, as long as the squares are far from the ends of what T holds; else in double.
 template <class T>
 measured_sums measure_elements(std::size_t n, const T* gradient, const T* before, const T* after) {
-  const measured_sums all = measure_in<T>(n, gradient, before, after);
+  static const auto widest = passes::dispatched::in(passes::available(0).number);
+  const measured_sums all = widest.measure(n, gradient, before, after);
   const auto fits = [](double sum) { return sum > 1e-25 && sum < 1e37; };
-  return fits(all.gradient) && fits(all.update) && fits(all.parameter) ? all : measure_in<double>(n, gradient, before, after);
+  if (fits(all.gradient) && fits(all.update) && fits(all.parameter)) return all;
+  measured_sums exact;
+  for (std::size_t i = 0; i < n; ++i) {
+    const double g = gradient[i], u = double(after[i]) - double(before[i]), p = after[i];
+    exact.add({g * g, u * u, p * p, std::abs(g)});
+  }
+  return exact;
 }
 
 }  // namespace

@@ -26,6 +26,50 @@ std::array<double, Bound::count> reduction(std::size_t n, const T* update, const
   return detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, update, gradient, parameter, bound);
 }
 
+// Two sums of each kind, so that one addition need not wait for the one before.
+template <class Arch, class T>
+[[gnu::flatten]] detail::measured_sums measured(std::size_t n, const T* gradient, const T* before, const T* after) {
+  using lanes = xsimd::batch<T, Arch>;
+  constexpr std::size_t width = lanes::size;
+  lanes g[2], u[2], p[2], most[2];
+  for (std::size_t k = 0; k < 2; ++k) g[k] = u[k] = p[k] = most[k] = lanes(T(0));
+  const auto add = [&](std::size_t k, const T* of_gradient, const T* of_before, const T* of_after) {
+    const lanes gi = lanes::load_unaligned(of_gradient), pi = lanes::load_unaligned(of_after),
+                ui = pi - lanes::load_unaligned(of_before);
+    g[k] = xsimd::fma(gi, gi, g[k]);
+    u[k] = xsimd::fma(ui, ui, u[k]);
+    p[k] = xsimd::fma(pi, pi, p[k]);
+    most[k] = xsimd::max(most[k], xsimd::abs(gi));
+  };
+  std::size_t i = 0;
+  for (; i + 2 * width <= n; i += 2 * width)
+    for (std::size_t k = 0; k < 2; ++k) add(k, gradient + i + k * width, before + i + k * width, after + i + k * width);
+  for (; i < n; i += width) {  // zeros behind the end
+    T rest[3][width] = {};
+    const std::size_t left = n - i < width ? n - i : width;
+    for (std::size_t j = 0; j < left; ++j) {
+      rest[0][j] = gradient[i + j];
+      rest[1][j] = before[i + j];
+      rest[2][j] = after[i + j];
+    }
+    add(0, rest[0], rest[1], rest[2]);
+  }
+  T of_g[width], of_u[width], of_p[width], of_most[width];
+  (g[0] + g[1]).store_unaligned(of_g);
+  (u[0] + u[1]).store_unaligned(of_u);
+  (p[0] + p[1]).store_unaligned(of_p);
+  xsimd::max(most[0], most[1]).store_unaligned(of_most);
+  detail::measured_sums all;
+  for (std::size_t j = 0; j < width; ++j) {
+    all.gradient += static_cast<double>(of_g[j]);
+    all.update += static_cast<double>(of_u[j]);
+    all.parameter += static_cast<double>(of_p[j]);
+    all.largest_gradient = all.largest_gradient < static_cast<double>(of_most[j]) ? static_cast<double>(of_most[j])
+                                                                                 : all.largest_gradient;
+  }
+  return all;
+}
+
 namespace {
 
 using namespace thalweg::detail;
@@ -97,7 +141,8 @@ constexpr auto of_recipes(type_list<Recipes...>) {
 
 // What has its address taken is compiled.
 template <class T>
-constexpr auto all = std::tuple_cat(of_recipes<xsimd::default_arch, T>(recipes::all()),
+constexpr auto all = std::tuple_cat(std::tuple{&measured<xsimd::default_arch, T>},
+                                    of_recipes<xsimd::default_arch, T>(recipes::all()),
                                     of_transforms<xsimd::default_arch, T>(all_transforms()));
 [[gnu::used]] constexpr auto in_float = all<float>;
 [[gnu::used]] constexpr auto in_double = all<double>;

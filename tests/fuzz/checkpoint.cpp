@@ -39,12 +39,13 @@ struct subject {
            .steps = 3,
            .calls = 7,
            .losses = {.sum = 0.5, .count = 1},
-           .routes = {{.names = {"a.s"}, .scalars = {0.25}, .weight_sum = 1.5}, {.weight_sum = 2}}};
+           .routes = {{.names = {"a.s"}, .numbers = {.scalars = {0.25}, .weight_sum = 1.5, .steps = 3}},
+                      {.numbers = {.weight_sum = 2, .steps = 3}}}};
     const auto add = [&](const char* name, numbers& values, std::vector<std::size_t> shape, std::size_t path) {
       detail::bound_parameter<float> p{.info = {.name = name, .shape = shape}, .data = values.data()};
       p.info.order = path == 0 ? storage_order::column_major : storage_order::row_major;
       p.size = values.size();
-      p.path = path;
+      p.path = p.clock = path;
       p.averaged = path == 0;
       p.add_state("a", "m", shape, true);
       if (path == 0) {
@@ -115,17 +116,18 @@ bool check(const std::string& bytes, bool at_x) {
     const auto read = [&](std::size_t from, std::span<std::byte> to) {
       std::memcpy(to.data(), bytes.data() + from, to.size());
     };
-    const auto loaded = detail::read_checkpoint<float>({"bytes", bytes.size(), read}, s.store, s.now).now;
+    const auto loaded = detail::read_checkpoint<float>({"bytes", bytes.size(), read}, s.store, s.now, {},
+                                                       [](const detail::loaded_progress&) {}).now;
     expect(same(s.w, y), "the parameters are not at y");
     expect(same(s.b, b), "a parameter has changed that is not averaged");
     expect(std::ranges::all_of(s.states(), [](float value) { return std::isfinite(value); }), "a state is not finite");
     expect(loaded.chain == s.now.chain && loaded.steps >= 0 && loaded.calls >= loaded.steps, "counts that cannot be");
     expect(std::isfinite(loaded.losses.sum) && loaded.losses.count >= 0, "losses that cannot be");
     expect(std::isfinite(loaded.settings.lr) && loaded.settings.lr >= 0, "a learning rate that cannot be");
-    expect(loaded.routes.size() == 2 && loaded.routes[0].scalars.size() == 1, "other scalars");
+    expect(loaded.routes.size() == 2 && loaded.routes[0].numbers.scalars.size() == 1, "other scalars");
     for (const auto& route : loaded.routes) {
-      expect(std::isfinite(route.weight_sum) && route.weight_sum >= 0, "a weight that cannot be");
-      for (const double value : route.scalars) expect(std::isfinite(value), "a scalar that is not finite");
+      expect(std::isfinite(route.numbers.weight_sum) && route.numbers.weight_sum >= 0, "a weight that cannot be");
+      for (const double value : route.numbers.scalars) expect(std::isfinite(value), "a scalar that is not finite");
     }
     return true;
   } catch (const error&) {

@@ -11,7 +11,7 @@
 namespace race {
 namespace {
 
-constexpr std::size_t judged_training = 500, judged_held_out = 2000, block = 500;
+constexpr std::size_t judged_training = 500, judged_held_out = 2000, in_a_block = 100;
 
 tensors as_tensors(const batch& b) {
   const auto count = static_cast<std::int64_t>(b.labels.size());
@@ -21,7 +21,7 @@ tensors as_tensors(const batch& b) {
           ::torch::from_blob(const_cast<std::uint8_t*>(labels), {count}, ::torch::kByte).to(::torch::kLong)};
 }
 
-std::vector<tensors> blocks(const data_set& data, const images& set, std::size_t count) {
+std::vector<tensors> blocks(const data_set& data, const images& set, std::size_t count, std::size_t block = in_a_block) {
   std::vector<tensors> all;
   batch b;
   for (std::size_t i = 0; i < std::min(count, set.size()); i += block) {
@@ -39,7 +39,7 @@ images_as_tensors fashion_mnist_as_tensors(const task_settings& settings) {
   const auto data = std::make_shared<const data_set>(fashion_mnist(settings.folder));
   auto training = blocks(*data, data->training, judged_training);
   auto held_out = blocks(*data, settings.tuning ? data->tuning : data->validation, judged_held_out);
-  const auto fixed = training.front();
+  const auto fixed = blocks(*data, data->training, judged_training, judged_training).front();
   return {.about = {.data = data->name,
                     .model = {},
                     .batches = fmt::format("{} images", settings.batch),
