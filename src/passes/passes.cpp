@@ -31,19 +31,20 @@ template <class Arch, class T>
 [[gnu::flatten]] detail::measured_sums measured(std::size_t n, const T* gradient, const T* before, const T* after) {
   using lanes = xsimd::batch<T, Arch>;
   constexpr std::size_t width = lanes::size;
-  lanes g[2], u[2], p[2], most[2];
-  for (std::size_t k = 0; k < 2; ++k) g[k] = u[k] = p[k] = most[k] = lanes(T(0));
-  const auto add = [&](std::size_t k, const T* of_gradient, const T* of_before, const T* of_after) {
-    const lanes gi = lanes::load_unaligned(of_gradient), pi = lanes::load_unaligned(of_after),
-                ui = pi - lanes::load_unaligned(of_before);
-    g[k] = xsimd::fma(gi, gi, g[k]);
-    u[k] = xsimd::fma(ui, ui, u[k]);
-    p[k] = xsimd::fma(pi, pi, p[k]);
-    most[k] = xsimd::max(most[k], xsimd::abs(gi));
+  struct sums {
+    lanes g = lanes(T(0)), u = g, p = g, most = g;
   };
+  const auto with = [](sums s, const T* of_gradient, const T* of_before, const T* of_after) {
+    const lanes g = lanes::load_unaligned(of_gradient), p = lanes::load_unaligned(of_after),
+                u = p - lanes::load_unaligned(of_before);
+    return sums{xsimd::fma(g, g, s.g), xsimd::fma(u, u, s.u), xsimd::fma(p, p, s.p), xsimd::max(s.most, xsimd::abs(g))};
+  };
+  sums even, odd;
   std::size_t i = 0;
-  for (; i + 2 * width <= n; i += 2 * width)
-    for (std::size_t k = 0; k < 2; ++k) add(k, gradient + i + k * width, before + i + k * width, after + i + k * width);
+  for (; i + 2 * width <= n; i += 2 * width) {
+    even = with(even, gradient + i, before + i, after + i);
+    odd = with(odd, gradient + i + width, before + i + width, after + i + width);
+  }
   for (; i < n; i += width) {  // zeros behind the end
     T rest[3][width] = {};
     const std::size_t left = n - i < width ? n - i : width;
@@ -52,13 +53,13 @@ template <class Arch, class T>
       rest[1][j] = before[i + j];
       rest[2][j] = after[i + j];
     }
-    add(0, rest[0], rest[1], rest[2]);
+    even = with(even, rest[0], rest[1], rest[2]);
   }
   T of_g[width], of_u[width], of_p[width], of_most[width];
-  (g[0] + g[1]).store_unaligned(of_g);
-  (u[0] + u[1]).store_unaligned(of_u);
-  (p[0] + p[1]).store_unaligned(of_p);
-  xsimd::max(most[0], most[1]).store_unaligned(of_most);
+  (even.g + odd.g).store_unaligned(of_g);
+  (even.u + odd.u).store_unaligned(of_u);
+  (even.p + odd.p).store_unaligned(of_p);
+  xsimd::max(even.most, odd.most).store_unaligned(of_most);
   detail::measured_sums all;
   for (std::size_t j = 0; j < width; ++j) {
     all.gradient += static_cast<double>(of_g[j]);

@@ -416,8 +416,6 @@ static void gradients(void) {
   CHECK_REFUSED(thalweg_step(opt, m.gradients, 0, NULL, NULL), "Expected 2 gradients, one a parameter. Received 0.");
   CHECK_REFUSED(thalweg_step(opt, m.gradients, 1, NULL, NULL), "Received 1.");
   CHECK_REFUSED(thalweg_step(opt, m.gradients, SIZE_MAX, NULL, NULL), "[step] Expected 2 gradients");
-  const void* none[] = {m.matrix_gradient, NULL};
-  CHECK_REFUSED(thalweg_step(opt, none, count, NULL, NULL), "Expected a gradient for 'bias'. Received none.");
   const void* odd[] = {m.matrix_gradient, (const char*)m.bias_gradient + 2};
   CHECK_REFUSED(thalweg_step(opt, odd, count, NULL, NULL),
                 "[step] Expected an array aligned to its element type for 'bias'. Received one that is not.");
@@ -557,7 +555,7 @@ static void settings(void) {
   char* differences = NULL;
   CHECK(thalweg_load(opt, checkpoint) == THALWEG_CHECKPOINT_REFUSED);
   CHECK_OK(thalweg_load_with(opt, checkpoint, THALWEG_KEEP_SETTINGS, &differences));
-  CHECK(differences && strncmp(differences, "changed chain: scale_by_adam(", 29) == 0);
+  CHECK(differences && strncmp(differences, "changed chain: decay_weights | ", 31) == 0);
   thalweg_free(differences);
   CHECK_OK(thalweg_load_with(opt, checkpoint, THALWEG_KEEP_SETTINGS | THALWEG_PARTIAL, NULL));
   CHECK_REFUSED(thalweg_load_with(opt, checkpoint, 4, NULL), "Expected a policy from 0 to 3. Received 4.");
