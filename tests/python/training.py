@@ -405,7 +405,7 @@ class State(Case):
         self.assertEqual(saved["metadata"]["mode"], "x")
         report = optimizer("amuse", x).load_state_dict(saved)
         self.assertTrue(report.checked)
-        self.assertEqual(repr(report), "thalweg.LoadReport(checked=True)")
+        self.assertEqual(repr(report), "thalweg.LoadReport(checked=True, added=[], reshaped=[], missing=[], changed=[])")
         self.assert_same(x, params)
 
     def test_what_is_in_it(self):
@@ -463,6 +463,7 @@ class Stub(Case):
 
         def names(body):
             found = {node.name for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+            found |= {node.target.id for node in body if isinstance(node, ast.AnnAssign)}
             return {name for name in found if not name.startswith("_")}
 
         self.assertEqual(names(stub.body), {name for name in dir(thalweg) if not name.startswith("_")})

@@ -67,7 +67,7 @@ TEST_CASE("orthogonalize_update computes what three nested loops compute") {
       {{1, 1}, {1, 1}},         //
       {{37, 35}, {37, 35}},     // beyond a block of the transposition
       {{4, 3, 3, 2}, {4, 18}},  // a filter is (first, rest)
-      {{20, 2, 3}, {20, 6}}};
+      {{20, 1, 2, 3}, {20, 6}}};
   const scale_rule rules[] = {spectral{}, match_rms{0.3}, none{}};
   for (const auto& set : sets)
     for (const auto& [shape, matrix] : shapes)
