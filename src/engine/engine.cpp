@@ -180,6 +180,7 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
     // The lr in which the path ends, without the parameters' factor, which does not weigh in an average: only the
     // contextual transforms are asked. They are all that goes on where the parameters stand still.
     context last = at_begin;
+    if (!timed.runs && now.weight_sum > 0) last.average_weight = 0;  // as in a step that does not move
     for (std::size_t k = 0; k < way.positions(); ++k)
       if (way.kinds[k] == kind::contextual)
         last = pass_on(k, last, timed.runs ? spare_scalars_.data() : next.scalars.data());

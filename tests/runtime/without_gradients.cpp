@@ -1,4 +1,5 @@
 // Parameters that have no gradient in some steps: they stand still, and count only the steps in which they have one.
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -103,6 +104,27 @@ TEST_CASE("what is counted, by hand") {
   near(moves("accumulate(steps=2) | apply_update", {none, 4, 4, none, none, none, 2, 2}, {.lr = 1}), {0, -2, 0, -2, 0, 0, 0, -2});
   // The norm of what is there: 3 beside 1, then 1 alone.
   near(moves("clip_by_global_norm(max_norm=1) | apply_update", {3, none}, {.lr = 1}), {-3 / std::sqrt(10.0), 0});
+}
+
+TEST_CASE("to AMUSE's average a step without a gradient is a step that does not move") {
+  const std::string chain = "amuse_beta(beta1=0.6, rho=0.8) | update_by_schedule_free";
+  const options o{.lr = 0.1, .warmup_steps = 4};
+  for (const std::vector<long>& missed : {std::vector<long>{4, 5}, {2, 4}, {1, 2}, {3, 7, 8}}) {
+    float w = 1, still = 1, other = 1, g = 0;
+    const auto named = [](const char* name, float& value) { return parameter<float>{.name = name, .shape = {1}, .data = &value}; };
+    optimizer<float> opt(chain, {named("w", w), named("other", other)}, o), at_rest(chain, {named("w", still)}, o);
+    for (long t = 1; t <= 12; ++t) {
+      const bool has = std::find(missed.begin(), missed.end(), t) == missed.end();
+      g = static_cast<float>(test::noise(3, static_cast<std::uint64_t>(t)));
+      const std::span<const float> given(&g, 1);
+      opt.step({has ? given : std::span<const float>(), given});
+      at_rest.lr(has ? 0.1 : 0);
+      at_rest.step({given});
+      CAPTURE(t);
+      CHECK(w == doctest::Approx(still).epsilon(1e-5));
+      if (t == 6) opt.load_bytes(opt.to_bytes());
+    }
+  }
 }
 
 TEST_CASE("half a window of accumulate, saved where a parameter had no gradient") {
