@@ -7,7 +7,7 @@
 
 #include "model.h"
 
-enum { batch = 32, steps = 400, stop = 200 };
+enum { batch = 32, steps = 200, stop = 100 };
 
 static void must(thalweg_status status) {
   if (status == THALWEG_OK) return;
@@ -50,7 +50,7 @@ static void step(thalweg_optimizer* opt, const struct arena* d, float loss) {
   int64_t number = 0;
   must(thalweg_step(opt, gradients, tensors, NULL, &report));
   must(thalweg_get_steps(opt, &number));
-  if (number % 20 == 0)
+  if (number % 10 == 0)
     printf("step %3d  loss %.4f  lr %.2e  gradient norm %.3f\n", (int)number, loss, report.lr, report.gradient_norm);
 }
 // end
@@ -86,7 +86,7 @@ static void train(thalweg_optimizer* opt, struct arena* w, int last) {
 int main(int count, char** arguments) {
   if (count < 2 || count > 3) return 2;
   const char* const chain = count == 3 ? arguments[2]
-                                       : "clip_by_global_norm(max_norm=1) | cosine(steps=400, final=0.1) | "
+                                       : "clip_by_global_norm(max_norm=1) | cosine(steps=200, final=0.1) | "
                                          "muon(scale=match_rms(rms=0.2), auxiliary_lr=1)";
   static struct arena w, resumed;
   char path[4096];
