@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -235,14 +236,22 @@ void read_options(metadata_reader& metadata, options& settings, setting_differen
 }
 
 /// What `set` had changed.
-std::map<std::string, double> read_changed(metadata_reader& metadata, setting_differences& differences) {
+std::map<std::string, double> read_changed(metadata_reader& metadata, std::map<std::string, double> here,
+                                           setting_differences& differences) {
   std::map<std::string, double> changed;
   for (const std::string& key : metadata.keys_with(changed_prefix)) {
     const std::string name = key.substr(changed_prefix.size());
     const auto value = metadata.take_number<double>(key, finite_number);
-    if (differences.kept()) differences.note(name, in_words("set to ", value), "not");
-    else changed[name] = value;
+    if (!differences.kept()) {
+      changed[name] = value;
+      continue;
+    }
+    const auto set_here = here.extract(name);
+    if (set_here.empty()) differences.note(name, in_words("set to ", value), "not set");
+    else if (set_here.mapped() != value) differences.note(name, value, set_here.mapped());
   }
+  if (differences.kept())
+    for (const auto& only_here : here) differences.note(only_here.first, "not set", in_words("set to ", only_here.second));
   return changed;
 }
 
@@ -315,6 +324,16 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
     if (otherwise && !metadata.has(key)) return *otherwise;
     return numbers[key] = metadata.take_number<double>(key, allowed);
   };
+  // Of the clocks of one path at most one has run in every step: two that have are two paths.
+  std::map<std::size_t, int> full;
+  std::set<std::size_t> seen;
+  for (std::size_t i = 0; i < of_parameter.size(); ++i) {
+    if (!of_parameter[i] || differences.kept()) continue;
+    const auto& route = read[*of_parameter[i]];
+    const bool in_every_step = !metadata.has(route_key(route.first, "steps"));
+    if (in_every_step && seen.insert(route.second).second && ++full[store.parameters[i].path] > 1)
+      throw error("load", "Expected '", store.parameters[i].info.name, "' on the route that it takes here. Received it on another.");
+  }
   for (const auto& there_here : read) {
     const std::size_t route = there_here.first;
     auto& r = routes[there_here.second];
@@ -332,7 +351,8 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
 /// Whether the parameters are those that the checkpoint goes with. Returns the checksum of y by the name of its array.
 template <class T>
 std::map<std::string, std::string_view> check_parameters(metadata_reader& metadata, const storage<T>& store,
-                                                         const std::vector<bool>& starts_anew, bool at_x, version as) {
+                                                         const std::vector<bool>& starts_anew, bool at_x, bool kept,
+                                                         version as) {
   std::map<std::string, std::string_view> of_y;
   std::vector<T> room;
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
@@ -343,12 +363,13 @@ std::map<std::string, std::string_view> check_parameters(metadata_reader& metada
                   ". Received other values. Load the parameters that go with the checkpoint first.");
     };
     const std::string here = checksum_of(in_row_major(parameter_at<T>(p, p.data), room), as);
-    if (!p.averaged) {
-      if (here != metadata.take(parameter_key(p.info, "checksum"))) refuse("");
-      continue;
-    }
-    const auto y = metadata.take(parameter_key(p.info, "checksum at y"));
     const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
+    const auto at_y = metadata.take_if_there(parameter_key(p.info, "checksum at y"));
+    if (!p.averaged) {  // with other settings its average may have ended
+      if (at_y ? here == *at_y || (at_x && here == x) : here == metadata.take(parameter_key(p.info, "checksum"))) continue;
+      refuse("");
+    }
+    const std::string_view y = at_y ? *at_y : metadata.take(parameter_key(p.info, kept ? "checksum" : "checksum at y"));
     if (at_x) of_y[parameter_key(p.info, "y")] = y;
     if (here == y || (at_x && here == x)) continue;
     if (here == x)
@@ -457,7 +478,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   if (loaded.report.checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
   check_same_chain(now.chain, metadata.take("chain"), differences);
   read_options(metadata, now.settings, differences);
-  now.changed = read_changed(metadata, differences);
+  now.changed = read_changed(metadata, now.changed, differences);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
   if (now.calls < now.steps)
@@ -486,7 +507,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   now.gathered.clear();
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     now.gathered.push_back(!starts_anew[i] && !metadata.take_if_there(parameter_key(store.parameters[i].info, "gathered")));
-  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", written_as);
+  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", differences.kept(), written_as);
   if (loaded.report.checked)
     for (const auto& a : arrays) checksums.emplace(a.name, metadata.take(checksum_key(a.name)));
   loaded.report.missing = metadata.parameters_left();

@@ -63,6 +63,8 @@ void check_parts(std::span<const parameter_part> parts, std::span<const void* co
   std::vector<piece> pieces;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const parameter_part& p = parts[i];
+    if (!is_utf8(p.info.name))
+      throw error("optimizer", "Expected names in UTF-8. Received ", in_quotes(p.info.name), " with shape ", p.info.shape, ".");
     if (!names.insert(p.info.name).second)
       throw error("optimizer", "Expected parameters of distinct names. Received ", in_quotes(p.info.name), " twice.");
     for (std::size_t line = 0; line < p.lines; ++line) {

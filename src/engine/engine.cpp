@@ -195,9 +195,11 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
     if (!timed.runs) continue;
     if (last.weighs_largest_lr) next.largest_lr = std::max(now.largest_lr, last.lr);
     const double weighing = last.weighs_largest_lr ? next.largest_lr : last.lr;
-    const double weight = weight_of_step(next.steps, weighing, o.weight_lr_power, o.r);
+    double weight = weight_of_step(next.steps, weighing, o.weight_lr_power, o.r);
     next.weight_sum += weight;
-    if (what().info(way.transforms[way.last()]).is.averages && weighing > 0 && !(weight > 0 && std::isfinite(next.weight_sum)))
+    const bool averages = what().info(way.transforms[way.last()]).is.averages;
+    if (!averages && !std::isfinite(next.weight_sum)) next.weight_sum = now.weight_sum, weight = 0;  // nobody reads it
+    if (averages && weighing > 0 && !(weight > 0 && std::isfinite(next.weight_sum)))
       throw error("step", "Expected a weight t^r·lr^weight_lr_power of the average that is neither zero nor infinite. Received t = ",
                   next.steps, ", r = ", o.r, ", lr = ", weighing, ", weight_lr_power = ", o.weight_lr_power, ".");
 
@@ -211,7 +213,6 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
       c.schedule_step = schedules ? std::nullopt : std::optional(step);
       c = pass_on(k, c, next.scalars.data());
     }
-    const bool averages = what().info(way.transforms[way.last()]).is.averages;
     ends_[i] = {.lr = c.lr, .beta = c.beta, .average_weight = averages ? std::optional(c.average_weight) : std::nullopt};
   }
   return largest_lr;
@@ -463,6 +464,9 @@ void engine<T>::save(const write_bytes& write) const {
 template <class T>
 load_report engine<T>::load(const readable_bytes& from, const load_policy& policy) {
   device_->check_usable();
+  if (policy.parameters == parameter_match::partial && calls_ > 0)
+    throw error("load", "Expected an optimizer that has taken no step, for a part of a checkpoint. Received one after ", steps_,
+                " steps. Make a new one.");
   shared_clocks by;
   const bool keeps = policy.settings == setting_match::keep;
   settings<T> saved = keeps ? settings_ : settings<T>(options_, what().transforms.size());
@@ -485,6 +489,7 @@ load_report engine<T>::load(const readable_bytes& from, const load_policy& polic
   calls_ = loaded.now.calls;
   losses_ = loaded.now.losses;
   gathered_ = loaded.now.gathered;
+  if (keeps) drop();  // windows may be of another length here
   if (!gathers_now()) gathered_.assign(gathered_.size(), false);
   return loaded.report;
 }

@@ -43,7 +43,7 @@ std::vector<place> places_of(std::string_view where, std::span<const any_transfo
 }
 
 void check_whole(std::string_view where, std::string_view name, double value) {
-  if (value != std::round(value))
+  if (value != std::round(value) || std::abs(value) > 0x1p53)
     throw error(where, "Expected a whole number as ", name, ". Received ", value, ".");
 }
 

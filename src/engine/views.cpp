@@ -74,9 +74,8 @@ std::vector<parameter_part> split(const parameter_part& p, const view::filters&)
 std::vector<parameter_part> split(const parameter_part& p, const view::stack& s) {
   if (p.info.shape.size() < 2 || !lies_by_rows(p.info)) refuse(p.info, "rank >= 2 by rows for view::stack", "it");
   const std::size_t count = p.info.rows(), size = p.info.cols();
-  const bool is_whole = p.offset == 0 && p.stride == p.length;
-  if (s.stride && (!is_whole || *s.stride < size || *s.stride > std::size_t{PTRDIFF_MAX} / 8 / count))
-    refuse(p.info, in_words("a stride >= ", size, " of the stack, which is the first in its view"), *s.stride);
+  if (s.stride && (*s.stride < size || *s.stride > std::size_t{PTRDIFF_MAX} / 8 / count))
+    refuse(p.info, in_words("a stride >= ", size, " of the stack"), *s.stride);
   if (count > most_parts) refuse(p.info, in_words("at most ", most_parts, " parts"), count);
   std::vector<parameter_part> parts;
   for (std::size_t i = 0; i < count; ++i) {
@@ -118,6 +117,8 @@ std::vector<parameter_part> parts_of(const parameter_info& whole, const std::vec
   if (whole.size() == 0) return {};
   std::vector<parameter_part> parts{whole_of(whole)};
   for (const view::part& step : view) {
+    if (const auto* const stack = std::get_if<view::stack>(&step); stack && stack->stride && &step != &view.front())
+      refuse(whole, "a stack with a stride first in the view", "it behind another part");
     std::vector<parameter_part> inner;
     for (const parameter_part& p : parts)
       for (parameter_part& one : std::visit([&](const auto& how) { return split(p, how); }, step)) inner.push_back(std::move(one));

@@ -1,4 +1,5 @@
 // Numbers that change between two steps, and checkpoints of other settings or other parameters.
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <vector>
@@ -102,6 +103,10 @@ TEST_CASE("what cannot be set is refused") {
   CHECK(refusal(opt, "lr", -1) == "[set] Expected lr in [0, inf). Received -1.");
   CHECK(refusal(opt, "weight_decay", std::numeric_limits<double>::quiet_NaN()) == "[set] Expected weight_decay in [0, inf). Received nan.");
   CHECK(refusal(opt, "warmup_steps", 2.5) == "[set] Expected a whole number as warmup_steps. Received 2.5.");
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  CHECK(refusal(opt, "warmup_steps", 1e17) == "[set] Expected a whole number as warmup_steps. Received 1e+17.");
+  optimizer<float> cosine("cosine(steps=9) | apply_update", m.parameters(), some);
+  CHECK(refusal(cosine, "cosine.steps", infinity) == "[set] Expected a whole number as cosine.steps. Received inf.");
   opt.set("warmup_steps", 3);
   CHECK(opt.get("warmup_steps") == 3);
 }
@@ -155,4 +160,55 @@ TEST_CASE("a longer schedule goes on from the checkpoint of a shorter") {
   CHECK(longer.lr() == 0.02);
   CHECK(longer.steps() == 4);
   m.train(longer, 5, 6);
+}
+
+TEST_CASE("windows of another length begin anew; a part of a checkpoint needs a new optimizer") {
+  model<float> m(layers);
+  optimizer<float> four("accumulate(steps=4) | apply_update", m.parameters(), {.lr = 1});
+  for (auto& g : m.gradients) std::ranges::fill(g, 100.0f);
+  for (int call = 0; call < 13; ++call) four.step(m.gradients);
+  const auto before = m.values;
+  optimizer<float> five("accumulate(steps=5) | apply_update", m.parameters(), {.lr = 1});
+  five.load_bytes(four.to_bytes(), {.settings = setting_match::keep});
+  CHECK(!five.flush().taken);
+  for (auto& g : m.gradients) std::ranges::fill(g, 0.0f);
+  for (int call = 1; call <= 5; ++call) CHECK(five.step(m.gradients).taken == (call == 5));
+  CHECK(same_bits(m.values, before));
+  CHECK_THROWS_WITH_AS(five.load_bytes(four.to_bytes(), {.parameters = parameter_match::partial, .settings = setting_match::keep}),
+                       "[load] Expected an optimizer that has taken no step, for a part of a checkpoint. Received one after 4 "
+                       "steps. Make a new one.", error);
+}
+
+TEST_CASE("what differs is said once, with both values; an average may end") {
+  model<float> m(layers);
+  optimizer<float> opt("sf_adamw", m.parameters(), some), other("scale_by_exp_avg_sq | apply_update", m.parameters(), some);
+  opt.step(m.gradients);
+  opt.set("weight_decay", 0.2);
+  other.set("weight_decay", 0.2);
+  other.set("scale_by_exp_avg_sq.beta2", 0.5);
+  const auto report = other.load_bytes(opt.to_bytes(), {.parameters = parameter_match::partial, .settings = setting_match::keep});
+  REQUIRE(report.changed.size() == 2);
+  CHECK(report.changed[0].starts_with("chain: "));
+  CHECK(report.changed[1] == "scale_by_exp_avg_sq.beta2: not set there, set to 0.5 here");
+  other.step(m.gradients);
+}
+
+TEST_CASE("parameters on another route than in the checkpoint are refused") {
+  const std::string chain = "route(when(hidden_matrix, scale(by=2)), otherwise(scale(by=3))) | scale_by_adam | apply_update";
+  model<float> m({{"a", {4, 6}}, {"b", {4, 6}, role::embedding}}), both({{"a", {4, 6}}, {"b", {4, 6}}});
+  optimizer<float> opt(chain, m.parameters(), some);
+  m.train(opt, 1, 2);
+  both.values = m.values;
+  optimizer<float> hidden(chain, both.parameters(), some);
+  CHECK_THROWS_WITH_AS(hidden.load_bytes(opt.to_bytes()),
+                       "[load] Expected 'b' on the route that it takes here. Received it on another.", error);
+}
+
+TEST_CASE("a chain without an average saves what no average could weigh") {
+  model<float> m(layers);
+  optimizer<float> opt("adamw", m.parameters(), {.lr = 0.01, .r = 1e9});
+  m.train(opt, 1, 3);
+  const std::string saved = opt.to_bytes();
+  opt.load_bytes(saved);
+  CHECK(opt.steps() == 3);
 }

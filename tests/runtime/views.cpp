@@ -212,9 +212,16 @@ TEST_CASE("views that do not fit are refused") {
         "[optimizer] Expected rank 2 for view::column_blocks of 'w' with shape (3, 4, 5). Received it.");
   CHECK(refusal({4}, "stack") == "[optimizer] Expected rank >= 2 by rows for view::stack of 'w' with shape (4). Received it.");
   CHECK(refusal({3, 4}, "stack(stride=3)") ==
-        "[optimizer] Expected a stride >= 4 of the stack, which is the first in its view of 'w' with shape (3, 4). Received 3.");
+        "[optimizer] Expected a stride >= 4 of the stack of 'w' with shape (3, 4). Received 3.");
   CHECK(refusal({4, 4}, "row_blocks(a=2, a=2)") == "[optimizer] Expected parameters of distinct names. Received 'w.a' twice.");
-  CHECK(refusal({4, 4}, "row_blocks(4) | stack(stride=4)") == "");
+  for (const char* view : {"row_blocks(4) | stack(stride=4)", "filters | stack(stride=4)"})
+    CHECK(refusal({4, 4}, view) == "[optimizer] Expected a stack with a stride first in the view of 'w' with shape (4, 4). "
+                                   "Received it behind another part.");
+  std::vector<float> memory(16);
+  CHECK_THROWS_WITH_AS(
+      optimizer<float>("adamw", {{.name = "w", .shape = {4, 4}, .data = memory.data(),
+                                  .view = {view::row_blocks{{{"\xff", 2}, {"b", 2}}}}}}, some),
+      "[optimizer] Expected names in UTF-8. Received 'w.\\xff' with shape (2, 4).", error);
   CHECK_THROWS_WITH_AS(parse_view("rows(4)"),
                        "[parse] Expected a view: stack, stack(stride=n), filters, row_blocks(q=64, k=16, v=16), column_blocks(…). "
                        "Received 'rows' at column 1.", error);
