@@ -1,14 +1,31 @@
 #pragma once
 
+#include <cstdio>
+#include <exception>
 #include <stdexcept>
 #include <string>
+
+#include <thalweg/core/error.hpp>
 
 namespace race {
 
 // "[race] Expected …. Received …."
 struct error : std::runtime_error {
-  error(const std::string& expected, const std::string& received)
-      : std::runtime_error("[race] Expected " + expected + ". Received " + received + ".") {}
+  error(const std::string& expected, const std::string& received, const std::string& where = "race")
+      : std::runtime_error("[" + where + "] Expected " + expected + ". Received " + received + ".") {}
 };
+
+// Runs a program, and says what has gone wrong. 2: what the user must mend.
+template <class Program>
+int exit_status(Program program) {
+  try {
+    program();
+    return 0;
+  } catch (const std::exception& failure) {
+    std::fprintf(stderr, "%s\n", failure.what());
+    const bool is_input = dynamic_cast<const error*>(&failure) || dynamic_cast<const thalweg::error*>(&failure);
+    return is_input ? 2 : 1;
+  }
+}
 
 }  // namespace race

@@ -175,19 +175,11 @@ void race_all(const request& request) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  thalweg::add_transform<sign_momentum>();
-  std::vector<std::string> keys;
-  for (const contender& who : contenders("", {}, 100)) keys.push_back(who.key);
-  if (const auto request = parse(argc, argv, keys)) race_all(*request);
-  return 0;
-} catch (const race::error& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 2;
-} catch (const thalweg::error& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 2;
-} catch (const std::exception& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 1;
+int main(int argc, char** argv) {
+  return exit_status([&] {
+    thalweg::add_transform<sign_momentum>();
+    std::vector<std::string> keys;
+    for (const contender& who : contenders("", {}, 100)) keys.push_back(who.key);
+    if (const auto request = parse(argc, argv, keys)) race_all(*request);
+  });
 }

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <stdexcept>
 #include <string>
+
+#include "../race/error.hpp"
 
 namespace valley {
 
 // "[valley] Expected …. Received …."
-struct error : std::runtime_error {
-  error(const std::string& expected, const std::string& received)
-      : std::runtime_error("[valley] Expected " + expected + ". Received " + received + ".") {}
+struct error : race::error {
+  error(const std::string& expected, const std::string& received) : race::error(expected, received, "valley") {}
 };
 
 }  // namespace valley

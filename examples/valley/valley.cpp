@@ -113,24 +113,13 @@ void show(const std::filesystem::path& folder) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  std::vector<std::string> keys;
-  for (const race::contender& who : race::contenders("", {}, 100)) keys.push_back(who.key);
-  const auto request = parse(argc, argv, keys);
-  if (!request) return 0;
-  if (!request->draw_only) train_all(*request);
-  show(request->folder);
-  return 0;
-} catch (const race::error& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 2;
-} catch (const valley::error& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 2;
-} catch (const thalweg::error& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 2;
-} catch (const std::exception& failure) {
-  fmt::print(stderr, "{}\n", failure.what());
-  return 1;
+int main(int argc, char** argv) {
+  return race::exit_status([&] {
+    std::vector<std::string> keys;
+    for (const race::contender& who : race::contenders("", {}, 100)) keys.push_back(who.key);
+    const auto request = parse(argc, argv, keys);
+    if (!request) return;
+    if (!request->draw_only) train_all(*request);
+    show(request->folder);
+  });
 }

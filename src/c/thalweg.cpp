@@ -19,6 +19,7 @@
 
 #include <thalweg/text.hpp>
 
+#include "../engine/views.hpp"
 #include "status.hpp"
 #include "version.hpp"
 
@@ -120,32 +121,21 @@ parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double w
           .view = view ? parse_view(view) : thalweg::view::list()};
 }
 
-/// From the first element to the last.
-template <class T>
-std::size_t extent_of(const parameter<T>& p) {
-  const std::size_t size = element_count(p.shape);
-  const auto& parts = p.view.parts();
-  if (parts.empty() || !size) return size;
-  const auto* const stack = std::get_if<view::stack>(&parts.front());
-  if (!stack || !stack->stride) return size;
-  return (p.shape.front() - 1) * *stack->stride + size / p.shape.front();
-}
-
 template <class T>
 std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given,
                                         const thalweg_options& o) {
   std::vector<parameter<T>> parameters;
   std::vector<std::string> names;
-  std::vector<std::size_t> sizes;
   for (std::size_t i = 0; i < given.size(); ++i) {
     parameters.push_back(to_parameter<T>(given[i], factor_at(o.lr_factors, i), factor_at(o.weight_decay_factors, i),
                                          o.views ? o.views[i] : nullptr));
     names.push_back(parameters.back().name);
-    sizes.push_back(extent_of(parameters.back()));
   }
-  std::vector<std::span<const T>> gradients(sizes.size());
-  trainer<T> made{thalweg::optimizer<T>(chain, std::move(parameters), to_options(o)), std::move(sizes),
-                  std::move(gradients)};
+  trainer<T> made{thalweg::optimizer<T>(chain, parameters, to_options(o)), {},
+                  std::vector<std::span<const T>>(parameters.size())};
+  for (const auto& p : parameters)  // whose shapes and views are checked by now
+    made.sizes.push_back(detail::extent_of(detail::parts_of({.name = p.name, .shape = p.shape, .order = p.order},
+                                                            p.view.parts())));
   return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});
 }
 

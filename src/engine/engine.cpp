@@ -79,10 +79,11 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given, 
   std::vector<parameter_part> parts;
   std::vector<T*> begins;  // of the whole of each part
   for (std::size_t i = 0; i < infos.size(); ++i) {
-    whole_parameter whole{.name = infos[i].name, .shape = infos[i].shape, .first = parts.size()};
-    for (parameter_part& p : parts_of(infos[i], given[i].view.parts())) {
+    auto parts_here = parts_of(infos[i], given[i].view.parts());
+    whole_parameter whole{.name = infos[i].name, .shape = infos[i].shape, .first = parts.size(),
+                          .extent = extent_of(parts_here)};
+    for (parameter_part& p : parts_here) {
       of_each.push_back({what.select(p.info), p.info.lr_factor, p.info.weight_decay_factor});
-      whole.extent = std::max(whole.extent, p.end());
       begins.push_back(given[i].data);
       parts.push_back(std::move(p));
     }

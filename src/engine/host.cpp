@@ -54,6 +54,7 @@ public:
 
   void begin_step(std::span<const T* const> gradients, measure what) override {
     measures_ = what == measure::norms;
+    if (measures_ && measured_.empty()) make_room_to_measure();
     if (measures_) std::ranges::fill(measured_, measured_sums());
     gradients_ = gradients;
     store.gather();
@@ -231,6 +232,17 @@ private:
         }
   }
 
+  void make_room_to_measure() {
+    measured_of_.resize(store.parameters.size());
+    for (const task& t : tasks_.back()) {
+      first_measured_.push_back(measured_.size());
+      for (std::size_t m = t.first; m < t.last; ++m) {
+        measured_of_[bound.members[t.path][m]].push_back(measured_.size());
+        measured_.emplace_back();
+      }
+    }
+  }
+
   void share_out() {
     const program<T>& what = bound.what;
     std::vector<const parameter_info*> infos;
@@ -245,15 +257,6 @@ private:
       most_tasks = std::max(most_tasks, tasks.size());
     }
     partial_sums_.assign(most_tasks, sums_);
-
-    measured_of_.resize(store.parameters.size());
-    for (const task& t : tasks_.back()) {
-      first_measured_.push_back(measured_.size());
-      for (std::size_t m = t.first; m < t.last; ++m) {
-        measured_of_[bound.members[t.path][m]].push_back(measured_.size());
-        measured_.emplace_back();
-      }
-    }
 
     // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
     std::vector<std::size_t> own(store.parameters.size(), 0);

@@ -1,6 +1,7 @@
 // The parts of a parameter that its view makes parameters of their own.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -19,5 +20,12 @@ struct parameter_part {
 
 /// Throws where the view does not fit. A parameter without elements has no parts.
 std::vector<parameter_part> parts_of(const parameter_info& whole, const std::vector<view::part>& view);
+
+/// The elements from the first of the whole to the last.
+inline std::size_t extent_of(const std::vector<parameter_part>& parts) {
+  std::size_t extent = 0;
+  for (const parameter_part& p : parts) extent = std::max(extent, p.end());
+  return extent;
+}
 
 }  // namespace thalweg::detail
