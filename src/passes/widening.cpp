@@ -129,11 +129,11 @@ template <class T, class Count>
 THALWEG_INLINE void store(void* memory, std::size_t i, Count count, many<T> values) {
   std::memcpy(static_cast<T*>(memory) + i, &values, count * sizeof(T));
 }
-/// What the next tile reads of an array: as many elements again, behind these.
+/// What the tile behind the next one reads of an array.
 template <class T>
 THALWEG_INLINE void fetch_next(const T* memory, std::size_t n) {
-  const auto begin = reinterpret_cast<std::uintptr_t>(memory) + n * sizeof(T);
-  for (std::size_t byte = 0; byte < n * sizeof(T); byte += 64) __builtin_prefetch(reinterpret_cast<const void*>(begin + byte));
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory) + 2 * n * sizeof(T);
+  for (std::size_t byte = 0; byte < n * sizeof(T); byte += 64) __builtin_prefetch(reinterpret_cast<const void*>(begin + byte), 0, 2);
 }
 
 /// f(place, count, chance) for each group, with 32 bits of chance for each number.
