@@ -336,16 +336,14 @@ const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>&
 
 namespace {
 
-/// In the widest registers of this machine, as long as the squares are far from the ends of what T holds; else in double.
+/// The sums of a pass, as long as the squares are far from the ends of what T holds; else they are computed anew, in double.
 template <class T>
-measured_sums measure_elements(std::size_t n, const T* gradient, const T* before, const T* after) {
-  static const auto widest = passes::dispatched::in(passes::available(0).number);
-  const measured_sums all = widest.measure(n, gradient, before, after);
+measured_sums exact_sums(const measurement<T>& of, std::size_t n, const T* gradient, const T* after) {
   const auto fits = [](double sum) { return sum > 1e-25 && sum < 1e37; };
-  if (fits(all.gradient) && fits(all.update) && fits(all.parameter)) return all;
+  if (fits(of.sums.gradient) && fits(of.sums.update) && fits(of.sums.parameter)) return of.sums;
   measured_sums exact;
   for (std::size_t i = 0; i < n; ++i) {
-    const double g = gradient[i], u = double(after[i]) - double(before[i]), p = after[i];
+    const double g = gradient[i], u = double(after[i]) - double(of.before[i]), p = after[i];
     exact.add({g * g, u * u, p * p, std::abs(g)});
   }
   return exact;
@@ -370,21 +368,21 @@ void run_stage(std::span<const any_transform<T>> all, std::size_t set, const pat
   const bool last = s.end == p.positions(), writes = last && p.ends, from_gradient = !p.changed_before(s.begin);
   if (!passes.empty()) {
     const bool measures = writes && one.measured;
-    const std::size_t tile = passes.size() > 1 || measures ? tile_elements : end - begin;
+    const std::size_t tile = passes.size() > 1 ? tile_elements : measures ? measured_elements : end - begin;
+    T parameter_before[measured_elements];
     for (std::size_t first = begin; first < end; first += tile) {
       const std::size_t n = std::min(tile, end - first);
       T* const update = writes ? one.tile : one.update + first;
       const T* before = (from_gradient ? one.gradient : one.update) + first;
-      T parameter_before[tile_elements];
-      if (measures) std::copy_n(one.data + first, n, parameter_before);
+      measurement<T> measured{parameter_before, {}};
       for (const auto& pass : passes) {
         pass.run(set, n, {gradient_at(p, pass.begin, one), before, update, one.data,
-                          one.states + p.first_array[pass.begin], first},
+                          one.states + p.first_array[pass.begin], first, measures ? &measured : nullptr},
                  prepared.kernels.data() + pass.first, sums, p.kernel_sums.data() + pass.first);
         before = update;
       }
       if (measures)
-        one.measured->add(measure_elements(n, gradient_at(p, p.last(), one) + first, parameter_before, one.data + first));
+        one.measured->add(exact_sums(measured, n, gradient_at(p, p.last(), one) + first, one.data + first));
     }
   } else if (!last && from_gradient && p.kinds[s.end] == kind::tensorwise) {
     std::copy(one.gradient + begin, one.gradient + end, one.update + begin);

@@ -20,10 +20,6 @@ template <class Arch, class T, class Bound>
 std::array<double, Bound::count> reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
                                            const Bound& bound);
 
-/// Sums of squares and the largest gradient, in registers of T.
-template <class Arch, class T>
-detail::measured_sums measured(std::size_t n, const T* gradient, const T* before, const T* after);
-
 /// Those of one of `architectures`, by its number.
 struct dispatched {
   static constexpr bool fused = true;
@@ -38,13 +34,6 @@ struct dispatched {
   auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {
     std::array<double, Bound::count> sums{};
     on_set([&]<class Arch>(Arch) { sums = reduction<Arch, T, Bound>(n, update, gradient, parameter, bound); });
-    return sums;
-  }
-
-  template <class T>
-  detail::measured_sums measure(std::size_t n, const T* gradient, const T* before, const T* after) const {
-    detail::measured_sums sums;
-    on_set([&]<class Arch>(Arch) { sums = measured<Arch, T>(n, gradient, before, after); });
     return sums;
   }
 

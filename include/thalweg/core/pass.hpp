@@ -38,7 +38,13 @@ struct traffic {
   bool update = false;     ///< more passes follow, or a barrier
   bool parameter = false;  ///< the chain ends here
   bool states = true;
+  bool measures = false;   ///< what it writes to the parameter
 };
+
+constexpr traffic measuring_too(traffic t) {
+  t.measures = true;
+  return t;
+}
 
 template <class V>
 struct register_of;
@@ -106,6 +112,32 @@ template <std::size_t First, class V, std::size_t N, class Bound, class... Behin
   run_kernels<First + Bound::count>(e, s, behind...);
 }
 
+/// A measurement in registers.
+template <class V>
+struct measuring {
+  V gradient = V(0.0), update = V(0.0), parameter = V(0.0), largest_gradient = V(0.0);
+
+  [[gnu::always_inline]] void add(const element<V>& after, V before) {
+    const V change = after.parameter - before;
+    gradient += after.gradient * after.gradient;
+    update += change * change;
+    parameter += after.parameter * after.parameter;
+    largest_gradient = max(largest_gradient, abs(after.gradient));
+  }
+  [[nodiscard]] measured_sums sums() const {
+    const auto all = [](V v, auto f) {
+      typename V::scalar lane[register_of<V>::width];
+      register_of<V>::store(lane, v);
+      double value = 0;
+      for (const auto l : lane) value = f(value, static_cast<double>(l));
+      return value;
+    };
+    const auto add = [](double a, double b) { return a + b; };
+    return {all(gradient, add), all(update, add), all(parameter, add),
+            all(largest_gradient, [](double a, double b) { return a < b ? b : a; })};
+  }
+};
+
 // `n` is a multiple of the register's width. All loads come before all stores: arrays that start at the same offset
 // modulo 4 KiB then cost nothing.
 template <class Passes, class V, traffic Writes, class T, class... Bound>
@@ -116,6 +148,8 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
   for (std::size_t j = 0; j < count; ++j) states[j] = a.states[j] + a.begin;
   const T *const gradient = a.gradient + a.begin, *const before = a.before;
   T *const parameter = a.parameter + a.begin, *const update = a.update;
+  [[maybe_unused]] measuring<V> measured;
+  [[maybe_unused]] T* const kept = Writes.measures ? a.measured->before : nullptr;
   for (std::size_t i = 0; i < n; i += registers::width) {
     fetch_ahead(before + i);
     if constexpr (Writes.parameter) fetch_ahead(parameter + i);
@@ -125,12 +159,18 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
                  .parameter = registers::load(parameter + i)};
     std::array<V, count> s;
     for (std::size_t j = 0; j < count; ++j) s[j] = registers::load(states[j] + i);
+    [[maybe_unused]] const V before_step = e.parameter;
     run_kernels<0>(e, s, bound...);
+    if constexpr (Writes.measures) {
+      registers::store(kept + i, before_step);
+      measured.add(e, before_step);
+    }
     if constexpr (Writes.states)
       for (std::size_t j = 0; j < count; ++j) registers::store(states[j] + i, s[j]);
     if constexpr (Writes.parameter) registers::store(parameter + i, e.parameter);
     if constexpr (Writes.update) registers::store(update + i, e.update);
   }
+  if constexpr (Writes.measures) a.measured->sums.add(measured.sums());
 }
 
 /// Runs kernels over n elements. The rest that fills no register is computed in one as well, by way of a small copy:
@@ -138,12 +178,14 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
 /// is compiled with different flags.
 template <class Passes, class V, traffic Writes, class T, class... Bound>
 void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
+  if constexpr (Writes.parameter && !Writes.measures)
+    if (a.measured) return run_pass<Passes, V, measuring_too(Writes)>(n, a, bound...);
   constexpr std::size_t width = register_of<V>::width;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
   const std::size_t rest = n % width, whole = n - rest, at = a.begin + whole;  // where the rest begins
   if (whole) run_whole_registers<Passes, V, Writes, T, Bound...>(whole, a, bound...);
   if (rest) {
-    T copies[count + 4][width] = {};
+    T copies[count + 5][width] = {};
     T* states[count + 1];
     for (std::size_t j = 0; j < count; ++j) std::copy_n(a.states[j] + at, rest, states[j] = copies[j]);
     T *const gradient = copies[count], *const before = copies[count + 1], *const update = copies[count + 2],
@@ -151,12 +193,17 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
     std::copy_n(a.gradient + at, rest, gradient);
     std::copy_n(a.before + whole, rest, before);
     std::copy_n(a.parameter + at, rest, parameter);
-    run_whole_registers<Passes, V, Writes, T, Bound...>(width, arrays<T>{gradient, before, update, parameter, states},
-                                                        bound...);
+    measurement<T> measured{copies[count + 4], {}};
+    run_whole_registers<Passes, V, Writes, T, Bound...>(
+        width, arrays<T>{gradient, before, update, parameter, states, 0, &measured}, bound...);
     if constexpr (Writes.states)
       for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + at);
     if constexpr (Writes.parameter) std::copy_n(parameter, rest, a.parameter + at);
     if constexpr (Writes.update) std::copy_n(update, rest, a.update + whole);
+    if constexpr (Writes.measures) {
+      std::copy_n(measured.before, rest, a.measured->before + whole);
+      a.measured->sums.add(measured.sums);
+    }
   }
 }
 

@@ -66,19 +66,6 @@ struct field_value_now {
   double value;
 };
 
-/// What a step has measured of some elements.
-struct measured_sums {
-  double gradient = 0, update = 0, parameter = 0;  ///< sums of squares
-  double largest_gradient = 0;
-
-  void add(const measured_sums& more) {
-    gradient += more.gradient;
-    update += more.update;
-    parameter += more.parameter;
-    largest_gradient = largest_gradient < more.largest_gradient ? more.largest_gradient : largest_gradient;
-  }
-};
-
 /// One parameter on its way through a chain.
 template <class T>
 struct in_flight {
@@ -200,6 +187,8 @@ struct pass {
 
 /// How many elements go through the passes of a stage together. Their update stays in the first cache between the passes.
 inline constexpr std::size_t tile_elements = 1024;
+/// How many at once, where a stage of one pass measures.
+inline constexpr std::size_t measured_elements = 4096;
 /// No transform reduces to more numbers.
 inline constexpr std::size_t most_sums_of_one = 16;
 
