@@ -21,9 +21,8 @@ template <class Arch, detail::traffic Writes, class T, class... Bound>
 }
 
 template <class Arch, class T, class Bound>
-std::array<double, Bound::count> reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                           const Bound& bound) {
-  return detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, update, gradient, parameter, bound);
+void reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) {
+  detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, update, gradient, parameter, sums, bound);
 }
 
 namespace {

@@ -5,6 +5,9 @@
 
 namespace thalweg::detail {
 
+/// A sum over elements is kept in so many numbers, which are added up in the end.
+inline constexpr std::size_t sum_lanes = 8;
+
 /// What is measured of the elements that a pass writes.
 struct measured_sums {
   double gradient = 0, update = 0, parameter = 0;  ///< sums of squares

@@ -207,47 +207,47 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   }
 }
 
-/// Σ kernel(element) in double, all its sums at once, in an order that depends on n alone: each is gathered in eight
-/// lanes, whatever the registers' width, and the lanes are added up at the end.
+/// Σ kernel(element) in double, all its sums at once, each in eight lanes whatever the registers' width: `sums` holds the
+/// lanes of one sum behind those of the other, and these n elements are added to them. So the order depends on the elements'
+/// places alone, and a parameter may come in pieces of a multiple of eight.
 template <class Passes, class V, class T, class Bound>
-[[gnu::flatten, gnu::noinline]] auto run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                                   Bound bound) {
+[[gnu::flatten, gnu::noinline]] void run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
+                                                   double* sums, Bound bound) {
   using registers = register_of<V>;
-  constexpr std::size_t N = Bound::count, lanes = 8, count = lanes / registers::width;
+  constexpr std::size_t N = Bound::count, count = sum_lanes / registers::width;
   using eight = std::array<std::array<V, count>, N>;
   const auto for_each = []<std::size_t... I>(std::index_sequence<I...>, auto f) {
     (f(std::integral_constant<std::size_t, I>()), ...);
   };
-  const auto add = [&](eight& sums, const T* u, const T* g, const T* p) {
+  const auto add = [&](eight& to, const T* u, const T* g, const T* p) {
     for_each(std::make_index_sequence<count>(), [&](auto r) {
       constexpr std::size_t at = r * registers::width;
       const std::array<V, N> terms{
           bound.kernel(element<V>{registers::load(u + at), registers::load(g + at), registers::load(p + at)})};
-      for_each(std::make_index_sequence<N>(), [&](auto k) { sums[k][r] += rounded(terms[k]); });
+      for_each(std::make_index_sequence<N>(), [&](auto k) { to[k][r] += rounded(terms[k]); });
     });
   };
-  eight sums, of_rest;
-  for (std::size_t k = 0; k < N; ++k) sums[k].fill(V(0.0)), of_rest[k].fill(V(0.0));
-
-  const std::size_t rest = n % lanes, whole = n - rest;
-  for (std::size_t i = 0; i < whole; i += lanes) add(sums, update + i, gradient + i, parameter + i);
-  T copies[3][lanes] = {};
+  const auto for_each_lanes = [&](auto f) {
+    for (std::size_t k = 0; k < N; ++k)
+      for (std::size_t r = 0; r < count; ++r) f(k, r, sums + k * sum_lanes + r * registers::width);
+  };
+  eight all;
+  for_each_lanes([&](std::size_t k, std::size_t r, double* at) { all[k][r] = registers::load(at); });
+  const std::size_t rest = n % sum_lanes, whole = n - rest;
+  for (std::size_t i = 0; i < whole; i += sum_lanes) add(all, update + i, gradient + i, parameter + i);
+  for_each_lanes([&](std::size_t k, std::size_t r, double* at) { registers::store(at, all[k][r]); });
+  if (rest == 0) return;
+  T copies[3][sum_lanes] = {};
   std::copy_n(update + whole, rest, copies[0]);
   std::copy_n(gradient + whole, rest, copies[1]);
   std::copy_n(parameter + whole, rest, copies[2]);
+  eight of_rest;
+  for (auto& sum : of_rest) sum.fill(V(0.0));
   add(of_rest, copies[0], copies[1], copies[2]);
-
-  std::array<double, N> total{};
-  for (std::size_t k = 0; k < N; ++k) {
-    double by_lane[2][lanes];
-    for (std::size_t r = 0; r < count; ++r) {
-      registers::store(by_lane[0] + r * registers::width, sums[k][r]);
-      registers::store(by_lane[1] + r * registers::width, of_rest[k][r]);
-    }
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-      total[k] += lane < rest ? by_lane[0][lane] + by_lane[1][lane] : by_lane[0][lane];
-  }
-  return total;
+  double terms[N * sum_lanes];
+  for_each_lanes([&](std::size_t k, std::size_t r, double* at) { registers::store(terms + (at - sums), of_rest[k][r]); });
+  for (std::size_t k = 0; k < N; ++k)
+    for (std::size_t lane = 0; lane < rest; ++lane) sums[k * sum_lanes + lane] += terms[k * sum_lanes + lane];
 }
 
 /// How passes and sums run: whether kernels share a pass, and in what registers. This one fuses, and takes the widest
@@ -262,8 +262,8 @@ struct fused_passes {
     run_pass<fused_passes, lanes<T>, Writes>(n, a, bound...);
   }
   template <class T, class Bound>
-  auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {
-    return run_reduction<fused_passes, lanes<double>>(n, update, gradient, parameter, bound);
+  void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) const {
+    run_reduction<fused_passes, lanes<double>>(n, update, gradient, parameter, sums, bound);
   }
 };
 
