@@ -62,6 +62,7 @@
 #include <thalweg/transforms/scale_to_rms.hpp>
 #include <thalweg/transforms/schedule_weight_decay.hpp>
 #include <thalweg/transforms/scheduled.hpp>
+#include <thalweg/transforms/stored.hpp>
 #include <thalweg/transforms/tap.hpp>
 #include <thalweg/transforms/tensorwise.hpp>
 #include <thalweg/transforms/update_and_average.hpp>
@@ -76,7 +77,7 @@
 
 namespace thalweg {
 
-/// Each once, by name; not those that are made of others or of a function of the user's (parallel, scheduled, tap, …).
+/// Each once, by name; not those that are made of others or of a function of the user's (parallel, scheduled, stored, tap, …).
 using all_transforms = type_list<
     accumulate, add_noise, amuse_beta, apply_update, cautious, cautious_decay, centralize_gradient, clip_adaptively,
     clip_by_global_norm, clip_by_norm, clip_by_rms, clip_by_value, cosine, cosine_restarts, decay_weights, ema,

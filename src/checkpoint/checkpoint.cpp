@@ -2,10 +2,12 @@
 #include <thalweg/core/checkpoint.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <memory>
@@ -33,9 +35,6 @@ static_assert(std::endian::native == std::endian::little, "thalweg: safetensors 
 enum class version { first, current };
 constexpr std::string_view first_version = "1", current_version = "2";
 constexpr range counts = from(0).below(0x1p53);  // a double counts them
-template <class T>
-constexpr std::string_view dtype = sizeof(T) == 4 ? "F32" : "F64";
-
 constexpr std::string_view changed_prefix = "set.";
 std::string route_key(std::size_t route, std::string_view what) { return in_words("route ", route, ".", what); }
 std::string parameter_key(const parameter_info& p, std::string_view what) { return in_words(p.name, "/", what); }
@@ -44,57 +43,110 @@ std::string checksum_key(const std::string& array) { return in_words("checksum o
 using metadata_entries = std::map<std::string, std::string>;
 const std::string checksum_of_metadata(checksum_of_entries);
 
-template <class T>
-std::string checksum_of(std::span<const T> values, version as = version::current) {
-  return as == version::first ? checksum_of_version_1(values) : checksum(std::as_bytes(values));
+/// What an element of an array is in the file.
+struct element_type {
+  std::string_view dtype;
+  std::size_t bytes;
+};
+constexpr element_type element_of(number_type t) {
+  constexpr std::array<std::string_view, 5> names{"F32", "F64", "BF16", "F16", "U8"};
+  return {names[static_cast<std::size_t>(t)], bytes_of(t)};
 }
+/// Of `stored_array::rest`.
+constexpr element_type element_of_rest(number_type t) {
+  return t == number_type::bfloat16 ? element_type{"I16", 2} : element_of(number_type::float32);
+}
+std::optional<number_type> number_type_of_dtype(std::string_view dtype) {
+  for (const auto t : {number_type::float32, number_type::float64, number_type::bfloat16, number_type::float16, number_type::eight_bits})
+    if (element_of(t).dtype == dtype) return t;
+  return {};
+}
+
 /// An array as it lies in memory.
-template <class T>
 struct named_array {
   std::string name;
-  std::span<const std::size_t> shape;
+  std::vector<std::size_t> shape;
   storage_order order;
-  T* data;
-  std::size_t parameter = 0;  ///< whose it is
+  void* data;
+  element_type element;
+  std::size_t parameter = 0;     ///< whose it is
+  const stored_array* numbers = nullptr;  ///< of which it is the data; null where it is the rest of numbers, or y
+  std::string rest_of{};            ///< the name of the numbers of which it is the rest
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
+  [[nodiscard]] std::size_t bytes() const { return size() * element.bytes; }
   [[nodiscard]] bool transposed() const { return order == storage_order::column_major && shape.size() == 2; }
 };
 
-// f(place in memory) for each element, in row-major order.
-template <class T, class F>
-void for_each_transposed(const named_array<T>& a, F f) {
+// f(place in memory, number in row-major order) for each element.
+template <class F>
+void for_each_element(const named_array& a, F f) {
+  auto* const bytes = static_cast<std::byte*>(a.data);
+  std::size_t number = 0;
   for (std::size_t row = 0; row < a.shape[0]; ++row)
-    for (std::size_t col = 0; col < a.shape[1]; ++col) f(a.data[row + col * a.shape[0]]);
+    for (std::size_t col = 0; col < a.shape[1]; ++col) f(bytes + (row + col * a.shape[0]) * a.element.bytes, number++);
 }
 
-template <class T>
-std::span<const T> in_row_major(const named_array<const T>& a, std::vector<T>& room) {
-  if (!a.transposed()) return {a.data, a.size()};
-  room.clear();
-  for_each_transposed(a, [&](T value) { room.push_back(value); });
+std::span<const std::byte> in_row_major(const named_array& a, std::vector<std::byte>& room) {
+  if (!a.transposed()) return {static_cast<const std::byte*>(a.data), a.bytes()};
+  room.resize(a.bytes());
+  for_each_element(a, [&](const std::byte* place, std::size_t number) {
+    std::memcpy(room.data() + number * a.element.bytes, place, a.element.bytes);
+  });
   return room;
 }
 
-template <class T>
-void from_row_major(const T* from, const named_array<T>& a) {
-  if (!a.transposed()) std::copy_n(from, a.size(), a.data);
-  else for_each_transposed(a, [&](T& value) { value = *from++; });
+void from_row_major(const std::byte* from, const named_array& a) {
+  if (!a.transposed()) std::memcpy(a.data, from, a.bytes());
+  else
+    for_each_element(a, [&](std::byte* place, std::size_t number) {
+      std::memcpy(place, from + number * a.element.bytes, a.element.bytes);
+    });
 }
 
-/// The arrays of a checkpoint, in the order in which they are written: to be read, or, of a `Store` that is not const,
-/// to be filled. y is held back while an evaluation point lives.
-template <class T, class Store>
-auto arrays_of(Store& store, bool with_y, const char* where) {
-  using element = std::conditional_t<std::is_const_v<Store>, const T, T>;
-  std::vector<named_array<element>> all;
+std::string checksum_of(std::span<const std::byte> values, element_type element, version as = version::current) {
+  if (as == version::current) return checksum(values);
+  const auto first = [&](auto number) {
+    std::vector<decltype(number)> numbers(values.size() / sizeof number);
+    std::memcpy(numbers.data(), values.data(), values.size());
+    return checksum_of_version_1(std::span<const decltype(number)>(numbers));
+  };
+  return element.bytes == sizeof(double) ? first(double()) : first(float());
+}
+
+/// The array of a parameter, at y or at x.
+template <class T>
+named_array parameter_at(const bound_parameter<T>& p, const void* data) {
+  return {p.info.name, p.info.shape, p.info.order, const_cast<void*>(data), element_of(p.values.type)};
+}
+
+/// The arrays of a checkpoint, in the order in which they are written. y is held back while an evaluation point lives.
+template <class T>
+std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const char* where) {
+  std::vector<named_array> all;
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
-    for (std::size_t s = 0; s < p.states.size(); ++s)
-      all.push_back({parameter_key(p.info, p.state_names[s]), p.state_shapes[s], p.state_orders[s], p.states[s], i});
+    for (std::size_t s = 0; s < p.arrays.size(); ++s) {
+      const stored_array& numbers = p.arrays[s];
+      named_array a{parameter_key(p.info, p.state_names[s]), p.state_shapes[s], p.state_orders[s], numbers.data,
+                    element_of(numbers.type), i, &numbers};
+      if (numbers.type == number_type::eight_bits && a.transposed()) {  // its blocks lie as memory does
+        std::swap(a.shape[0], a.shape[1]);
+        a.order = storage_order::row_major;
+      }
+      all.push_back(a);
+      if (numbers.type == number_type::eight_bits)
+        all.push_back({in_words(a.name, ".scales"), {blocks_of(a.size())}, storage_order::row_major, numbers.rest,
+                       element_of_rest(numbers.type), i, nullptr, a.name});
+    }
+    if (p.values.rest)
+      all.push_back({parameter_key(p.info, p.values.type == number_type::bfloat16 ? "lower_half" : "in_float32"), p.info.shape,
+                     p.info.order, p.values.rest, element_of_rest(p.values.type), i, nullptr, p.info.name});
     if (!with_y || !p.averaged) continue;
-    element* const y = store.at_evaluation_point ? store.held_back[i].data() : p.data;
-    all.push_back({parameter_key(p.info, "y"), p.info.shape, p.info.order, y, i});
+    named_array y = parameter_at(p, store.at_evaluation_point ? store.held_back[i].data() : p.values.data);
+    y.name = parameter_key(p.info, "y");
+    y.parameter = i;
+    all.push_back(std::move(y));
   }
   std::vector<std::string_view> names;
   for (const auto& a : all) names.push_back(a.name);
@@ -104,18 +156,35 @@ auto arrays_of(Store& store, bool with_y, const char* where) {
   return all;
 }
 
-template <class T>
-named_array<const T> parameter_at(const bound_parameter<T>& p, const T* data) {
-  return {p.info.name, p.info.shape, p.info.order, data};
+template <class Number>
+Number number_at(const std::byte* values, std::size_t i) {  // which need not be aligned
+  Number number;
+  std::memcpy(&number, values + i * sizeof number, sizeof number);
+  return number;
 }
 
-template <class T>
-void check_finite(const char* where, const std::string& name, std::span<const T> values) {
-  T not_finite = 0;  // of the values' type: so the loop is vectorised
-  for (const T value : values) not_finite = std::abs(value) <= std::numeric_limits<T>::max() ? not_finite : T(1);
-  if (not_finite == 0) return;
-  const auto found = std::ranges::find_if_not(values, [](T value) { return std::isfinite(value); });
-  throw error(where, "Expected finite numbers in '", name, "'. Received ", static_cast<double>(*found), ".");
+template <class Number>
+void check_finite_of(const char* where, const std::string& name, std::span<const std::byte> values) {
+  const std::size_t n = values.size() / sizeof(Number);
+  const auto magnitude = [&](std::size_t i) {
+    if constexpr (std::is_floating_point_v<Number>) return std::abs(number_at<Number>(values.data(), i));
+    else return std::abs(static_cast<float>(number_at<Number>(values.data(), i)));
+  };
+  using computed = decltype(magnitude(0));
+  computed not_finite = 0;  // of the values' type: so the loop is vectorised
+  for (std::size_t i = 0; i < n; ++i)
+    not_finite = magnitude(i) <= std::numeric_limits<computed>::max() ? not_finite : computed(1);
+  for (std::size_t i = 0; not_finite != 0 && i < n; ++i)
+    if (!(magnitude(i) <= std::numeric_limits<computed>::max()))
+      throw error(where, "Expected finite numbers in '", name, "'. Received ",
+                  static_cast<double>(static_cast<computed>(number_at<Number>(values.data(), i))), ".");
+}
+
+void check_finite(const char* where, const std::string& name, std::string_view dtype, std::span<const std::byte> values) {
+  if (dtype == "F32") check_finite_of<float>(where, name, values);
+  else if (dtype == "F64") check_finite_of<double>(where, name, values);
+  else if (dtype == "BF16") check_finite_of<bfloat16>(where, name, values);
+  else if (dtype == "F16") check_finite_of<float16>(where, name, values);
 }
 
 // The clocks of the parameters as routes, numbered as they come: number by clock.
@@ -255,35 +324,81 @@ std::map<std::string, double> read_changed(metadata_reader& metadata, std::map<s
   return changed;
 }
 
-template <class T>
-bool fits(const safetensors::tensor_entry& t, const named_array<T>& a) {  // the shape is compared, never multiplied
-  return t.dtype == dtype<std::remove_const_t<T>> && std::ranges::equal(t.shape, a.shape) && t.end - t.begin == a.size() * sizeof(T);
+bool has_shape(const safetensors::tensor_entry& t, const named_array& a) { return std::ranges::equal(t.shape, a.shape); }
+bool fits(const safetensors::tensor_entry& t, const named_array& a) {  // the shape is compared, never multiplied
+  return t.dtype == a.element.dtype && has_shape(t, a) && t.end - t.begin == a.bytes();
+}
+
+/// An array of a file as numbers of another type.
+bool converts(const safetensors::tensor_entry& t, const named_array& a) {
+  const auto there = number_type_of_dtype(t.dtype);
+  return there && a.numbers && has_shape(t, a) && t.end - t.begin == a.size() * bytes_of(*there);
 }
 
 /// The arrays that are to be read. Of a parameter that the checkpoint does not have so, `starts_anew` becomes true.
-template <class T>
-std::vector<named_array<T>> arrays_to_read(const safetensors::header& header, std::vector<named_array<T>> arrays,
-                                           bool partial, std::vector<bool>& starts_anew) {
-  for (const auto& a : arrays) {
+std::vector<named_array> arrays_to_read(const safetensors::header& header, std::vector<named_array> arrays,
+                                        const load_policy& policy, std::vector<bool>& starts_anew) {
+  const bool partial = policy.parameters == parameter_match::partial, keeps = policy.settings == setting_match::keep;
+  std::vector<named_array> read;
+  for (auto& a : arrays) {
     const auto found = header.tensors.find(a.name);
     const bool there = found != header.tensors.end();
-    if (there && fits(found->second, a)) continue;
+    if ((there && fits(found->second, a)) || (keeps && there && converts(found->second, a))) {
+      read.push_back(std::move(a));
+      continue;
+    }
+    if (keeps && !a.rest_of.empty()) continue;  // made anew from the numbers
     if (partial) {
       starts_anew[a.parameter] = true;
       continue;
     }
     if (!there) throw error("load", "Expected '", a.name, "' in the checkpoint. Received none.");
     const auto& t = found->second;
-    throw error("load", "Expected '", a.name, "' with shape ", a.shape, " of ", dtype<T>, ". Received shape ",
-                std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.");
+    throw error("load", "Expected '", a.name, "' with shape ", std::span<const std::size_t>(a.shape), " of ", a.element.dtype,
+                ". Received shape ", std::span(t.shape), " of ", t.dtype, " in ", t.end - t.begin, " bytes.",
+                converts(t, a) ? " With setting_match::keep its numbers are converted." : "");
   }
-  std::erase_if(arrays, [&](const auto& a) { return starts_anew[a.parameter]; });
-  if (partial || header.tensors.size() == arrays.size()) return arrays;
+  std::erase_if(read, [&](const auto& a) { return starts_anew[a.parameter]; });
+  if (partial || keeps || header.tensors.size() == read.size()) return read;
   for (const auto& [name, t] : header.tensors)
-    if (std::ranges::find(arrays, name, &named_array<T>::name) == arrays.end())
+    if (std::ranges::find(read, name, &named_array::name) == read.end())
       throw error("load", "Expected no more states than this optimizer has. Received '", name, "'.");
-  return arrays;
+  return read;
 }
+
+/// The numbers of an array of a file, in double. `rest`: its scales, for eight bits.
+std::vector<double> numbers_of(number_type type, const std::byte* values, std::span<const std::byte> rest, std::size_t n) {
+  std::vector<double> all(n);
+  if (type == number_type::float64) {
+    std::memcpy(all.data(), values, n * sizeof(double));
+    return all;
+  }
+  std::vector<std::uint64_t> memory((n * bytes_of(type) + 7) / 8);
+  std::vector<float> scales(rest.size() / sizeof(float)), in_float(n);
+  std::memcpy(memory.data(), values, n * bytes_of(type));
+  std::memcpy(scales.data(), rest.data(), rest.size());
+  detail::read({memory.data(), type, rest.empty() ? nullptr : scales.data()}, 0, n, in_float.data());
+  std::ranges::copy(in_float, all.begin());
+  return all;
+}
+
+/// Numbers of another type, ready to be written: in the order of memory, in the type that `detail::write` takes or in double.
+struct converted_numbers {
+  std::vector<double> wide;
+  std::vector<float> narrow;
+
+  converted_numbers(const std::vector<double>& numbers, const named_array& to) : wide(numbers.size()) {
+    named_array ordered = to;
+    ordered.data = wide.data();
+    ordered.element = element_of(number_type::float64);
+    from_row_major(reinterpret_cast<const std::byte*>(numbers.data()), ordered);
+    if (to.numbers->type != number_type::float64) narrow.assign(wide.begin(), wide.end());
+  }
+  void write_to(const named_array& a) const {
+    if (narrow.empty()) std::memcpy(a.data, wide.data(), a.bytes());
+    else detail::write(narrow.data(), *a.numbers, 0, narrow.size());
+  }
+};
 
 /// The file numbers routes in its own way. Parameters of one route there take one path here, if the settings are the same.
 /// Returns the routes, and by parameter which it takes.
@@ -351,18 +466,32 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
 /// Whether the parameters are those that the checkpoint goes with. Returns the checksum of y by the name of its array.
 template <class T>
 std::map<std::string, std::string_view> check_parameters(metadata_reader& metadata, const storage<T>& store,
-                                                         const std::vector<bool>& starts_anew, bool at_x, bool kept,
+                                                         const std::vector<bool>& starts_anew, bool at_x,
+                                                         std::string_view numbers_there, setting_differences& differences,
                                                          version as) {
   std::map<std::string, std::string_view> of_y;
-  std::vector<T> room;
+  std::vector<std::byte> room;
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     if (starts_anew[i]) continue;
+    if (const auto there = metadata.take_if_there(parameter_key(p.info, "type")).value_or(numbers_there);
+        there != element_of(p.values.type).dtype) {
+      if (!differences.kept())
+        throw error("load", "Expected a checkpoint of '", p.info.name, "' in ", element_of(p.values.type).dtype, ". Received one in ",
+                    there, ". With setting_match::keep its states are converted.");
+      differences.note(in_words("type of ", in_quotes(p.info.name)), there, element_of(p.values.type).dtype);
+      for (const char* what : {"checksum", "checksum at x", "checksum at y"})
+        static_cast<void>(metadata.take_if_there(parameter_key(p.info, what)));
+      if (at_x && p.averaged)
+        throw error("load", "Expected a checkpoint that was saved at y, for numbers of another type. Received one at x.");
+      continue;
+    }
+    const bool kept = differences.kept();
     const auto refuse = [&](std::string_view when) {
       throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved", when,
                   ". Received other values. Load the parameters that go with the checkpoint first.");
     };
-    const std::string here = checksum_of(in_row_major(parameter_at<T>(p, p.data), room), as);
+    const std::string here = checksum_of(in_row_major(parameter_at(p, p.values.data), room), element_of(p.values.type), as);
     const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
     const auto at_y = metadata.take_if_there(parameter_key(p.info, "checksum at y"));
     if (!p.averaged) {  // with other settings its average may have ended
@@ -407,7 +536,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     const auto& route = now.routes[numbered.first];
     const auto put = [&](std::string_view name, double number) {
       const std::string key = route_key(numbered.second, name);
-      check_finite<double>("save", key, std::span(&number, 1));
+      check_finite("save", key, "F64", std::as_bytes(std::span(&number, 1)));
       h.metadata[key] = to_text(number);
     };
     put("weight_sum", route.numbers.weight_sum);
@@ -416,39 +545,51 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     for (std::size_t s = 0; s < route.names.size(); ++s) put(route.names[s], route.numbers.scalars[s]);
   }
 
-  std::vector<T> room, x;
+  std::vector<std::byte> room;
+  std::vector<T> x;
+  h.metadata["numbers"] = element_of(type_of<T>).dtype;
+  if (now.settings.seed) h.metadata["seed"] = to_text(now.settings.seed);
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
-    const auto put = [&](std::string_view what, const T* data) {
-      h.metadata[parameter_key(p.info, what)] = checksum_of(in_row_major(parameter_at<T>(p, data), room));
+    const element_type element = element_of(p.values.type);
+    const auto put = [&](std::string_view what, const void* data) {
+      h.metadata[parameter_key(p.info, what)] = checksum_of(in_row_major(parameter_at(p, data), room), element);
     };
+    if (p.values.type != type_of<T>) h.metadata[parameter_key(p.info, "type")] = element.dtype;
     h.metadata[parameter_key(p.info, "route")] = to_text(number_of.at(p.clock));
     if (!now.gathered.empty() && !now.gathered[i]) h.metadata[parameter_key(p.info, "gathered")] = "0";
     for_each_field<parameter_info>([&](const auto& f) {
       if (p.info.*f.place != 1) h.metadata[parameter_key(p.info, f.name)] = to_text(p.info.*f.place);
     });
     if (!p.averaged) {
-      put("checksum", p.data);
+      put("checksum", p.values.data);
     } else if (at_x) {
-      put("checksum at x", p.data);
+      put("checksum at x", p.values.data);
       put("checksum at y", store.held_back[i].data());
     } else {
-      put("checksum at y", p.data);
+      put("checksum at y", p.values.data);
       x.resize(p.size);
       try {
         average_into(i, x.data());
-        put("checksum at x", x.data());
+        std::vector<std::byte> rounded;
+        if constexpr (std::is_same_v<T, float>)
+          if (!p.data) {
+            rounded.resize(p.bytes());
+            detail::write(x.data(), {rounded.data(), p.values.type}, 0, p.size);
+          }
+        put("checksum at x", rounded.empty() ? static_cast<const void*>(x.data()) : rounded.data());
       } catch (const error&) {}  // a chain that has lost its average
     }
   }
 
-  const auto arrays = arrays_of<T>(store, at_x, "save");
+  const auto arrays = arrays_of(store, at_x, "save");
   std::size_t end = 0;
   for (const auto& a : arrays) {
-    const std::size_t begin = std::exchange(end, end + a.size() * sizeof(T));
-    check_finite<T>("save", a.name, {a.data, a.size()});
-    h.metadata[checksum_key(a.name)] = checksum_of(in_row_major(a, room));
-    h.tensors[a.name] = {std::string(dtype<T>), {a.shape.begin(), a.shape.end()}, begin, end};
+    const std::size_t begin = std::exchange(end, end + a.bytes());
+    const auto values = in_row_major(a, room);
+    check_finite("save", a.name, a.element.dtype, values);
+    h.metadata[checksum_key(a.name)] = checksum_of(values, a.element);
+    h.tensors[a.name] = {std::string(a.element.dtype), a.shape, begin, end};
   }
   h.metadata.emplace(checksum_of_metadata, checksum(h.metadata));
   const std::string header = safetensors::to_bytes(h);
@@ -456,8 +597,8 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   std::size_t left = end;
   write(std::as_bytes(std::span(header)), left);
   for (const auto& a : arrays) {
-    left -= a.size() * sizeof(T);
-    write(std::as_bytes(in_row_major(a, room)), left);
+    left -= a.bytes();
+    write(in_row_major(a, room), left);
   }
 }
 
@@ -478,6 +619,10 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   if (loaded.report.checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
   check_same_chain(now.chain, metadata.take("chain"), differences);
   read_options(metadata, now.settings, differences);
+  if (const std::string seed = to_text(now.settings.seed), there(metadata.take_if_there("seed").value_or("0")); seed != there) {
+    if (!differences.kept()) throw error("load", "Expected a checkpoint of seed=", seed, ". Received one of ", there, ".");
+    differences.note("seed", there, seed);
+  }
   now.changed = read_changed(metadata, now.changed, differences);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
@@ -497,7 +642,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     if (starts_anew[i]) loaded.report.added.push_back(store.parameters[i].info.name);
   const std::vector<bool> is_added = starts_anew;
-  const auto arrays = arrays_to_read(header, arrays_of<T>(store, mode == "x", "load"), partial, starts_anew);
+  const auto arrays = arrays_to_read(header, arrays_of(store, mode == "x", "load"), policy, starts_anew);
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     if (starts_anew[i] && !is_added[i]) {
       loaded.report.reshaped.push_back(store.parameters[i].info.name);
@@ -507,7 +652,8 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   now.gathered.clear();
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     now.gathered.push_back(!starts_anew[i] && !metadata.take_if_there(parameter_key(store.parameters[i].info, "gathered")));
-  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", differences.kept(), written_as);
+  const auto numbers_there = metadata.take_if_there("numbers").value_or(element_of(type_of<T>).dtype);
+  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", numbers_there, differences, written_as);
   if (loaded.report.checked)
     for (const auto& a : arrays) checksums.emplace(a.name, metadata.take(checksum_key(a.name)));
   loaded.report.missing = metadata.parameters_left();
@@ -516,22 +662,38 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     throw error("load", "Expected a checkpoint of these parameters. Received one with ", in_quotes(loaded.report.missing.front()),
                 " as well.");
 
-  const std::size_t count = (bytes.size - arrays_begin) / sizeof(T);
-  const auto read = allocate<T>(count);
-  bytes.read(arrays_begin, std::as_writable_bytes(std::span(read.get(), count)));
-  std::vector<const T*> values;
+  const std::size_t count = bytes.size - arrays_begin;
+  const auto read = allocate<std::byte>(count);
+  bytes.read(arrays_begin, {read.get(), count});
+  const auto values_of = [&](const safetensors::tensor_entry& t) {
+    return std::span<const std::byte>(read.get() + t.begin, t.end - t.begin);
+  };
   for (const auto& a : arrays) {
-    values.push_back(read.get() + header.tensors.find(a.name)->second.begin / sizeof(T));
-    const std::span<const T> given(values.back(), a.size());
-    if (const auto saved = checksums.find(a.name);
-        saved != checksums.end() && saved->second != checksum_of(given, written_as))
-      refuse_damaged(a.name);
-    check_finite<T>("load", a.name, given);
+    const auto& there = header.tensors.find(a.name)->second;
+    const auto saved = checksums.find(a.name);
+    if (saved != checksums.end() && saved->second != checksum_of(values_of(there), a.element, written_as)) refuse_damaged(a.name);
+    check_finite("load", a.name, there.dtype, values_of(there));
+  }
+  std::vector<std::optional<converted_numbers>> converted;
+  for (const auto& a : arrays) {
+    const auto& there = header.tensors.find(a.name)->second;
+    converted.emplace_back();
+    if (fits(there, a)) continue;
+    const auto scales = header.tensors.find(in_words(a.name, ".scales"));
+    const number_type type = *number_type_of_dtype(there.dtype);
+    const auto rest = scales != header.tensors.end() ? values_of(scales->second) : std::span<const std::byte>();
+    if (type == number_type::eight_bits && rest.size() != blocks_of(a.size()) * sizeof(float))
+      throw error("load", "Expected the scales of '", a.name, "' in the checkpoint. Received none.");
+    converted.back().emplace(numbers_of(type, values_of(there).data(), rest, a.size()), a);
+    differences.note(in_words("type of ", in_quotes(a.name)), there.dtype, a.element.dtype);
   }
   loaded.now = std::move(now);
   loaded.report.changed = std::move(differences).all();
   before_writing(loaded);
-  for (std::size_t i = 0; i < arrays.size(); ++i) from_row_major(values[i], arrays[i]);  // from here on nothing throws
+  for (std::size_t i = 0; i < arrays.size(); ++i) {  // from here on nothing throws
+    if (converted[i]) converted[i]->write_to(arrays[i]);
+    else from_row_major(values_of(header.tensors.find(arrays[i].name)->second).data(), arrays[i]);
+  }
   return loaded;
 }
 

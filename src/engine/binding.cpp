@@ -27,8 +27,7 @@ static bool fits_memory(std::span<const std::size_t> shape, std::size_t element_
   return true;
 }
 
-void check_parameters(std::span<const parameter_info> parameters, std::span<const void* const> data,
-                      std::size_t element_bytes) {
+void check_parameters(std::span<const parameter_info> parameters, std::span<const given_memory> memory) {
   const auto refuse = [](const std::string& expected, const std::string& received) {
     throw error("optimizer", "Expected ", expected, ". Received ", received, ".");
   };
@@ -42,10 +41,10 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
                                            : in_words(in_quotes(p.name), " with shape ", p.shape);
     if (p.name.empty()) refuse("a name for every parameter", in_words("none for ", who));
     if (!is_utf8(p.name)) refuse("names in UTF-8", who);
-    if (!fits_memory(p.shape, element_bytes)) refuse("dimensions that fit into memory", who);
+    if (!fits_memory(p.shape, memory[i].bytes)) refuse("dimensions that fit into memory", who);
     if (is_empty(p)) continue;
-    if (!data[i]) refuse("memory for every parameter", in_words("null for ", who));
-    if (reinterpret_cast<std::uintptr_t>(data[i]) % element_bytes) refuse("memory aligned to its element type", who);
+    if (!memory[i].data) refuse("memory for every parameter", in_words("null for ", who));
+    if (reinterpret_cast<std::uintptr_t>(memory[i].data) % memory[i].bytes) refuse("memory aligned to its element type", who);
     if (p.order == storage_order::column_major && p.shape.size() != 2)
       refuse("a matrix where storage is column-major", who);
     for_each_field<parameter_info>([&](const auto& f) {
@@ -54,7 +53,7 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
   }
 }
 
-void check_parts(std::span<const parameter_part> parts, std::span<const void* const> begins, std::size_t element_bytes) {
+void check_parts(std::span<const parameter_part> parts, std::span<const given_memory> begins) {
   std::unordered_set<std::string> names;
   struct piece {
     std::uintptr_t begin, end;
@@ -68,8 +67,8 @@ void check_parts(std::span<const parameter_part> parts, std::span<const void* co
     if (!names.insert(p.info.name).second)
       throw error("optimizer", "Expected parameters of distinct names. Received ", in_quotes(p.info.name), " twice.");
     for (std::size_t line = 0; line < p.lines; ++line) {
-      const auto begin = reinterpret_cast<std::uintptr_t>(begins[i]) + (p.offset + line * p.stride) * element_bytes;
-      pieces.push_back({begin, begin + p.length * element_bytes, i});
+      const auto begin = reinterpret_cast<std::uintptr_t>(begins[i].data) + (p.offset + line * p.stride) * begins[i].bytes;
+      pieces.push_back({begin, begin + p.length * begins[i].bytes, i});
     }
   }
   std::ranges::sort(pieces, {}, &piece::begin);

@@ -26,6 +26,12 @@ template <class T>
 engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const options& o, const device_maker<T>& make_device)
     : options_(o), settings_(o, p.transforms.size()) {
   check_fields("optimizer", options_);
+  if (!std::is_same_v<T, float> && options_.state != state_in::same)
+    throw error("optimizer", "Expected state as the numbers, for training in double. Received ", options_.state, ".");
+  for (const auto& t : p.transforms)
+    if (const auto& info = *t.info; t.state && (!std::is_same_v<T, float> || !has_kernel(info.is.what) || info.is.arrays == 0))
+      throw error(info.name, "Expected training in float and a state of an element-wise transform, for a type of its own. Received ",
+                  std::is_same_v<T, float> ? "a transform without such state." : "training in double.");
   for (const auto& t : p.transforms) t.code->check_fields();
 
   bound_program<T> bound{.what = std::move(p), .members = {}, .clocks = {}};
@@ -54,6 +60,19 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
 
 namespace {
 
+/// How an array of a transform is stored.
+template <class T>
+number_type state_type(const any_transform<T>& t, const slot& s, state_in by_options) {
+  const bool may_differ = has_kernel(t.info->is.what) && s.of_its_shape && (t.state || !s.copies_parameter);
+  switch (may_differ ? t.state.value_or(by_options) : state_in::same) {
+    case state_in::bfloat16: return number_type::bfloat16;
+    case state_in::eight_bits: return number_type::eight_bits;
+    case state_in::float32: return number_type::float32;
+    case state_in::same: break;
+  }
+  return type_of<T>;
+}
+
 /// What the parameters of one path have in common.
 struct path_key {
   std::size_t way;
@@ -66,31 +85,31 @@ struct path_key {
 template <class T>
 void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given, storage<T>& store) const {
   std::vector<parameter_info> infos;
-  std::vector<const void*> data;
+  std::vector<given_memory> data;
   for (auto& p : given) {
     infos.push_back({std::move(p.name), std::move(p.shape), p.role, p.order, p.lr_factor, p.weight_decay_factor});
-    data.push_back(p.data);
+    data.push_back({p.data.data(), bytes_of(p.data.type())});
   }
   check_text(bound.what.text);
-  check_parameters(infos, data, sizeof(T));
+  check_parameters(infos, data);
 
   const program<T>& what = bound.what;
   std::vector<path_key> of_each;
   std::vector<parameter_part> parts;
-  std::vector<T*> begins;  // of the whole of each part
+  std::vector<given_memory> begins;  // of the whole of each part
   for (std::size_t i = 0; i < infos.size(); ++i) {
     auto parts_here = parts_of(infos[i], given[i].view.parts());
     whole_parameter whole{.name = infos[i].name, .shape = infos[i].shape, .first = parts.size(),
                           .extent = extent_of(parts_here)};
     for (parameter_part& p : parts_here) {
       of_each.push_back({what.select(p.info), p.info.lr_factor, p.info.weight_decay_factor});
-      begins.push_back(given[i].data);
+      begins.push_back(data[i]);
       parts.push_back(std::move(p));
     }
     whole.last = parts.size();
     store.wholes.push_back(std::move(whole));
   }
-  check_parts(parts, std::vector<const void*>(begins.begin(), begins.end()), sizeof(T));
+  check_parts(parts, begins);
 
   std::vector<path_key> keys = of_each;
   std::ranges::sort(keys);
@@ -101,20 +120,24 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given, 
   bound.members.resize(keys.size());
 
   std::size_t copied = 0;
-  for (const parameter_part& p : parts)
-    if (p.lines > 1) copied += padded<T>(p.lines * p.length);
-  store.copies = allocate<T>(copied);
-  T* copy = store.copies.get();
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (parts[i].lines > 1) copied += padded<std::byte>(parts[i].lines * parts[i].length * begins[i].bytes);
+  store.copies = allocate<std::byte>(copied);
+  std::byte* copy = store.copies.get();
   std::size_t whole = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     while (i == store.wholes[whole].last) ++whole;
     const parameter_part& from = parts[i];
-    bound_parameter<T> p{.info = from.info, .data = begins[i] + from.offset, .whole = whole, .offset = from.offset};
+    bound_parameter<T> p{.info = from.info, .whole = whole, .offset = from.offset};
     p.size = p.info.size();
+    const std::size_t bytes = begins[i].bytes;
+    p.values = {static_cast<std::byte*>(begins[i].data) + from.offset * bytes, given[whole].data.type()};
     if (from.lines > 1) {
-      p.lies_in = lines<T>{p.data, from.lines, from.length, from.stride};
-      p.data = std::exchange(copy, copy + padded<T>(p.size));
+      p.lies_in = lines{p.values.data, from.lines, from.length * bytes, from.stride * bytes};
+      p.values.data = std::exchange(copy, copy + padded<std::byte>(p.bytes()));
     }
+    p.data = p.values.template as<T>();
+    p.is_mixed = !p.data;
     p.path = static_cast<std::size_t>(std::ranges::lower_bound(keys, of_each[i]) - keys.begin());
     p.clock = p.path;
     bound.members[p.path].push_back(i);
@@ -124,7 +147,8 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given, 
       std::size_t array = 0;
       for (const slot& s : what.info(t).slots)
         if (s.what == slot_kind::array) {
-          p.add_state(what.info(t).name, s.name, what.info(t).shape(array++, p.info), s.of_its_shape);
+          p.add_state(what.info(t).name, s.name, what.info(t).shape(array++, p.info), s.of_its_shape,
+                      state_type<T>(what.transforms[t], s, options_.state));
           check_state(p.state_names.back(), p.state_shapes.back(), p.info, sizeof(T));
         }
     }
@@ -258,24 +282,24 @@ std::size_t engine<T>::start_clocks(bool gathers) {
   for (auto& c : clocks) c.runs = true;
   const auto given = gradients_.all();
   read_.assign(given.begin(), given.end());
-  if (std::ranges::find(given, nullptr) == given.end()) return 0;
+  if (std::ranges::find(given, nullptr, &stored_array::data) == given.end()) return 0;
 
   std::size_t still = 0;
   for (std::size_t i = 0; i < given.size(); ++i) {
-    if (given[i]) continue;
+    if (given[i].data) continue;
     const T* const zeros = device_->zeros(i);
-    if (gathers || gathered_[i]) read_[i] = zeros;  // the step has other gradients of it
+    if (gathers || gathered_[i]) read_[i] = {const_cast<T*>(zeros), type_of<T>};  // is only read: the step has other gradients of it
     else ++still;
   }
   if (still == 0) return 0;
   std::vector<std::size_t> key;
   std::set<std::size_t> distinct;
   for (std::size_t i = 0; i < given.size(); ++i) {
-    key.push_back(2 * parameters[i].clock + (read_[i] ? 1 : 0));
+    key.push_back(2 * parameters[i].clock + (read_[i].data ? 1 : 0));
     distinct.insert(key.back());
   }
   if (distinct.size() > clocks.size()) share(clocks_by(key));
-  for (std::size_t i = 0; i < given.size(); ++i) clocks[parameters[i].clock].runs = read_[i];
+  for (std::size_t i = 0; i < given.size(); ++i) clocks[parameters[i].clock].runs = read_[i].data;
   return still;
 }
 
@@ -289,7 +313,7 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
   const std::size_t still = start_clocks(gathers);
   gathered_losses losses = losses_;  // of all the calls that a gate makes one step of
   const double lr = prepare(losses.take(given));
-  device_->begin_step(read_, given.measure);
+  device_->begin_step(read_, calls_ + 1, given.measure);
 
   std::size_t first = 0;
   if (what().may_stop()) {  // nothing is written before
@@ -299,7 +323,7 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
   }
   if (gathers) {
     device_->absorb(calls_ + 1);
-    for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || gradients_.all()[i];
+    for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || gradients_.all()[i].data;
     ++calls_;
     losses_ = losses;
     return {.taken = false};
@@ -348,7 +372,7 @@ step_report engine<T>::flush() {
   gradients_.check_count(store().wholes.size());
   const std::size_t still = start_clocks(false);
   const double lr = prepare(losses_.mean(), gathered);
-  device_->begin_step(read_, measure::nothing);
+  device_->begin_step(read_, calls_ + 1, measure::nothing);
   // What may stop a step has let these gradients pass.
   const auto report = take_step(what().may_stop() ? 1 : 0, lr, still, measure::nothing);
   calls_ = next_window();
@@ -401,7 +425,7 @@ template <class T>
 void engine<T>::average_into(std::size_t i, T* out) const {
   const auto& p = store().parameters[i];
   if (p.averaged && now_[p.clock].steps > 0) device_->average(i, average_by(p.clock), out);
-  else if (out != p.data) device_->copy(p.data, p.size, out);
+  else if (out != p.data) device_->copy_parameter(i, out);
 }
 
 template <class T>
@@ -427,12 +451,10 @@ void engine<T>::averaged(std::size_t i, std::span<T> out) const {
     const auto& p = store().parameters[n];
     if (p.lies_in) copy.resize(p.size);
     T* const x = p.lies_in ? copy.data() : out.data() + p.offset;
-    if (store().at_evaluation_point) device_->copy(p.data, p.size, x);
+    if (store().at_evaluation_point) device_->copy_parameter(n, x);
     else average_into(n, x);
     if (!p.lies_in) continue;
-    lines<T> to = *p.lies_in;
-    to.data = out.data() + p.offset;
-    to.copy_from(x);
+    in_bytes(p, sizeof(T), out.data() + p.offset).copy_from(x);
   }
 }
 
@@ -582,7 +604,7 @@ optimizer<T>::optimizer(detail::program<T> p, std::vector<parameter<T>> paramete
     : engine_(std::make_unique<detail::engine<T>>(std::move(p), std::move(parameters), o, make_device)) {}
 
 template <class T>
-void optimizer<T>::take_gradient(std::size_t i, std::span<const T> g) {
+void optimizer<T>::take_gradient(std::size_t i, const gradient_view& g) {
   bound("step", engine_).take_gradient(i, g);
 }
 template <class T>

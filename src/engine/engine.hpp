@@ -32,7 +32,7 @@ class engine {
   std::vector<double> spare_scalars_;
   std::vector<parameter_report> ends_;      ///< by clock: what a step ends in, without norms
   std::vector<parameter_report> measured_;  ///< of the latest step
-  std::vector<const T*> read_;  ///< the gradients of a step; null where the parameter stands still
+  std::vector<stored_array> read_;  ///< the gradients of a step; null where the parameter stands still
   std::vector<bool> gathered_;  ///< by parameter: whether it had a gradient since the last step that was taken
 
   std::shared_ptr<device<T>> device_;
@@ -48,7 +48,7 @@ class engine {
 public:
   engine(program<T> p, std::vector<parameter<T>> parameters, const options& o, const device_maker<T>& make_device);
 
-  void take_gradient(std::size_t i, std::span<const T> g) { gradients_.take(i, g); }
+  void take_gradient(std::size_t i, const gradient_view& g) { gradients_.take(i, g); }
   step_report step(std::size_t gradient_count, const step_inputs& given);
   step_report flush();
   void drop();

@@ -1,11 +1,13 @@
 // The host as a device: parameters and states in its memory, a step's work shared out among threads.
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <new>
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,13 +28,19 @@ class host final : public device<T> {
   using device<T>::store;
 
   parallel_for parallel_;
-  std::span<const T* const> gradients_;            ///< of the step
+  std::span<const stored_array> gradients_;              ///< of the step
   std::vector<std::vector<task>> tasks_;           ///< by phase
   std::vector<double> sums_;                       ///< what has been measured, by `program::first_sum`
   std::vector<std::vector<double>> partial_sums_;  ///< one a task
   workspace<T> work_;
-  std::vector<T> rollback_;
+  std::vector<std::byte> rollback_;
   std::vector<T> zeros_;
+  weights_in weights_ = weights_in::exact;
+  std::uint64_t seed_ = 0;
+  std::uint64_t stream_ = 0;               ///< of rounding, of the step
+  bool copies_tiles_ = false;              ///< of arrays that are not of T
+  std::size_t most_tasks_ = 1;
+  std::vector<std::uint64_t> name_keys_;   ///< by parameter, of the mixed ones
   bool measures_ = false;
   std::vector<measured_sums> measured_;  ///< of each member of each task of the last phase
   std::vector<std::size_t> first_measured_;                ///< of each task
@@ -43,7 +51,10 @@ public:
 
   void bind(const options& o) override {
     parallel_ = o.parallel;
+    weights_ = o.weights;
+    seed_ = o.seed;
     allocate_states();
+    copies_tiles_ = std::ranges::any_of(store.parameters, &bound_parameter<T>::is_mixed);
     share_out();
   }
 
@@ -52,11 +63,16 @@ public:
     return zeros_.data();
   }
 
-  void begin_step(std::span<const T* const> gradients, measure what) override {
+  void begin_step(std::span<const stored_array> gradients, long number, measure what) override {
+    stream_ = scrambled(seed_, static_cast<std::uint64_t>(number));
     measures_ = what == measure::norms;
     if (measures_ && measured_.empty()) make_room_to_measure();
     if (measures_) std::ranges::fill(measured_, measured_sums());
     gradients_ = gradients;
+    if (!copies_tiles_ && std::ranges::any_of(gradients, [](const stored_array& g) { return g.data && g.type != type_of<T>; })) {
+      copies_tiles_ = true;
+      make_work_room();
+    }
     store.gather();
     std::ranges::fill(sums_, 0.0);
   }
@@ -71,7 +87,8 @@ public:
       auto& seen = partial_sums_[number];
       seen = sums_;
       for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end, std::size_t member) {
-        auto one = on_its_way(i, worker);
+        stored_arrays<T> as;
+        auto one = on_its_way(i, worker, as);
         if (measures_ && phase + 1 == tasks_.size()) one.measured = &measured_[first_measured_[number] + member];
         for (std::size_t s = share.first; s < share.last; ++s)
           run_stage<T>(what.transforms, what.set, way, clock_of(i).prepared, s, one, seen.data(), begin, end);
@@ -100,7 +117,8 @@ public:
       if (!clock_of(i).runs) continue;
       const path<T>& way = what.paths[p.path];
       double terms[most_sums_of_one];
-      reduce_at<T>(what.transforms, way, clock_of(i).prepared, way.position_of(what.stop), on_its_way(i, 0), terms, 0,
+      stored_arrays<T> as;
+      reduce_at<T>(what.transforms, way, clock_of(i).prepared, way.position_of(what.stop), on_its_way(i, 0, as), terms, 0,
                    p.size);
       if (!what.info(what.stop).proceeds(terms[0])) return i;
     }
@@ -116,14 +134,11 @@ public:
   void absorb(long call) override {
     const auto& tasks = tasks_.back();
     const program<T>& what = bound.what;
-    run(tasks, [&](std::size_t number, std::size_t) {
+    run(tasks, [&](std::size_t number, std::size_t worker) {
       const task& t = tasks[number];
-      const path<T>& way = what.paths[t.path];
       for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end, std::size_t) {
-        const auto& p = store.parameters[i];
-        what.code(what.gate).absorb(call, end - begin,
-                                    {gradients_[i], gradients_[i] + begin, nullptr, p.data,
-                                     p.states.data() + way.first_array[way.gate], begin});
+        stored_arrays<T> as;
+        absorb_at<T>(what.transforms, what.paths[t.path], call, on_its_way(i, worker, as), begin, end);
       });
     });
   }
@@ -135,27 +150,50 @@ public:
     store.scatter();
   }
 
-  void copy(const T* from, std::size_t n, T* to) const override { std::copy_n(from, n, to); }
+  void copy_parameter(std::size_t i, T* out) const override {
+    const auto& p = store.parameters[i];
+    const bool at_x = store.at_evaluation_point && p.averaged;  // the rest of the 16 bits is that of y
+    if (p.data) std::copy_n(p.data, p.size, out);
+    else if constexpr (std::is_same_v<T, float>) read({p.values.data, p.values.type, at_x ? nullptr : p.values.rest}, 0, p.size, out);
+  }
   void average(std::size_t i, const average_of<T>& by, T* out) const override {
     const auto& p = store.parameters[i];
-    by.code->average(by.scalars, p.size, {p.data, p.data, out, p.data, p.states.data() + by.first_array});
+    if (!p.is_mixed) return by.code->average(by.scalars, p.size, {p.data, p.data, out, p.data, p.states.data() + by.first_array});
+    const path<T>& way = bound.what.paths[p.path];
+    std::vector<T> tiles(tile_elements * (2 + p.arrays.size()));  // x may be asked for by several threads
+    std::vector<T*> pointers(p.arrays.size());
+    const stored_arrays<T> as{.parameter = p.values, .gradient = {}, .states = p.arrays.data(), .weights = {}, .stream = 0,
+                              .tiles = tiles.data(), .states_in_tiles = pointers.data(), .whole = nullptr};
+    in_flight<T> one{};
+    one.stored_as = &as;
+    average_stored(way, *by.code, by.scalars, one, p.size, out);
   }
 
   void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
     auto& parameters = store.parameters;
     store.gather();
-    std::vector<std::vector<T>> y(parameters.size());
+    std::vector<std::vector<std::byte>> y(parameters.size());
     for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].averaged) y[i].assign(parameters[i].data, parameters[i].data + parameters[i].size);
+      if (const auto& p = parameters[i]; p.averaged) {
+        const auto* const bytes = static_cast<const std::byte*>(p.values.data);
+        y[i].assign(bytes, bytes + p.bytes());
+      }
+    std::vector<std::vector<T>> x(parameters.size());  // of 16 bits: all memory is there before anything is written
     for (std::size_t i = 0; i < parameters.size(); ++i)
-      if (parameters[i].averaged) average_into(i, parameters[i].data);
+      if (parameters[i].averaged && !parameters[i].data) average_into(i, (x[i].resize(parameters[i].size), x[i].data()));
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto& p = parameters[i];
+      if (!p.averaged) continue;
+      if (p.data) average_into(i, p.data);
+      else if constexpr (std::is_same_v<T, float>) write(x[i].data(), {p.values.data, p.values.type, nullptr}, 0, p.size);
+    }
     store.scatter();
     store.held_back = std::move(y);
     store.at_evaluation_point = true;
   }
   void put_back() noexcept override {
     for (std::size_t i = 0; i < store.held_back.size(); ++i)
-      std::ranges::copy(store.held_back[i], store.parameters[i].data);
+      std::ranges::copy(store.held_back[i], static_cast<std::byte*>(store.parameters[i].values.data));
     store.scatter();
     store.held_back.clear();
     store.at_evaluation_point = false;
@@ -177,7 +215,7 @@ public:
   void describe(description& d) const override {
     d.header = bound.what.run_by;
     d.scratch_bytes = work_.elements * sizeof(T);
-    d.rollback_bytes = rollback_.size() * sizeof(T);
+    d.rollback_bytes = rollback_.size();
   }
   [[nodiscard]] std::string computed_by(std::size_t path, std::size_t position) const override {
     return bound.what.info(bound.what.paths[path].transforms[position]).computed_by();
@@ -197,39 +235,104 @@ private:
       if (clock_of(i).runs) f(i, t.begin, t.end ? t.end : store.parameters[i].size, m - t.first);
     }
   }
-  [[nodiscard]] in_flight<T> on_its_way(std::size_t i, std::size_t worker) const {
+  /// `as`: where it says how the arrays are stored, if not all are of T.
+  [[nodiscard]] in_flight<T> on_its_way(std::size_t i, std::size_t worker, stored_arrays<T>& as) const {
     const auto& p = store.parameters[i];
     const auto& w = work_.workers[worker];
+    const T* const gradient = gradients_[i].template as<T>();
+    const bool mixed = p.is_mixed || !gradient;
+    if (mixed) {
+      const std::uint64_t stream = scrambled(stream_, name_keys_[i]);
+      as = {.parameter = p.values,
+            .gradient = gradients_[i],
+            .states = p.arrays.data(),
+            .weights = weights_ == weights_in::stochastic ? rounding{scrambled(stream, p.arrays.size())} : rounding{},
+            .stream = stream,
+            .tiles = w.tiles,
+            .states_in_tiles = w.states_in_tiles,
+            .whole = w.whole};
+    }
     return {.parameter = {p.data, p.info.shape, p.info.order, p.info.name},
             .data = p.data,
-            .gradient = gradients_[i],
+            .gradient = gradient,
             .states = p.states.data(),
             .state_shapes = p.state_shapes.data(),
             .update = work_.waiting[i] ? work_.waiting[i] : w.update,
             .tile = w.update,
-            .scratch = w.scratch};
+            .scratch = w.scratch,
+            .stored_as = mixed ? &as : nullptr};
+  }
+
+  /// What an array of a type needs beside it, if it needs something.
+  [[nodiscard]] static std::size_t rest_of_state(number_type type, std::size_t n) {
+    return type == number_type::eight_bits ? bytes_of_rest(type, n) : 0;
+  }
+  [[nodiscard]] std::size_t rest_of_weights(const bound_parameter<T>& p) const {
+    const bool exact = p.values.type != type_of<T> && weights_ == weights_in::exact;
+    return exact ? bytes_of_rest(p.values.type, p.size) : 0;
   }
 
   void allocate_states() {
-    for (const auto& p : store.parameters)
-      for (const auto& shape : p.state_shapes) store.state_elements += padded<T>(element_count(shape));
+    const auto lines_of = [](std::size_t bytes) { return padded<std::byte>(bytes); };
+    for (const auto& p : store.parameters) {
+      store.state_bytes += lines_of(rest_of_weights(p));
+      for (std::size_t s = 0; s < p.state_shapes.size(); ++s) {
+        const std::size_t n = element_count(p.state_shapes[s]);
+        store.state_bytes += lines_of(n * bytes_of(p.state_types[s])) + lines_of(rest_of_state(p.state_types[s], n));
+      }
+    }
     try {
-      store.states = allocate<T>(store.state_elements);
+      store.states = allocate<std::byte>(store.state_bytes);
     } catch (const std::bad_alloc&) {
       const auto& most = std::ranges::max(store.parameters, {}, &bound_parameter<T>::size).info;
-      throw out_of_memory(in_words("[optimizer] Expected memory for the state of ", store.state_elements * sizeof(T),
+      throw out_of_memory(in_words("[optimizer] Expected memory for the state of ", store.state_bytes,
                                    " bytes. Received none. The largest parameter is ", in_quotes(most.name), " with shape ",
                                    most.shape, "."));
     }
-    T* free = store.states.get();
-    for (auto& p : store.parameters)
+    std::byte* free = store.states.get();
+    const auto take = [&](std::size_t bytes) -> void* {
+      return bytes ? std::exchange(free, free + lines_of(bytes)) : nullptr;
+    };
+    for (auto& p : store.parameters) {
+      name_keys_.push_back(0);
+      for (const char letter : p.info.name) name_keys_.back() = scrambled(name_keys_.back(), static_cast<unsigned char>(letter));
+      p.values.rest = take(rest_of_weights(p));
+      if constexpr (std::is_same_v<T, float>)
+        if (p.values.rest) begin_rest(p.values, p.size);
       for (const std::size_t l : bound.what.paths[p.path].transforms)
         for (std::size_t array = 0; array < bound.what.info(l).is.arrays; ++array) {
-          const std::size_t size = element_count(p.state_shapes[p.states.size()]);
-          bound.what.code(l).fill(array, std::span<T>(free, size), p.data);
-          p.states.push_back(free);
-          free += padded<T>(size);
+          const std::size_t s = p.arrays.size(), n = element_count(p.state_shapes[s]);
+          const number_type type = p.state_types[s];
+          stored_array to{take(n * bytes_of(type)), type, nullptr};
+          to.rest = take(rest_of_state(type, n));
+          p.place_state(to);
+          fill(p, bound.what.code(l), array, p.arrays.back(), n);
         }
+    }
+  }
+
+  /// The user's numbers of 16 bits are all there is: nothing is left out.
+  static void begin_rest(const stored_array& values, std::size_t n) {
+    std::vector<float> given(tile_elements);
+    for (std::size_t first = 0; first < n; first += tile_elements) {
+      const std::size_t count = std::min(tile_elements, n - first);
+      read({values.data, values.type, nullptr}, first, count, given.data());
+      write(given.data(), values, first, count);
+    }
+  }
+
+  void fill(const bound_parameter<T>& p, const transform_code<T>& code, std::size_t array, const stored_array& to, std::size_t n) const {
+    T* const own = to.as<T>();
+    if (own && (p.data || n != p.size)) return code.fill(array, std::span<T>(own, n), p.data);
+    if constexpr (std::is_same_v<T, float>) {
+      std::vector<float> parameter(tile_elements), values(tile_elements);
+      for (std::size_t first = 0; first < n; first += tile_elements) {
+        const std::size_t count = std::min(tile_elements, n - first);
+        if (n == p.size) read(p.values, first, count, parameter.data());
+        code.fill(array, std::span<T>(values).first(count), parameter.data());
+        write(values.data(), to, first, count);
+      }
+    }
   }
 
   void make_room_to_measure() {
@@ -258,25 +361,36 @@ private:
     }
     partial_sums_.assign(most_tasks, sums_);
 
-    // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
-    std::vector<std::size_t> own(store.parameters.size(), 0);
-    std::size_t shared = 0, scratch = 0;
+    most_tasks_ = most_tasks;
+    make_work_room();
     bool may_throw = false;
+    for (const auto& t : what.transforms) may_throw = may_throw || t.code->may_throw;
+    if (may_throw) rollback_.resize(size_to_put_back(store));
+  }
+
+  // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
+  void make_work_room() {
+    const program<T>& what = bound.what;
+    std::vector<std::size_t> own(store.parameters.size(), 0);
+    typename workspace<T>::room room;
     for (std::size_t p = 0; p < what.paths.size(); ++p) {
       const path<T>& way = what.paths[p];
       for (const auto& passes : way.passes)
-        if (passes.size() > 1) shared = std::max(shared, tile_elements);
+        if (passes.size() > 1) room.update = std::max(room.update, tile_elements);
+      const bool sees_whole = std::ranges::find(way.kinds, kind::tensorwise) != way.kinds.end();
       for (const std::size_t i : bound.members[p]) {
         const auto& one = store.parameters[i];
         if (way.waits()) own[i] = padded<T>(one.size);
-        else if (way.crosses_memory()) shared = std::max(shared, padded<T>(one.size));
+        else if (way.crosses_memory()) room.update = std::max(room.update, padded<T>(one.size));
         for (const std::size_t l : way.transforms)
-          scratch = std::max(scratch, padded<T>(what.info(l).scratch(one.info)));
+          room.scratch = std::max(room.scratch, padded<T>(what.info(l).scratch(one.info)));
+        if (!copies_tiles_) continue;
+        room.states = std::max(room.states, one.arrays.size());
+        room.tiles = std::max(room.tiles, (2 + one.arrays.size()) * tile_elements);
+        if (sees_whole) room.whole = std::max(room.whole, 2 * padded<T>(one.size));
       }
     }
-    for (const auto& t : what.transforms) may_throw = may_throw || t.code->may_throw;
-    work_ = {own, shared, scratch, worker_count(parallel_, most_tasks)};
-    if (may_throw) rollback_.resize(size_to_put_back(store));
+    work_ = {own, room, worker_count(parallel_, most_tasks_)};
   }
 };
 

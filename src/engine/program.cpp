@@ -1,4 +1,4 @@
-// How a chain's links are laid out, and how numbers go along a path.
+// How a chain's links are laid out.
 #include <thalweg/core/program.hpp>
 
 #include <algorithm>
@@ -9,8 +9,6 @@
 #include <utility>
 
 #include <thalweg/core/error.hpp>
-
-#include "../passes/dispatched.hpp"
 
 namespace thalweg::detail {
 
@@ -322,88 +320,6 @@ prepared_path<T>::~prepared_path() {
   for (const auto& [code, memory] : lives_) code->destroy(memory);
 }
 
-// ---- along a path ---------------------------------------------------------------------------------
-
-namespace {
-
-/// The gradient as it is known at a position: behind a gate, what that has gathered.
-template <class T>
-const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>& one) {
-  return position > p.gate ? one.states[p.first_array[p.gate]] : one.gradient;
-}
-
-}  // namespace
-
-namespace {
-
-/// In the widest registers of this machine, as long as the squares are far from the ends of what T holds; else in double.
-template <class T>
-measured_sums measure_elements(std::size_t n, const T* gradient, const T* before, const T* after) {
-  static const auto widest = passes::dispatched::in(passes::available(0).number);
-  const measured_sums all = widest.measure(n, gradient, before, after);
-  const auto fits = [](double sum) { return sum > 1e-25 && sum < 1e37; };
-  if (fits(all.gradient) && fits(all.update) && fits(all.parameter)) return all;
-  measured_sums exact;
-  for (std::size_t i = 0; i < n; ++i) {
-    const double g = gradient[i], u = double(after[i]) - double(before[i]), p = after[i];
-    exact.add({g * g, u * u, p * p, std::abs(g)});
-  }
-  return exact;
-}
-
-}  // namespace
-
-template <class T>
-void reduce_at(std::span<const any_transform<T>> all, const path<T>& p, const prepared_path<T>& prepared, std::size_t position,
-               const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end) {
-  const T* const gradient = gradient_at(p, position, one);
-  const T* const reduced = p.changed_before(position) ? one.update : gradient;
-  all[p.transforms[position]].code->reduce(prepared.at[position], end - begin, reduced + begin, gradient + begin,
-                                           one.data + begin, sums);
-}
-
-template <class T>
-void run_stage(std::span<const any_transform<T>> all, std::size_t set, const path<T>& p, const prepared_path<T>& prepared,
-               std::size_t number, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end) {
-  const stage s = p.stages[number];
-  const auto& passes = p.passes[number];
-  const bool last = s.end == p.positions(), writes = last && p.ends, from_gradient = !p.changed_before(s.begin);
-  if (!passes.empty()) {
-    const bool measures = writes && one.measured;
-    const std::size_t tile = passes.size() > 1 || measures ? tile_elements : end - begin;
-    for (std::size_t first = begin; first < end; first += tile) {
-      const std::size_t n = std::min(tile, end - first);
-      T* const update = writes ? one.tile : one.update + first;
-      const T* before = (from_gradient ? one.gradient : one.update) + first;
-      T parameter_before[tile_elements];
-      if (measures) std::copy_n(one.data + first, n, parameter_before);
-      for (const auto& pass : passes) {
-        pass.run(set, n, {gradient_at(p, pass.begin, one), before, update, one.data,
-                          one.states + p.first_array[pass.begin], first},
-                 prepared.kernels.data() + pass.first, sums, p.kernel_sums.data() + pass.first);
-        before = update;
-      }
-      if (measures)
-        one.measured->add(measure_elements(n, gradient_at(p, p.last(), one) + first, parameter_before, one.data + first));
-    }
-  } else if (!last && from_gradient && p.kinds[s.end] == kind::tensorwise) {
-    std::copy(one.gradient + begin, one.gradient + end, one.update + begin);
-  }
-  if (last) return;
-  if (p.kinds[s.end] == kind::tensorwise) {
-    const auto view = [&](auto* data) {
-      tensor<std::remove_pointer_t<decltype(data)>> t{data, one.parameter.shape, one.parameter.order, one.parameter.name};
-      t.begin = one.parameter.begin;
-      return t;
-    };
-    all[p.transforms[s.end]].code->apply(prepared.at[s.end],
-                                         {view(one.update), view(gradient_at(p, s.end, one)), one.parameter}, one.scratch,
-                                         one.states + p.first_array[s.end], one.state_shapes + p.first_array[s.end]);
-  } else if (p.kinds[s.end] == kind::parameterwise) {
-    reduce_at(all, p, prepared, s.end, one, sums + p.first_sum[s.end], begin, end);
-  }
-}
-
 #define THALWEG_INSTANTIATE(T)                                                                                          \
   template class known_passes<T>;                                                                                       \
   template class nodes<T>;                                                                                              \
@@ -412,11 +328,7 @@ void run_stage(std::span<const any_transform<T>> all, std::size_t set, const pat
   template class prepared_path<T>;                                                                                      \
   template path<T> make_path(std::span<const any_transform<T>>, std::vector<std::size_t>, std::span<const std::size_t>,          \
                              const pass_source<T>&, bool);                                                              \
-  template program<T> make_program(std::string, nodes<T>, any_transform<T>, const pass_source<T>&);                              \
-  template void run_stage(std::span<const any_transform<T>>, std::size_t, const path<T>&, const prepared_path<T>&, std::size_t,  \
-                          const in_flight<T>&, double*, std::size_t, std::size_t);                                      \
-  template void reduce_at(std::span<const any_transform<T>>, const path<T>&, const prepared_path<T>&, std::size_t,               \
-                          const in_flight<T>&, double*, std::size_t, std::size_t);
+  template program<T> make_program(std::string, nodes<T>, any_transform<T>, const pass_source<T>&);
 THALWEG_INSTANTIATE(float)
 THALWEG_INSTANTIATE(double)
 #undef THALWEG_INSTANTIATE

@@ -93,7 +93,8 @@ template <class T>
 any_transform<T> make_scheduled(any_transform<T> inner, std::size_t field, double value,
                                 std::function<context(const context&)> schedule, std::string text) {
   return {std::make_shared<scheduled_info>(std::move(inner.info), std::move(text)),
-          std::make_shared<scheduled_code<T>>(std::move(inner.code), field, value, std::move(schedule)), inner.alone};
+          std::make_shared<scheduled_code<T>>(std::move(inner.code), field, value, std::move(schedule)), inner.alone,
+          inner.state};
 }
 template any_transform<float> make_scheduled(any_transform<float>, std::size_t, double,
                                              std::function<context(const context&)>, std::string);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,28 +18,42 @@ struct workspace {
   struct worker {
     T* update;             ///< where an update crosses its barriers
     std::span<T> scratch;  ///< of tensor-wise transforms
+    T* tiles;              ///< copies in numbers of T
+    T** states_in_tiles;
+    T* whole;  ///< a parameter and a gradient in numbers of T
   };
   std::vector<worker> workers;
   std::vector<T*> waiting;  ///< by parameter: an update that waits for all others at a model-wise barrier, else null
   std::size_t elements = 0;
 
   workspace() = default;
-  /// `own`: how many elements wait, by parameter; `update`, `scratch`: how many each worker has for one parameter.
-  workspace(const std::vector<std::size_t>& own, std::size_t update, std::size_t scratch, std::size_t count) {
+  /// How many elements each worker has for one parameter.
+  struct room {
+    std::size_t update = 0, scratch = 0, tiles = 0, whole = 0;
+    std::size_t states = 0;  ///< pointers
+  };
+  /// `own`: how many elements wait, by parameter.
+  workspace(const std::vector<std::size_t>& own, const room& of_each, std::size_t count) {
     for (const std::size_t n : own) elements += n;
-    elements += count * (update + scratch);
+    elements += count * (of_each.update + of_each.scratch + of_each.tiles + of_each.whole);
+    pointers_.resize(count * of_each.states);
     memory_ = allocate<T>(elements);
     T* free = memory_.get();
     const auto take = [&](std::size_t n) { return std::exchange(free, free + n); };
     for (std::size_t w = 0; w < count; ++w) {
-      T* const of_update = take(update);
-      workers.push_back({of_update, {take(scratch), scratch}});
+      worker& one = workers.emplace_back();
+      one.update = take(of_each.update);
+      one.scratch = {take(of_each.scratch), of_each.scratch};
+      one.tiles = take(of_each.tiles);
+      one.states_in_tiles = pointers_.data() + w * of_each.states;
+      one.whole = take(of_each.whole);
     }
     for (const std::size_t n : own) waiting.push_back(n ? take(n) : nullptr);
   }
 
 private:
   aligned_array<T> memory_;
+  std::vector<T*> pointers_;
 };
 
 /// How many workers there is work for.
@@ -48,25 +63,27 @@ inline std::size_t worker_count(const parallel_for& parallel, std::size_t most_t
 
 /// Runs `f`; where it throws, parameters and state are put back. `copy`: room for them, or empty where it cannot.
 template <class T, class F>
-void or_put_back(storage<T>& store, std::vector<T>& copy, F f) {
+void or_put_back(storage<T>& store, std::vector<std::byte>& copy, F f) {
   if (copy.empty()) return f();
-  T* to = std::copy_n(store.states.get(), store.state_elements, copy.data());
-  for (const auto& p : store.parameters) to = std::copy_n(p.data, p.size, to);
+  const auto for_each_array = [&](auto on) {
+    std::byte* place = copy.data();
+    const auto next = [&](void* memory, std::size_t bytes) { on(memory, std::exchange(place, place + bytes), bytes); };
+    next(store.states.get(), store.state_bytes);
+    for (const auto& p : store.parameters) next(p.values.data, p.bytes());
+  };
+  for_each_array([](const void* memory, std::byte* saved, std::size_t bytes) { std::memcpy(saved, memory, bytes); });
   try {
     f();
   } catch (...) {
-    const T* saved = copy.data();
-    std::copy_n(saved, store.state_elements, store.states.get());
-    saved += store.state_elements;
-    for (const auto& p : store.parameters) std::copy_n(saved, p.size, p.data), saved += p.size;
+    for_each_array([](void* memory, const std::byte* saved, std::size_t bytes) { std::memcpy(memory, saved, bytes); });
     throw;
   }
 }
 
 template <class T>
 std::size_t size_to_put_back(const storage<T>& store) {
-  std::size_t size = store.state_elements;
-  for (const auto& p : store.parameters) size += p.size;
+  std::size_t size = store.state_bytes;
+  for (const auto& p : store.parameters) size += p.bytes();
   return size;
 }
 

@@ -8,6 +8,7 @@
 
 #include <thalweg/core/pass.hpp>
 #include <thalweg/core/program.hpp>
+#include <thalweg/core/stored.hpp>
 
 #include "instruction_sets.hpp"
 
@@ -17,12 +18,13 @@ namespace thalweg::passes {
 template <class Arch, detail::traffic Writes, class T, class... Bound>
 void pass(std::size_t n, const detail::arrays<T>& a, const Bound&... bound);
 template <class Arch, class T, class Bound>
-std::array<double, Bound::count> reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                           const Bound& bound);
+void reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound);
 
-/// Sums of squares and the largest gradient, in registers of T.
-template <class Arch, class T>
-detail::measured_sums measured(std::size_t n, const T* gradient, const T* before, const T* after);
+/// Instantiated in widening.cpp alone, which is compiled for each `Arch` as well.
+template <class Arch>
+void read(const detail::stored_array& from, std::size_t first, std::size_t n, float* to);
+template <class Arch>
+void write(const float* from, const detail::stored_array& to, std::size_t first, std::size_t n, detail::rounding how);
 
 /// Those of one of `architectures`, by its number.
 struct dispatched {
@@ -35,17 +37,14 @@ struct dispatched {
     on_set([&]<class Arch>(Arch) { pass<Arch, Writes, T, Bound...>(n, a, bound...); });
   }
   template <class T, class Bound>
-  auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {
-    std::array<double, Bound::count> sums{};
-    on_set([&]<class Arch>(Arch) { sums = reduction<Arch, T, Bound>(n, update, gradient, parameter, bound); });
-    return sums;
+  void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) const {
+    on_set([&]<class Arch>(Arch) { reduction<Arch, T, Bound>(n, update, gradient, parameter, sums, bound); });
   }
-
-  template <class T>
-  detail::measured_sums measure(std::size_t n, const T* gradient, const T* before, const T* after) const {
-    detail::measured_sums sums;
-    on_set([&]<class Arch>(Arch) { sums = measured<Arch, T>(n, gradient, before, after); });
-    return sums;
+  void read(const detail::stored_array& from, std::size_t first, std::size_t n, float* to) const {
+    on_set([&]<class Arch>(Arch) { passes::read<Arch>(from, first, n, to); });
+  }
+  void write(const float* from, const detail::stored_array& to, std::size_t first, std::size_t n, detail::rounding how) const {
+    on_set([&]<class Arch>(Arch) { passes::write<Arch>(from, to, first, n, how); });
   }
 
 private:

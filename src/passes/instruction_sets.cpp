@@ -44,4 +44,19 @@ const passes::available_set& passes::available(std::size_t which) {
   return sets[which];
 }
 
+namespace detail {
+
+namespace {
+const passes::dispatched& widest() {
+  static const auto set = passes::dispatched::in(passes::available(0).number);
+  return set;
+}
+}  // namespace
+
+void read(const stored_array& from, std::size_t first, std::size_t n, float* to) { widest().read(from, first, n, to); }
+void write(const float* from, const stored_array& to, std::size_t first, std::size_t n, rounding how) {
+  widest().write(from, to, first, n, how);
+}
+
+}  // namespace detail
 }  // namespace thalweg

@@ -21,54 +21,8 @@ template <class Arch, detail::traffic Writes, class T, class... Bound>
 }
 
 template <class Arch, class T, class Bound>
-std::array<double, Bound::count> reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                           const Bound& bound) {
-  return detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, update, gradient, parameter, bound);
-}
-
-// Two sums of each kind, so that one addition need not wait for the one before.
-template <class Arch, class T>
-[[gnu::flatten]] detail::measured_sums measured(std::size_t n, const T* gradient, const T* before, const T* after) {
-  using lanes = xsimd::batch<T, Arch>;
-  constexpr std::size_t width = lanes::size;
-  struct sums {
-    lanes g = lanes(T(0)), u = g, p = g, most = g;
-  };
-  const auto with = [](sums s, const T* of_gradient, const T* of_before, const T* of_after) {
-    const lanes g = lanes::load_unaligned(of_gradient), p = lanes::load_unaligned(of_after),
-                u = p - lanes::load_unaligned(of_before);
-    return sums{xsimd::fma(g, g, s.g), xsimd::fma(u, u, s.u), xsimd::fma(p, p, s.p), xsimd::max(s.most, xsimd::abs(g))};
-  };
-  sums even, odd;
-  std::size_t i = 0;
-  for (; i + 2 * width <= n; i += 2 * width) {
-    even = with(even, gradient + i, before + i, after + i);
-    odd = with(odd, gradient + i + width, before + i + width, after + i + width);
-  }
-  for (; i < n; i += width) {  // zeros behind the end
-    T rest[3][width] = {};
-    const std::size_t left = n - i < width ? n - i : width;
-    for (std::size_t j = 0; j < left; ++j) {
-      rest[0][j] = gradient[i + j];
-      rest[1][j] = before[i + j];
-      rest[2][j] = after[i + j];
-    }
-    even = with(even, rest[0], rest[1], rest[2]);
-  }
-  T of_g[width], of_u[width], of_p[width], of_most[width];
-  (even.g + odd.g).store_unaligned(of_g);
-  (even.u + odd.u).store_unaligned(of_u);
-  (even.p + odd.p).store_unaligned(of_p);
-  xsimd::max(even.most, odd.most).store_unaligned(of_most);
-  detail::measured_sums all;
-  for (std::size_t j = 0; j < width; ++j) {
-    all.gradient += static_cast<double>(of_g[j]);
-    all.update += static_cast<double>(of_u[j]);
-    all.parameter += static_cast<double>(of_p[j]);
-    all.largest_gradient = all.largest_gradient < static_cast<double>(of_most[j]) ? static_cast<double>(of_most[j])
-                                                                                 : all.largest_gradient;
-  }
-  return all;
+void reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) {
+  detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, update, gradient, parameter, sums, bound);
 }
 
 namespace {
@@ -142,8 +96,7 @@ constexpr auto of_recipes(type_list<Recipes...>) {
 
 // What has its address taken is compiled.
 template <class T>
-constexpr auto all = std::tuple_cat(std::tuple{&measured<xsimd::default_arch, T>},
-                                    of_recipes<xsimd::default_arch, T>(recipes::all()),
+constexpr auto all = std::tuple_cat(of_recipes<xsimd::default_arch, T>(recipes::all()),
                                     of_transforms<xsimd::default_arch, T>(all_transforms()));
 [[gnu::used]] constexpr auto in_float = all<float>;
 [[gnu::used]] constexpr auto in_double = all<double>;

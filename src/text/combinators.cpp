@@ -189,6 +189,26 @@ shared_leaf make_scheduled(const call& w, parse_links parse) {
   return std::make_shared<made_leaf<decltype(make)>>(inner->name, inner->is, inner->fields, text, make);
 }
 
+// ---- stored ---------------------------------------------------------------------------------------
+
+shared_leaf make_stored(const call& w, parse_links parse) {
+  constexpr std::string_view expected = "same, float32, bfloat16 or eight_bits, then an element-wise transform that keeps arrays";
+  if (w.arguments.size() != 2) refuse(w, expected);
+  const pipe& how = plain(w, 0, expected);
+  const auto type = how.size() == 1 ? read_value<state_in>(how.front(), {}) : std::nullopt;
+  if (!type) refuse_argument(w.text, std::string(expected), w.arguments[0]);
+  const shared_leaf inner = single(plain(w, 1, expected), parse);
+  if (!inner || !detail::has_kernel(inner->is.what) || inner->is.arrays == 0)
+    refuse_argument(w.text, std::string(expected), w.arguments[1]);
+  const std::string text = call_text(w.text, *type, inner->text());
+  const auto make = [=, type = *type]<class T>(std::type_identity<T> of, std::size_t set) {
+    auto made = inner->erased(of, set);
+    made.state = type;
+    return made;
+  };
+  return std::make_shared<made_leaf<decltype(make)>>(inner->name, inner->is, inner->fields, text, make);
+}
+
 // ---- parallel -------------------------------------------------------------------------------------
 
 struct merging {
@@ -278,7 +298,7 @@ struct named_combinator {
 constexpr std::array combinators{named_combinator{"in_row_blocks", &make_in_row_blocks}, named_combinator{"join", &make_join},
                                  named_combinator{"parallel", &make_parallel}, named_combinator{"piecewise", &make_piecewise},
                                  named_combinator{"schedule_weight_decay", &make_schedule_weight_decay},
-                                 named_combinator{"scheduled", &make_scheduled}};
+                                 named_combinator{"scheduled", &make_scheduled}, named_combinator{"stored", &make_stored}};
 
 const named_combinator* find(std::string_view name) {
   const auto at = std::ranges::find(combinators, name, &named_combinator::name);

@@ -130,7 +130,7 @@ int main() {
   for (int block = 0; block < 12; ++block) gpt2.insert(gpt2.end(), {{2304, 768}, {768, 768}, {3072, 768}, {768, 3072}});
   wide = {{12288, 4096}, {4096, 4096}, {16384, 4096}, {4096, 16384}};
   std::printf("adamw, 1000 vectors of 256        %8.1f µs\n", time_of_step(recipes::adamw(), small));
-  for (const auto p : {float32, bfloat16}) {
+  for (const auto p : {precision::float32, precision::bfloat16}) {
     const std::string name(to_text(p));
     const auto chain = recipes::amuse({.precision = p});
     std::printf("amuse, GPT-2 small, %-8s      %8.1f µs\n", name.c_str(), time_of_step(chain, gpt2));

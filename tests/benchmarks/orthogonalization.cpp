@@ -172,7 +172,7 @@ int main(int count, char** arguments) {
   for (const char* precision : {"float32", "bfloat16"})
     steady(benchmark::RegisterBenchmark((std::string("product/torch/") + precision).c_str(), torch, "product", precision, 1))
         ->UseManualTime()->Iterations(3);
-  for (const auto p : {float32, bfloat16}) {
+  for (const auto p : {precision::float32, precision::bfloat16}) {
     const std::string name(to_text(p));
     for (const auto& s : block)
       steady(benchmark::RegisterBenchmark(

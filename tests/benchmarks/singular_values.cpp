@@ -81,7 +81,7 @@ int main() {
                 milliseconds(t, timed));
     std::fflush(stdout);
   };
-  for (const auto p : {float32, bfloat16})
+  for (const auto p : {precision::float32, precision::bfloat16})
     for (const auto& set : {jordan, polar_express, heavyball, cans, turbo_muon})
       for (const long steps : {3, 4, 5})
         row(set, steps, p);

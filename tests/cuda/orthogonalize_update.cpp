@@ -197,7 +197,7 @@ TEST_CASE("cuda: orthogonalize_update brings singular values near one") {
         u.numbers = test::gaussian(rows * cols, seed);
         twenty.push_back({u, row_major});
       }
-      for (const auto precision : {float32, bfloat16, float16}) {
+      for (const auto precision : {precision::float32, precision::bfloat16, precision::float16}) {
         CAPTURE(b.set.name);
         CAPTURE(rows);
         CAPTURE(cols);
@@ -234,13 +234,13 @@ TEST_CASE("cuda: orthogonalize_update in 16 bits is as orthogonal as the exact i
     for (std::size_t i = 0; i < gram.rows; ++i) gram(i, i) -= 1;
     return gram.norm();
   };
-  for (const auto p : {bfloat16, float16})
+  for (const auto p : {precision::bfloat16, precision::float16})
     for (const size& s : sizes) {
       if (std::min(s.rows, s.cols) < 2) continue;
       CAPTURE(to_text(p));
       CAPTURE(s.rows);
       CAPTURE(s.cols);
-      const double allowed = p == bfloat16 ? 0.05 : 0.01;
+      const double allowed = p == precision::bfloat16 ? 0.05 : 0.01;
       const orthogonalize_update o{.scale = none{}, .precision = p};
       const dense u = noise(s.rows, s.cols), expected = long_hand(u, o), x = orthogonalized<float>(u, o);
       CHECK(apart(x, expected) < allowed);
@@ -250,13 +250,13 @@ TEST_CASE("cuda: orthogonalize_update in 16 bits is as orthogonal as the exact i
         CHECK(apart(orthogonalized<float>(hard, o), long_hand(hard, o)) < 2 * allowed);
     }
   const dense u = noise(20, 30);
-  for (const auto p : {bfloat16, float16})
+  for (const auto p : {precision::bfloat16, precision::float16})
     CHECK(orthogonalized<double>(u, {.precision = p}).numbers == orthogonalized<double>(u, {}).numbers);
 }
 
 TEST_CASE("cuda: orthogonalize_update in 16 bits: small rows are not lost beside large ones") {
   const dense u = noise(48, 160);
-  for (const auto p : {bfloat16, float16})
+  for (const auto p : {precision::bfloat16, precision::float16})
     for (const double smaller : {1e-3, 1e-4, 1e-5}) {
       CAPTURE(to_text(p));
       CAPTURE(smaller);
@@ -269,12 +269,12 @@ TEST_CASE("cuda: orthogonalize_update in 16 bits: small rows are not lost beside
         apart += std::pow(x(7, j) - expected(7, j), 2);
         length += std::pow(expected(7, j), 2);
       }
-      CHECK(std::sqrt(apart / length) < (p == bfloat16 ? 0.1 : 0.03));
+      CHECK(std::sqrt(apart / length) < (p == precision::bfloat16 ? 0.1 : 0.03));
     }
 }
 
 TEST_CASE("cuda: orthogonalize_update of zero, rank one, tiny, huge, NaN") {
-  for (const auto p : {float32, bfloat16, float16})
+  for (const auto p : {precision::float32, precision::bfloat16, precision::float16})
     for (const auto* set : sets)
       for (const size& s : sizes) {
         CAPTURE(to_text(p));
@@ -290,7 +290,7 @@ TEST_CASE("cuda: orthogonalize_update of zero, rank one, tiny, huge, NaN") {
         CHECK(orthogonalized<float>(tiny, o).norm() < 1e-15);
         CHECK(apart(orthogonalized<double>(tiny, o), long_hand(tiny, o)) < 1e-10);
         if (set == &jordan) {
-          const double tolerance = p == float32 ? 1e-3 : p == float16 ? 0.01 : 0.05;
+          const double tolerance = p == precision::float32 ? 1e-3 : p == precision::float16 ? 0.01 : 0.05;
           const dense one = noise(s.rows, 1) * noise(1, s.cols);  // rounding fills the other directions a little
           CHECK(apart(orthogonalized<float>(one, o), long_hand(one, o)) < 6 * tolerance);
           CHECK(apart(orthogonalized<float>(huge, o), long_hand(huge, o)) < 2 * tolerance);
@@ -311,7 +311,7 @@ TEST_CASE("cuda: orthogonalize_update of many matrices is that of each") {
       all.push_back({noise(s.rows, s.cols, static_cast<double>(all.size() + 1)), order});
   all[3].values = dense{6, 20};  // a zero and a NaN are their neighbours' business in no way
   all[4].values(2, 2) = std::numeric_limits<double>::quiet_NaN();
-  for (const auto p : {float32, bfloat16, float16}) {
+  for (const auto p : {precision::float32, precision::bfloat16, precision::float16}) {
     const orthogonalize_update o{.coefficients = turbo_muon, .precision = p};
     for (const std::size_t workspace : {1, 50'000, 1 << 28}) {  // one by one; a few; all together
       CAPTURE(workspace);
@@ -330,13 +330,13 @@ TEST_CASE("cuda: orthogonalize_update of many matrices is that of each") {
 
 TEST_CASE("cuda: orthogonalize_update's large symmetric products are computed by half") {
   for (const std::size_t side : {2, 3, 17, 64, 130})
-    for (const auto p : {float32, bfloat16, float16})
+    for (const auto p : {precision::float32, precision::bfloat16, precision::float16})
       for (const auto order : {row_major, column_major}) {
         CAPTURE(side);
         const orthogonalize_update o{.precision = p};
         const dense u = noise(side, 2 * side), expected = long_hand(u, o);
         const dense received = orthogonalized<float>(u, o, order, {.halved_from = 0});
-        CHECK(apart(received, expected) < (p == float32 ? 1e-3 : 0.02));
+        CHECK(apart(received, expected) < (p == precision::float32 ? 1e-3 : 0.02));
       }
 }
 
@@ -345,8 +345,8 @@ TEST_CASE("cuda: orthogonalize_update's options may move behind the binding") {
   const std::array<orthogonalize_update, 4> moved{{
       {.steps = 1},
       {.coefficients = cans, .steps = 7},
-      {.scale = none{}, .precision = bfloat16},
-      {.coefficients = turbo_muon, .epsilon = 1e-3, .precision = float16}}};
+      {.scale = none{}, .precision = precision::bfloat16},
+      {.coefficients = turbo_muon, .epsilon = 1e-3, .precision = precision::float16}}};
   for (const auto& bound : moved) {
     const test::own_stream own;
     updates_on_device<float> updates({{u, row_major}, {u, row_major}}, own.stream);
@@ -355,7 +355,7 @@ TEST_CASE("cuda: orthogonalize_update's options may move behind the binding") {
       updates.fill();
       form(now, context{});
       for (const dense& x : updates.read())
-        CHECK(apart(x, long_hand(u, now)) < (now.precision == float32 ? 1e-3 : 0.05));
+        CHECK(apart(x, long_hand(u, now)) < (now.precision == precision::float32 ? 1e-3 : 0.05));
     }
   }
 }

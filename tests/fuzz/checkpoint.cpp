@@ -43,26 +43,27 @@ struct subject {
                       {.numbers = {.weight_sum = 2, .steps = 3}}}};
     const auto add = [&](const char* name, numbers& values, std::vector<std::size_t> shape, std::size_t path) {
       detail::bound_parameter<float> p{.info = {.name = name, .shape = shape}, .data = values.data()};
+      p.values = {values.data(), number_type::float32};
       p.info.order = path == 0 ? storage_order::column_major : storage_order::row_major;
       p.size = values.size();
       p.path = p.clock = path;
       p.averaged = path == 0;
-      p.add_state("a", "m", shape, true);
+      p.add_state("a", "m", shape, true, number_type::float32);
       if (path == 0) {
-        p.add_state("a", "r", {2}, false);
-        p.add_state("a", "c", {3, 3}, false);
+        p.add_state("a", "r", {2}, false, number_type::float32);
+        p.add_state("a", "c", {3, 3}, false, number_type::float32);
       }
       store.parameters.push_back(p);
     };
     add("w", w, {2, 3}, 0);
     add("b", b, {2}, 1);
     for (const auto& p : store.parameters)
-      for (const auto& shape : p.state_shapes) store.state_elements += element_count(shape);
-    store.states = detail::allocate<float>(store.state_elements);
-    float* free = store.states.get();
+      for (const auto& shape : p.state_shapes) store.state_bytes += element_count(shape) * sizeof(float);
+    store.states = detail::allocate<std::byte>(store.state_bytes);
+    auto* free = reinterpret_cast<float*>(store.states.get());
     for (auto& p : store.parameters)
       for (const auto& shape : p.state_shapes) {
-        p.states.push_back(free);
+        p.place_state({free, number_type::float32});
         for (std::size_t i = 0; i < element_count(shape); ++i) *free++ = 0.125f * static_cast<float>(i);
       }
   }
@@ -70,7 +71,10 @@ struct subject {
   void move_to_x() {
     for (float& value : w) value += 1;
   }
-  [[nodiscard]] numbers states() const { return {store.states.get(), store.states.get() + store.state_elements}; }
+  [[nodiscard]] numbers states() const { 
+    const auto* const begin = reinterpret_cast<const float*>(store.states.get());
+    return {begin, begin + store.state_bytes / sizeof(float)};
+  }
 
   [[nodiscard]] std::string saved() const {
     std::string all;
@@ -94,7 +98,8 @@ struct reference {
   reference() {
     subject s;
     at_y = s.saved();
-    s.store.held_back = {s.w, {}};
+    const auto bytes = std::as_bytes(std::span(s.w));
+    s.store.held_back = {{bytes.begin(), bytes.end()}, {}};
     s.store.at_evaluation_point = true;
     s.move_to_x();
     at_x = s.saved();

@@ -95,7 +95,7 @@ TEST_CASE("parallel chains and blocks of rows") {
   replays(parallel(grafting{}, scale_by_rss{.initial = 0.1}, nesterov_ema{} | centralize_gradient{} | scale{.by = 2}) | ema{});
   replays(chain(parallel(ensemble{}, parallel(grafting{}, ema{}, scale_by_sign{}),
                          scheduled(&scale::by, linear{.steps = 4, .final = 0.5}, scale{.by = 2}))));
-  replays(route(when(hidden_matrix, in_row_blocks(1, orthogonalize_update{.precision = bfloat16}) |
+  replays(route(when(hidden_matrix, in_row_blocks(1, orthogonalize_update{.precision = precision::bfloat16}) |
                                         in_row_blocks(1, centralize_gradient{})),
                 otherwise()) |
           update_by_lookahead{.alpha = 0.3, .period = 2});

@@ -118,7 +118,7 @@ TEST_CASE("orthogonalize_update brings singular values near one") {
       CAPTURE(b.set.name);
       CAPTURE(rows);
       CAPTURE(cols);
-      for (const auto precision : {float32, bfloat16}) {
+      for (const auto precision : {precision::float32, precision::bfloat16}) {
         CAPTURE(to_text(precision));
         double lowest = 9, highest = 0;
         for (unsigned seed = 0; seed < 20; ++seed) {

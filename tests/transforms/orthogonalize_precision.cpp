@@ -90,27 +90,27 @@ TEST_CASE("orthogonalize_update: in bfloat16 as orthogonal as the exact iteratio
     CAPTURE(rows);
     CAPTURE(cols);
     const dense u = noise(rows, cols), expected = long_hand(u, jordan, 5);
-    const dense x = orthogonalized<float>(u, {.scale = none{}, .precision = bfloat16});
+    const dense x = orthogonalized<float>(u, {.scale = none{}, .precision = precision::bfloat16});
     CHECK(relative_difference(x, expected) < 0.05);
     CHECK(from_orthogonal(x) < 1.05 * from_orthogonal(expected) + 0.02);
     for (const auto& hard : {low_rank(rows, cols), ill_conditioned(rows, cols)})
-      CHECK(relative_difference(orthogonalized<float>(hard, {.scale = none{}, .precision = bfloat16}),
+      CHECK(relative_difference(orthogonalized<float>(hard, {.scale = none{}, .precision = precision::bfloat16}),
                                 long_hand(hard, jordan, 5)) < 0.1);
   }
   const dense u = noise(20, 30);
-  CHECK(orthogonalized<double>(u, {.precision = bfloat16}).numbers == orthogonalized<double>(u, {}).numbers);
-  CHECK(orthogonalized<float>(u, {.precision = float16}).numbers == orthogonalized<float>(u, {}).numbers);  // not here
+  CHECK(orthogonalized<double>(u, {.precision = precision::bfloat16}).numbers == orthogonalized<double>(u, {}).numbers);
+  CHECK(orthogonalized<float>(u, {.precision = precision::float16}).numbers == orthogonalized<float>(u, {}).numbers);  // not here
 }
 
 TEST_CASE("orthogonalize_update: zero, rank one, tiny, huge, NaN") {
-  for (const auto p : {float32, bfloat16})
+  for (const auto p : {precision::float32, precision::bfloat16})
     for (const extent& shape : shapes) {
       const std::size_t rows = shape.rows, cols = shape.cols;
       CAPTURE(to_text(p));
       CAPTURE(rows);
       CAPTURE(cols);
       const orthogonalize_update transform{.scale = none{}, .precision = p};
-      const double tolerance = p == float32 ? 1e-3 : 0.05;
+      const double tolerance = p == precision::float32 ? 1e-3 : 0.05;
       const dense u = noise(rows, cols), zero{rows, cols};
       CHECK(orthogonalized<float>(zero, transform).norm() == 0);
 

@@ -1,5 +1,5 @@
 // A decoder of bytes: learned positions, three blocks.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "bytes.hpp"
 #include "networks.hpp"

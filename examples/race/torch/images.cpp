@@ -4,7 +4,7 @@
 #include <memory>
 #include <numeric>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "../data.hpp"
 

@@ -31,13 +31,20 @@ struct description {
 
   template <class T>
   void add(const bound_parameter<T>& p, std::string chain) {
-    std::size_t state_elements = 0;
-    for (const auto& shape : p.state_shapes) state_elements += element_count(shape);
+    std::size_t bytes = p.values.rest ? bytes_of_rest(p.values.type, p.size) : 0;
+    std::vector<std::string> states;
+    if (p.values.rest) states.push_back(in_words("the rest of ", p.values.type));
+    for (std::size_t s = 0; s < p.state_names.size(); ++s) {
+      const number_type type = p.state_types[s];
+      const std::size_t count = element_count(p.state_shapes[s]);
+      bytes += count * bytes_of(type) + (type == number_type::eight_bits ? bytes_of_rest(type, count) : 0);
+      states.push_back(type == type_of<T> ? p.state_names[s] : in_words(p.state_names[s], " in ", type));
+    }
     rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), std::move(chain),
-                    p.state_names, state_elements * sizeof(T)});
-    parameter_bytes += p.size * sizeof(T);
-    state_bytes += rows.back().bytes;
-    if (p.averaged) held_back_bytes += p.size * sizeof(T);
+                    std::move(states), bytes});
+    parameter_bytes += p.bytes();
+    state_bytes += bytes;
+    if (p.averaged) held_back_bytes += p.bytes();
   }
 };
 

@@ -66,8 +66,8 @@ public:
   /// gradient.
   virtual const T* zeros(std::size_t i) = 0;
 
-  // A step, in this order. `gradients`: one a parameter, null where its clock does not run.
-  virtual void begin_step(std::span<const T* const> gradients, measure what) = 0;
+  // A step, in this order. `gradients`: one a parameter, null where its clock does not run. `number`: of the call of `step`.
+  virtual void begin_step(std::span<const stored_array> gradients, long number, measure what) = 0;
   virtual void run_phase(std::size_t phase) = 0;
   /// The sum over the model that decides whether the step stops; and the first parameter whose own sum stops it.
   virtual double sum_that_may_stop() = 0;
@@ -81,7 +81,8 @@ public:
   /// Runs the phases from `first` on. If a phase throws, parameters and states are put back.
   virtual void run_phases(std::size_t first) = 0;
 
-  virtual void copy(const T* from, std::size_t n, T* to) const = 0;
+  /// Writes parameter `i` to `out`.
+  virtual void copy_parameter(std::size_t i, T* out) const = 0;
   /// Writes x of parameter `i` to `out`, which may be the memory of y.
   virtual void average(std::size_t i, const average_of<T>& by, T* out) const = 0;
   /// Throws where `average` cannot write to such memory.

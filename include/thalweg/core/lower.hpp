@@ -49,7 +49,7 @@ public:
     for_each_slot<Transform>([&]<class Slot>(Slot, std::size_t) {
       bool of_its_shape = false;
       if constexpr (Slot::kind == slot_kind::array) of_its_shape = Slot::of_its_shape;
-      slots.push_back({std::string(Slot::name), Slot::kind, of_its_shape});
+      slots.push_back({std::string(Slot::name), Slot::kind, of_its_shape, requires { Slot::copies_parameter; }});
     });
   }
 
@@ -291,7 +291,7 @@ public:
       static_assert(sums_of<Transform> <= most_sums_of_one);
       const auto kernel = at_step(memory).transform->reduce(at_step(memory).seen);
       using bound = bound_reduction<sums_of<Transform>, std::remove_const_t<decltype(kernel)>>;
-      std::ranges::copy(passes_.reduce(n, update, gradient, parameter, bound{kernel}), sums);
+      passes_.reduce(n, update, gradient, parameter, sums, bound{kernel});
     }
   }
   void absorb([[maybe_unused]] long call, [[maybe_unused]] std::size_t n,
@@ -350,7 +350,9 @@ any_transform<T> erased(const Transform& t, std::size_t set) {
                               static_cast<const transform_info*>(new info_of<Transform>(t))),
                           std::shared_ptr<const transform_code<T>>(
                               static_cast<const transform_code<T>*>(new code_of<Transform, T, Passes>(t, Passes::in(set)))),
-                          nullptr};
+                          nullptr,
+                          {}};
+    if constexpr (requires { t.stored_in; }) made.state = t.stored_in;
     if constexpr (Alone && has_kernel(kind_of<Transform>())) made.alone = pass_of<Passes, T>(kernels<Transform>());
     return made;
   }

@@ -105,7 +105,8 @@ public:
   /// One step: reads the gradients, writes the parameters and the state. Throws before it writes anything if a gradient is
   /// wrong. If a tensor-wise function of the user throws, parameters and state are put back.
   ///
-  /// `gradients`: one contiguous range of T a parameter, in the order of the parameters. A range may be a std::optional.
+  /// `gradients`: one contiguous range a parameter, in the order of the parameters. A range may be a std::optional. Its
+  /// elements are of T, or where T is float of `bfloat16` or `float16`; `gradient_view` takes any.
   ///
   /// A parameter without a gradient (an empty range, `nullopt`) stands still, and so does its state. Bias corrections and
   /// averages count the steps in which the parameter had a gradient. Schedules count all steps. Where `accumulate` gathers,
@@ -179,7 +180,7 @@ public:
   [[nodiscard]] std::string describe() const;
 
 private:
-  void take_gradient(std::size_t i, std::span<const T> g);
+  void take_gradient(std::size_t i, const gradient_view& g);
   step_report take_step(std::size_t gradient_count, const step_inputs& inputs);
 };
 

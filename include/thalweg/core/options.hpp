@@ -1,7 +1,10 @@
 // What an optimizer is given besides its chain and its parameters.
 #pragma once
 
+#include <cstdint>
+
 #include <thalweg/core/field.hpp>
+#include <thalweg/core/stored.hpp>
 #include <thalweg/core/threads.hpp>
 
 namespace thalweg {
@@ -14,6 +17,9 @@ struct options {
   double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682);
                                 ///< `weigh_by_largest_lr` takes the largest lr so far
   double r = 0;
+  state_in state = state_in::same;           ///< how state is stored
+  weights_in weights = weights_in::exact;    ///< how parameters of 16 bits are kept
+  std::uint64_t seed = 0;                    ///< of rounding by chance
   parallel_for parallel = threads();  ///< whose threads a step runs on
 
   static constexpr auto fields = list{

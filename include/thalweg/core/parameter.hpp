@@ -5,11 +5,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/field.hpp>
+#include <thalweg/core/stored.hpp>
 #include <thalweg/core/view.hpp>
 
 namespace thalweg {
@@ -32,6 +34,31 @@ constexpr std::size_t element_count(std::span<const std::size_t> shape) {
   return count;
 }
 
+/// Where numbers lie that an optimizer of T reads: an array of T, or where T is float one of 16 bits.
+///
+///     parameter<float> w{.name = "w", .shape = {128, 784}, .data = reinterpret_cast<bfloat16*>(memory)};
+template <class T>
+class parameter_data {
+  void* data_ = nullptr;
+  number_type type_{};
+
+public:
+  constexpr parameter_data() noexcept = default;
+  constexpr parameter_data(std::nullptr_t) noexcept {}
+  constexpr parameter_data(T* data) noexcept : data_(data), type_(detail::type_of<T>) {}
+  constexpr parameter_data(bfloat16* data)
+    requires std::is_same_v<T, float>
+      : data_(data), type_(number_type::bfloat16) {}
+  constexpr parameter_data(float16* data)
+    requires std::is_same_v<T, float>
+      : data_(data), type_(number_type::float16) {}
+
+  [[nodiscard]] constexpr void* data() const { return data_; }
+  [[nodiscard]] constexpr number_type type() const { return type_; }
+  /// Null where it is not of T.
+  constexpr operator T*() const { return data_ && type_ == detail::type_of<T> ? static_cast<T*>(data_) : nullptr; }
+};
+
 /// Memory that the user owns and that stays where it is while the optimizer lives. A parameter without elements is left out.
 ///
 ///     parameter<float> w{.name = "w", .shape = {128, 784}, .role = role::hidden, .data = weights.data()};
@@ -42,7 +69,7 @@ struct parameter {
   std::string name{};
   std::vector<std::size_t> shape{};
   thalweg::role role = role::unspecified;
-  T* data = nullptr;
+  parameter_data<T> data = nullptr;
   storage_order order = storage_order::row_major;
   double lr_factor = 1;            ///< this parameter's lr, as a multiple of the optimizer's
   double weight_decay_factor = 1;  ///< this parameter's weight decay, as a multiple of the optimizer's

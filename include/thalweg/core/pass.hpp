@@ -38,7 +38,13 @@ struct traffic {
   bool update = false;     ///< more passes follow, or a barrier
   bool parameter = false;  ///< the chain ends here
   bool states = true;
+  bool measures = false;   ///< what it writes to the parameter
 };
+
+constexpr traffic measuring_too(traffic t) {
+  t.measures = true;
+  return t;
+}
 
 template <class V>
 struct register_of;
@@ -106,6 +112,32 @@ template <std::size_t First, class V, std::size_t N, class Bound, class... Behin
   run_kernels<First + Bound::count>(e, s, behind...);
 }
 
+/// A measurement in registers.
+template <class V>
+struct measuring {
+  V gradient = V(0.0), update = V(0.0), parameter = V(0.0), largest_gradient = V(0.0);
+
+  [[gnu::always_inline]] void add(const element<V>& after, V before) {
+    const V change = after.parameter - before;
+    gradient += after.gradient * after.gradient;
+    update += change * change;
+    parameter += after.parameter * after.parameter;
+    largest_gradient = max(largest_gradient, abs(after.gradient));
+  }
+  [[nodiscard]] measured_sums sums() const {
+    const auto all = [](V v, auto f) {
+      typename V::scalar lane[register_of<V>::width];
+      register_of<V>::store(lane, v);
+      double value = 0;
+      for (const auto l : lane) value = f(value, static_cast<double>(l));
+      return value;
+    };
+    const auto add = [](double a, double b) { return a + b; };
+    return {all(gradient, add), all(update, add), all(parameter, add),
+            all(largest_gradient, [](double a, double b) { return a < b ? b : a; })};
+  }
+};
+
 // `n` is a multiple of the register's width. All loads come before all stores: arrays that start at the same offset
 // modulo 4 KiB then cost nothing.
 template <class Passes, class V, traffic Writes, class T, class... Bound>
@@ -116,6 +148,8 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
   for (std::size_t j = 0; j < count; ++j) states[j] = a.states[j] + a.begin;
   const T *const gradient = a.gradient + a.begin, *const before = a.before;
   T *const parameter = a.parameter + a.begin, *const update = a.update;
+  [[maybe_unused]] measuring<V> measured;
+  [[maybe_unused]] T* const kept = Writes.measures ? a.measured->before : nullptr;
   for (std::size_t i = 0; i < n; i += registers::width) {
     fetch_ahead(before + i);
     if constexpr (Writes.parameter) fetch_ahead(parameter + i);
@@ -125,12 +159,18 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
                  .parameter = registers::load(parameter + i)};
     std::array<V, count> s;
     for (std::size_t j = 0; j < count; ++j) s[j] = registers::load(states[j] + i);
+    [[maybe_unused]] const V before_step = e.parameter;
     run_kernels<0>(e, s, bound...);
+    if constexpr (Writes.measures) {
+      registers::store(kept + i, before_step);
+      measured.add(e, before_step);
+    }
     if constexpr (Writes.states)
       for (std::size_t j = 0; j < count; ++j) registers::store(states[j] + i, s[j]);
     if constexpr (Writes.parameter) registers::store(parameter + i, e.parameter);
     if constexpr (Writes.update) registers::store(update + i, e.update);
   }
+  if constexpr (Writes.measures) a.measured->sums.add(measured.sums());
 }
 
 /// Runs kernels over n elements. The rest that fills no register is computed in one as well, by way of a small copy:
@@ -138,12 +178,14 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
 /// is compiled with different flags.
 template <class Passes, class V, traffic Writes, class T, class... Bound>
 void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
+  if constexpr (Writes.parameter && !Writes.measures)
+    if (a.measured) return run_pass<Passes, V, measuring_too(Writes)>(n, a, bound...);
   constexpr std::size_t width = register_of<V>::width;
   constexpr std::size_t count = (std::size_t{0} + ... + Bound::count);
   const std::size_t rest = n % width, whole = n - rest, at = a.begin + whole;  // where the rest begins
   if (whole) run_whole_registers<Passes, V, Writes, T, Bound...>(whole, a, bound...);
   if (rest) {
-    T copies[count + 4][width] = {};
+    T copies[count + 5][width] = {};
     T* states[count + 1];
     for (std::size_t j = 0; j < count; ++j) std::copy_n(a.states[j] + at, rest, states[j] = copies[j]);
     T *const gradient = copies[count], *const before = copies[count + 1], *const update = copies[count + 2],
@@ -151,56 +193,61 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
     std::copy_n(a.gradient + at, rest, gradient);
     std::copy_n(a.before + whole, rest, before);
     std::copy_n(a.parameter + at, rest, parameter);
-    run_whole_registers<Passes, V, Writes, T, Bound...>(width, arrays<T>{gradient, before, update, parameter, states},
-                                                        bound...);
+    measurement<T> measured{copies[count + 4], {}};
+    run_whole_registers<Passes, V, Writes, T, Bound...>(
+        width, arrays<T>{gradient, before, update, parameter, states, 0, &measured}, bound...);
     if constexpr (Writes.states)
       for (std::size_t j = 0; j < count; ++j) std::copy_n(copies[j], rest, a.states[j] + at);
     if constexpr (Writes.parameter) std::copy_n(parameter, rest, a.parameter + at);
     if constexpr (Writes.update) std::copy_n(update, rest, a.update + whole);
+    if constexpr (Writes.measures) {
+      std::copy_n(measured.before, rest, a.measured->before + whole);
+      a.measured->sums.add(measured.sums);
+    }
   }
 }
 
-/// Σ kernel(element) in double, all its sums at once, in an order that depends on n alone: each is gathered in eight
-/// lanes, whatever the registers' width, and the lanes are added up at the end.
+/// Σ kernel(element) in double, all its sums at once, each in eight lanes whatever the registers' width: `sums` holds the
+/// lanes of one sum behind those of the other, and these n elements are added to them. So the order depends on the elements'
+/// places alone, and a parameter may come in pieces of a multiple of eight.
 template <class Passes, class V, class T, class Bound>
-[[gnu::flatten, gnu::noinline]] auto run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                                   Bound bound) {
+[[gnu::flatten, gnu::noinline]] void run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
+                                                   double* sums, Bound bound) {
   using registers = register_of<V>;
-  constexpr std::size_t N = Bound::count, lanes = 8, count = lanes / registers::width;
+  constexpr std::size_t N = Bound::count, count = sum_lanes / registers::width;
   using eight = std::array<std::array<V, count>, N>;
   const auto for_each = []<std::size_t... I>(std::index_sequence<I...>, auto f) {
     (f(std::integral_constant<std::size_t, I>()), ...);
   };
-  const auto add = [&](eight& sums, const T* u, const T* g, const T* p) {
+  const auto add = [&](eight& to, const T* u, const T* g, const T* p) {
     for_each(std::make_index_sequence<count>(), [&](auto r) {
       constexpr std::size_t at = r * registers::width;
       const std::array<V, N> terms{
           bound.kernel(element<V>{registers::load(u + at), registers::load(g + at), registers::load(p + at)})};
-      for_each(std::make_index_sequence<N>(), [&](auto k) { sums[k][r] += rounded(terms[k]); });
+      for_each(std::make_index_sequence<N>(), [&](auto k) { to[k][r] += rounded(terms[k]); });
     });
   };
-  eight sums, of_rest;
-  for (std::size_t k = 0; k < N; ++k) sums[k].fill(V(0.0)), of_rest[k].fill(V(0.0));
-
-  const std::size_t rest = n % lanes, whole = n - rest;
-  for (std::size_t i = 0; i < whole; i += lanes) add(sums, update + i, gradient + i, parameter + i);
-  T copies[3][lanes] = {};
+  const auto for_each_lanes = [&](auto f) {
+    for (std::size_t k = 0; k < N; ++k)
+      for (std::size_t r = 0; r < count; ++r) f(k, r, sums + k * sum_lanes + r * registers::width);
+  };
+  eight all;
+  for_each_lanes([&](std::size_t k, std::size_t r, double* at) { all[k][r] = registers::load(at); });
+  const std::size_t rest = n % sum_lanes, whole = n - rest;
+  for (std::size_t i = 0; i < whole; i += sum_lanes) add(all, update + i, gradient + i, parameter + i);
+  for_each_lanes([&](std::size_t k, std::size_t r, double* at) { registers::store(at, all[k][r]); });
+  if (rest == 0) return;
+  T copies[3][sum_lanes] = {};
   std::copy_n(update + whole, rest, copies[0]);
   std::copy_n(gradient + whole, rest, copies[1]);
   std::copy_n(parameter + whole, rest, copies[2]);
+  eight of_rest;
+  for (auto& sum : of_rest) sum.fill(V(0.0));
   add(of_rest, copies[0], copies[1], copies[2]);
-
-  std::array<double, N> total{};
-  for (std::size_t k = 0; k < N; ++k) {
-    double by_lane[2][lanes];
-    for (std::size_t r = 0; r < count; ++r) {
-      registers::store(by_lane[0] + r * registers::width, sums[k][r]);
-      registers::store(by_lane[1] + r * registers::width, of_rest[k][r]);
-    }
-    for (std::size_t lane = 0; lane < lanes; ++lane)
-      total[k] += lane < rest ? by_lane[0][lane] + by_lane[1][lane] : by_lane[0][lane];
-  }
-  return total;
+  double terms[N * sum_lanes];
+  for_each_lanes([&](std::size_t k, std::size_t r, double* at) { registers::store(terms + (at - sums), of_rest[k][r]); });
+  for (std::size_t k = 0; k < N; ++k)
+    for (std::size_t lane = 0; lane < rest; ++lane) sums[k * sum_lanes + lane] += terms[k * sum_lanes + lane];
 }
 
 /// How passes and sums run: whether kernels share a pass, and in what registers. This one fuses, and takes the widest
@@ -215,8 +262,8 @@ struct fused_passes {
     run_pass<fused_passes, lanes<T>, Writes>(n, a, bound...);
   }
   template <class T, class Bound>
-  auto reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, const Bound& bound) const {
-    return run_reduction<fused_passes, lanes<double>>(n, update, gradient, parameter, bound);
+  void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) const {
+    run_reduction<fused_passes, lanes<double>>(n, update, gradient, parameter, sums, bound);
   }
 };
 

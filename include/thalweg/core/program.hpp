@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 
 #include <thalweg/core/arrays.hpp>
 #include <thalweg/core/plan.hpp>
+#include <thalweg/core/stored.hpp>
 
 namespace thalweg::detail {
 
@@ -24,6 +26,7 @@ struct slot {
   std::string name;
   slot_kind what;
   bool of_its_shape = false;  ///< an array of the parameter's
+  bool copies_parameter = false;
 };
 
 /// A field of a transform that is a number and may change between two steps.
@@ -66,17 +69,18 @@ struct field_value_now {
   double value;
 };
 
-/// What a step has measured of some elements.
-struct measured_sums {
-  double gradient = 0, update = 0, parameter = 0;  ///< sums of squares
-  double largest_gradient = 0;
-
-  void add(const measured_sums& more) {
-    gradient += more.gradient;
-    update += more.update;
-    parameter += more.parameter;
-    largest_gradient = largest_gradient < more.largest_gradient ? more.largest_gradient : largest_gradient;
-  }
+/// The arrays of a parameter, as they are stored: where not all are of the type of the computation.
+template <class T>
+struct stored_arrays {
+  stored_array parameter, gradient;
+  const stored_array* states;
+  rounding weights;      ///< of the parameter
+  std::uint64_t stream;  ///< of the states, whose rounding is by chance
+  // Room of the worker: `tile_elements` of the parameter, the gradient and each state; a pointer for each state; and a whole
+  // parameter and gradient, where a tensor-wise transform sees them.
+  T* tiles;
+  T** states_in_tiles;
+  T* whole;
 };
 
 /// One parameter on its way through a chain.
@@ -90,6 +94,7 @@ struct in_flight {
   T* update;  ///< room for a whole update, where a barrier needs it
   T* tile;    ///< room for `tile_elements` of it
   std::span<T> scratch;
+  const stored_arrays<T>* stored_as = nullptr;
   measured_sums* measured = nullptr;  ///< where the last stage adds what it measures, if it measures
 };
 
@@ -120,6 +125,7 @@ public:
   virtual void fill(std::size_t /*array*/, std::span<T> /*values*/, const T* /*parameter*/) const {}
   virtual void apply(const void* /*prepared*/, const whole<T>&, std::span<T> /*scratch*/, T* const* /*states*/,
                      const std::vector<std::size_t>* /*state_shapes*/) const {}
+  /// Adds n elements to its sums, `sum_lanes` numbers each.
   virtual void reduce(const void* /*prepared*/, std::size_t /*n*/, const T* /*update*/, const T* /*gradient*/,
                       const T* /*parameter*/, double* /*sums*/) const {}
   /// For a gate: runs the kernel of a call of `step` that does not go on.
@@ -159,6 +165,7 @@ struct any_transform {
   std::shared_ptr<const transform_info> info;
   std::shared_ptr<const transform_code<T>> code;
   pass_function<T> alone = nullptr;  ///< its kernel in a pass of its own
+  std::optional<state_in> state{};   ///< how its arrays are stored, if not as the options say
 };
 
 using predicate_function = std::function<bool(const parameter_info&)>;
@@ -200,6 +207,8 @@ struct pass {
 
 /// How many elements go through the passes of a stage together. Their update stays in the first cache between the passes.
 inline constexpr std::size_t tile_elements = 1024;
+/// How many at once, where a stage of one pass measures.
+inline constexpr std::size_t measured_elements = 4096;
 /// No transform reduces to more numbers.
 inline constexpr std::size_t most_sums_of_one = 16;
 
@@ -302,6 +311,16 @@ public:
 template <class T>
 void run_stage(std::span<const any_transform<T>> transforms, std::size_t set, const path<T>& p, const prepared_path<T>& prepared,
                std::size_t stage, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end);
+
+/// Runs the kernel of the gate, which takes the gradient in.
+template <class T>
+void absorb_at(std::span<const any_transform<T>> transforms, const path<T>& p, long call, const in_flight<T>& one,
+               std::size_t begin, std::size_t end);
+
+/// Writes x of a whole parameter, which is not of T, to `out`.
+template <class T>
+void average_stored(const path<T>& p, const transform_code<T>& code, const double* scalars, const in_flight<T>& one,
+                    std::size_t n, T* out);
 
 /// Computes the sums of the transform at a position.
 template <class T>

@@ -53,6 +53,7 @@ struct zeros : detail::parameter_shaped {
 /// An array that starts as a copy of the parameter.
 template <fixed_string Name>
 struct copy_of_param : detail::parameter_shaped {
+  static constexpr bool copies_parameter = true;
   static constexpr std::string_view name = Name.view();
   template <class Transform, class T>
   static constexpr T initial(const Transform&, T parameter) { return parameter; }

@@ -11,8 +11,24 @@
 #include <utility>
 
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/stored.hpp>
 
 namespace thalweg {
+
+/// A gradient, in memory of the user. An empty one is none.
+///
+///     opt.step(std::vector<gradient_view>{std::span(of_weights), std::span(of_bias)});
+struct gradient_view {
+  const void* data = nullptr;
+  std::size_t size = 0;
+  number_type type{};
+
+  gradient_view() = default;
+  gradient_view(std::nullopt_t) {}
+  template <class T>
+  gradient_view(std::span<T> values) : data(values.data()), size(values.size()), type(detail::type_of<std::remove_const_t<T>>) {}
+  gradient_view(const void* numbers, std::size_t count, number_type of) : data(numbers), size(count), type(of) {}
+};
 
 /// What a step measures.
 enum class measure {
@@ -100,8 +116,11 @@ inline void check_loss(std::string_view reader, const step_inputs& given) {
 
 /// The elements of a gradient; none where it is `nullopt`.
 template <class T, class Gradient>
-std::span<const T> elements_of(const Gradient& g) {
-  if constexpr (requires { g.has_value(); }) return g ? std::span<const T>(*g) : std::span<const T>();
+gradient_view elements_of(const Gradient& g) {
+  if constexpr (std::is_same_v<Gradient, gradient_view>) return g;
+  else if constexpr (requires { g.has_value(); }) return g ? elements_of<T>(*g) : gradient_view();
+  else if constexpr (std::is_constructible_v<std::span<const bfloat16>, const Gradient&>) return std::span<const bfloat16>(g);
+  else if constexpr (std::is_constructible_v<std::span<const float16>, const Gradient&>) return std::span<const float16>(g);
   else return std::span<const T>(g);
 }
 
@@ -113,6 +132,8 @@ template <class>
 inline constexpr bool is_optional_span = false;
 template <class Span>
 inline constexpr bool is_optional_span<std::optional<Span>> = is_span<Span>;
+template <>
+inline constexpr bool is_span<gradient_view> = true;
 
 /// Refuses a range whose gradients would be gone before the step reads them.
 template <class Gradients>

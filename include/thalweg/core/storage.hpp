@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/stored.hpp>
 #include <thalweg/core/tensor.hpp>
 
 namespace thalweg::detail {
@@ -48,18 +50,21 @@ inline std::string state_name(const std::vector<std::string>& taken, std::string
   return name(nth);
 }
 
-/// Where elements lie that are not in one piece.
-template <class T>
+/// Where elements lie that are not in one piece, in bytes.
 struct lines {
-  T* data;
-  std::size_t count, length, stride;  ///< `count` lines of `length` elements, which begin `stride` elements apart
+  void* data;
+  std::size_t count, length, stride;  ///< `count` lines of `length` bytes, which begin `stride` bytes apart
 
-  void copy_to(std::remove_const_t<T>* to) const {
-    for (std::size_t i = 0; i < count; ++i) to = std::copy_n(data + i * stride, length, to);
+  void copy_to(void* to) const {
+    for (std::size_t i = 0; i < count; ++i) std::memcpy(at(to, i * length), at(data, i * stride), length);
   }
-  void copy_from(const T* from) const {
-    for (std::size_t i = 0; i < count; ++i) std::copy_n(from + i * length, length, data + i * stride);
+  void copy_from(const void* from) const {
+    for (std::size_t i = 0; i < count; ++i)
+      std::memcpy(at(data, i * stride), static_cast<const std::byte*>(from) + i * length, length);
   }
+
+private:
+  static std::byte* at(void* memory, std::size_t byte) { return static_cast<std::byte*>(memory) + byte; }
 };
 
 /// A parameter as the user gave it: parameters [first, last) of the storage are its parts.
@@ -74,22 +79,35 @@ struct whole_parameter {
 template <class T>
 struct bound_parameter {
   parameter_info info{};
-  T* data = nullptr;
+  T* data = nullptr;  ///< null where it is not of T
   std::size_t size = 0;
   std::size_t whole = 0, offset = 0;         ///< of which given parameter it is a part, from which element on
-  std::optional<lines<T>> lies_in{};         ///< the user's memory, where `data` is a copy of it
+  std::optional<lines> lies_in{};            ///< the user's memory, where `values` is a copy of it
   std::size_t path = 0, clock = 0;
   bool averaged = false;  ///< its path ends in a transform that keeps an average
-  std::vector<T*> states{};
+  std::vector<T*> states{};    ///< null where they are not of T
+  stored_array values{};             ///< the parameter, as it is stored
+  std::vector<stored_array> arrays{};  ///< the states, as they are stored
+  bool is_mixed = false;         ///< something of that is not of T
   std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
   std::vector<std::vector<std::size_t>> state_shapes{};
   std::vector<storage_order> state_orders{};  ///< as the parameter's, where the state has its shape; else row-major
+  std::vector<number_type> state_types{};
 
-  void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape, bool of_its_shape) {
+  void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape, bool of_its_shape,
+                 number_type type) {
     state_shapes.push_back(std::move(shape));
     state_orders.push_back(of_its_shape ? info.order : storage_order::row_major);
     state_names.push_back(state_name(state_names, transform, slot));
+    state_types.push_back(type);
+    is_mixed = is_mixed || type != type_of<T>;
   }
+  /// The memory of the next state.
+  void place_state(const stored_array& array) {
+    arrays.push_back(array);
+    states.push_back(array.as<T>());
+  }
+  [[nodiscard]] std::size_t bytes() const { return size * bytes_of(values.type); }
 };
 
 /// The arrays of an optimizer.
@@ -97,20 +115,20 @@ template <class T>
 struct storage {
   std::vector<bound_parameter<T>> parameters;
   std::vector<whole_parameter> wholes;
-  aligned_array<T> copies;  ///< of the parameters that do not lie in one piece
-  aligned_array<T> states;
-  std::size_t state_elements = 0;
-  std::vector<std::vector<T>> held_back;  ///< y of the averaged parameters, while they hold x
+  aligned_array<std::byte> copies;  ///< of the parameters that do not lie in one piece
+  aligned_array<std::byte> states;
+  std::size_t state_bytes = 0;
+  std::vector<std::vector<std::byte>> held_back;  ///< y of the averaged parameters, as it is stored, while they hold x
   bool at_evaluation_point = false;
 
   /// Reads those copies from the user's memory, and writes them there.
   void gather() const {
     for (const auto& p : parameters)
-      if (p.lies_in) p.lies_in->copy_to(p.data);
+      if (p.lies_in) p.lies_in->copy_to(p.values.data);
   }
   void scatter() const {
     for (const auto& p : parameters)
-      if (p.lies_in) p.lies_in->copy_from(p.data);
+      if (p.lies_in) p.lies_in->copy_from(p.values.data);
   }
 };
 

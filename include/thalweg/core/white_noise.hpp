@@ -6,6 +6,8 @@
 #include <numbers>
 #include <string_view>
 
+#include <thalweg/core/stored.hpp>
+
 namespace thalweg {
 
 /// Independent numbers of the standard normal distribution: number i is a function of the seed, the step, the
@@ -16,25 +18,17 @@ namespace thalweg {
 class white_noise {
   std::uint64_t stream_;
 
-  // A counter on a stream, scrambled (the finaliser of SplitMix64, Steele et al. 2014).
-  static constexpr std::uint64_t mixed(std::uint64_t stream, std::uint64_t counter) {
-    std::uint64_t x = stream + (counter + 1) * 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-  }
-
 public:
   constexpr white_noise(long seed, long step, std::string_view name)
-      : stream_(mixed(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(step))) {
-    for (const char letter : name) stream_ = mixed(stream_, static_cast<unsigned char>(letter));
+      : stream_(detail::scrambled(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(step))) {
+    for (const char letter : name) stream_ = detail::scrambled(stream_, static_cast<unsigned char>(letter));
   }
 
   /// By Box and Muller's transform.
   [[nodiscard]] double normal(std::uint64_t i) const {
     const auto uniform = [](std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; };
-    const double radius = std::sqrt(-2 * std::log(uniform(mixed(stream_, 2 * i))));
-    return radius * std::cos(2 * std::numbers::pi * uniform(mixed(stream_, 2 * i + 1)));
+    const double radius = std::sqrt(-2 * std::log(uniform(detail::scrambled(stream_, 2 * i))));
+    return radius * std::cos(2 * std::numbers::pi * uniform(detail::scrambled(stream_, 2 * i + 1)));
   }
 };
 

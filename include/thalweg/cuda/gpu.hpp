@@ -77,6 +77,9 @@ public:
       if (p.lies_in)
         throw error("cuda", "Expected parameters that lie in one piece. Received ", in_quotes(p.info.name),
                     ", which its view makes of ", p.lies_in->count, " pieces.");
+      if (p.is_mixed)
+        throw error("cuda", "Expected parameters and state of ", type_of<T>, " on a device. Received ", in_quotes(p.info.name),
+                    ", of which not all is.");
       check_on_device("parameter", p.info.name, p.data);
     }
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
@@ -98,7 +101,11 @@ public:
                 ". On a device no parameter stands still.");
   }
 
-  void begin_step(std::span<const T* const> gradients, measure what) override {
+  void begin_step(std::span<const stored_array> gradients, long, measure what) override {
+    for (std::size_t i = 0; i < gradients.size(); ++i)
+      if (!gradients[i].template as<T>())
+        throw error("cuda", "Expected a gradient of ", type_of<T>, " on a device, for ", in_quotes(store.parameters[i].info.name),
+                    ". Received ", gradients[i].type, ".");
     if (what != measure::nothing) throw error("cuda", "Expected a step that measures nothing. Received one that measures norms.");
     const bool captured = is_capturing(stream_);
     if (captured && bound.what.may_stop())
@@ -159,7 +166,10 @@ public:
     for (std::size_t phase = first; phase < bound.what.phases.size(); ++phase) run_phase(phase);
   }
 
-  void copy(const T* from, std::size_t n, T* to) const override { cuda::copy<T>(from, n, to, stream_); }
+  void copy(const T* from, std::size_t n, T* to) const { cuda::copy<T>(from, n, to, stream_); }
+  void copy_parameter(std::size_t i, T* out) const override {
+    copy(store.parameters[i].data, store.parameters[i].size, out);
+  }
 
   void average(std::size_t i, const average_of<T>& by, T* out) const override {
     const auto& p = store.parameters[i];
@@ -214,7 +224,7 @@ public:
                        const std::function<void(const loaded_progress&)>& before_writing) override {
     host_mirror m = mirror();
     auto loaded = read_checkpoint<T>(from, m.store, std::move(now), policy, before_writing);
-    copy(m.store.states.get(), store.state_elements, states_.data());
+    copy(reinterpret_cast<const T*>(m.store.states.get()), states_.size(), states_.data());
     for (std::size_t i = 0; i < store.parameters.size(); ++i)
       copy(m.store.parameters[i].data, store.parameters[i].size, store.parameters[i].data);
     synchronize(stream_);
@@ -273,8 +283,8 @@ private:
 
   void place_states() {
     for (const auto& p : store.parameters)
-      for (const auto& shape : p.state_shapes) store.state_elements += padded<T>(element_count(shape));
-    states_ = device_array<T>(store.state_elements);
+      for (const auto& shape : p.state_shapes) store.state_bytes += padded<T>(element_count(shape)) * sizeof(T);
+    states_ = device_array<T>(store.state_bytes / sizeof(T));
     zero(states_.data(), states_.size(), stream_);  // between the arrays as well
     T* free = states_.data();
     std::vector<T> values, state;  // of one parameter: the host may have no room for all
@@ -286,7 +296,7 @@ private:
           state.resize(element_count(p.state_shapes[p.states.size()]));
           bound.what.code(l).fill(array, state, values.data());
           copy_and_wait<T>(state.data(), state.size(), free);
-          p.states.push_back(std::exchange(free, free + padded<T>(state.size())));
+          p.place_state({std::exchange(free, free + padded<T>(state.size())), type_of<T>});
         }
     }
   }
@@ -353,8 +363,8 @@ private:
 
   /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What
   /// is captured may run at any time, often or never: it always says where, and from then on nothing is known.
-  void point_to(std::span<const T* const> gradients, bool captured) {
-    for (std::size_t r = 0; r < rows_.size(); ++r) now_[r] = gradients[rows_[r]];
+  void point_to(std::span<const stored_array> gradients, bool captured) {
+    for (std::size_t r = 0; r < rows_.size(); ++r) now_[r] = gradients[rows_[r]].template as<T>();
     if (!captured && now_ == known_gradients_) return;
     for (std::size_t r = 0; r < rows_.size(); ++r)
       if (known_gradients_.empty() || now_[r] != known_gradients_[r])
@@ -434,18 +444,25 @@ private:
     };
     m.store.parameters = store.parameters;
     m.store.wholes = store.wholes;
-    m.store.state_elements = store.state_elements;
-    m.store.states = allocate<T>(store.state_elements);
-    copy(states_.data(), store.state_elements, m.store.states.get());
+    m.store.state_bytes = store.state_bytes;
+    m.store.states = allocate<std::byte>(store.state_bytes);
+    T* const states = reinterpret_cast<T*>(m.store.states.get());
+    copy(states_.data(), states_.size(), states);
     for (auto& p : m.store.parameters) {
       p.data = m.parameters.emplace_back(copied(p.data, p.size)).data();
-      for (T*& state : p.states) state = m.store.states.get() + (state - states_.data());
+      p.values.data = p.data;
+      for (std::size_t s = 0; s < p.states.size(); ++s) {
+        p.states[s] = states + (p.states[s] - states_.data());
+        p.arrays[s].data = p.states[s];
+      }
     }
     m.store.at_evaluation_point = store.at_evaluation_point;
     if (store.at_evaluation_point) {
       m.store.held_back.resize(store.parameters.size());
       for_each_y([&](const auto& p, const T* held) {
-        m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())] = copied(held, p.size);
+        auto& bytes = m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())];
+        bytes.resize(p.bytes());
+        copy(held, p.size, reinterpret_cast<T*>(bytes.data()));
       });
     }
     synchronize(stream_);

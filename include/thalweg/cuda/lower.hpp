@@ -116,7 +116,7 @@ struct launched_passes {
   template <traffic Writes, class T, class... Bound>
   void run(std::size_t, const arrays<T>&, const Bound&...) const {}
   template <class T, class Bound>
-  std::array<double, Bound::count> reduce(std::size_t, const T*, const T*, const T*, const Bound&) const { return {}; }
+  void reduce(std::size_t, const T*, const T*, const T*, double*, const Bound&) const {}
 };
 
 }  // namespace thalweg::cuda::detail

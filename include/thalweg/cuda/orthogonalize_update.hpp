@@ -48,7 +48,7 @@ struct device_form<orthogonalize_update, T> {
     std::size_t bytes = 0;
     for (const group& g : groups_) {
       const std::size_t chosen = bytes_of(choose(transform, g.shape, ~std::size_t{0}), g.shape);
-      const std::size_t one = std::max(chosen, bytes_of({float32, {1}}, g.shape));
+      const std::size_t one = std::max(chosen, bytes_of({precision::float32, {1}}, g.shape));
       bytes = std::max({bytes, one, std::min(one * g.count, limits.workspace)});
     }
     workspace_ = device_array<std::byte>(bytes);
@@ -104,8 +104,8 @@ private:
   template <class F>
   static auto with_factors(precision p, F f) {
     if constexpr (std::is_same_v<T, float>) {
-      if (p == bfloat16) return f(std::type_identity<bf16>());
-      if (p == float16) return f(std::type_identity<fp16>());
+      if (p == precision::bfloat16) return f(std::type_identity<bf16>());
+      if (p == precision::float16) return f(std::type_identity<fp16>());
     }
     return f(std::type_identity<T>());
   }
@@ -118,10 +118,10 @@ private:
 
   // Of what fits into `room` bytes: it was measured for the options at binding, and they may have moved.
   choice choose(const orthogonalize_update& transform, const detail::extent& shape, std::size_t room) const {
-    choice best{std::is_same_v<T, float> ? transform.precision : float32, {1}};
-    if (bytes_of(best, shape) > room) best.factors = float32;
+    choice best{std::is_same_v<T, float> ? transform.precision : precision::float32, {1}};
+    if (bytes_of(best, shape) > room) best.factors = precision::float32;
     // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
-    const std::size_t stable = best.factors == float32 ? 3 : 2;
+    const std::size_t stable = best.factors == precision::float32 ? 3 : 2;
     const double ratio = static_cast<double>(shape.long_side()) / static_cast<double>(shape.short_side());
     const double symmetric = shape.short_side() < limits_.halved_from ? 1 : 0.75;
     const auto time = [&](thalweg::detail::grouping g) {

@@ -11,12 +11,9 @@ enum class precision {
   bfloat16,  ///< factors may be rounded to bfloat16, where it is multiplied: within a few per cent
   float16    ///< factors may be rounded to float16, where it is multiplied: within about one per cent
 };
-inline constexpr auto float32 = precision::float32;
-inline constexpr auto bfloat16 = precision::bfloat16;
-inline constexpr auto float16 = precision::float16;
 
 constexpr std::string_view to_text(precision p) {
-  return p == float32 ? "float32" : p == bfloat16 ? "bfloat16" : "float16";
+  return p == precision::float32 ? "float32" : p == precision::bfloat16 ? "bfloat16" : "float16";
 }
 
 }  // namespace thalweg

@@ -42,7 +42,7 @@ struct orthogonalize_update {
   coefficient_set coefficients = jordan;
   long steps = 5;
   double epsilon = 1e-7;
-  thalweg::precision precision = float32;
+  thalweg::precision precision = thalweg::precision::float32;
   static constexpr const char* elsewhere[] = {"newton_schulz"};
   static constexpr auto fields = list{field{"scale", &orthogonalize_update::scale},
                                       field{"coefficients", &orthogonalize_update::coefficients},
