@@ -10,7 +10,7 @@
 #include <numeric>
 #include <string_view>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace race {
 namespace {

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <thalweg/text.hpp>
 #include <thalweg/text/vocabulary.hpp>

@@ -1,5 +1,5 @@
 #pragma once
-// The command line, checked.
+// The valley's command line, checked.
 
 #include <filesystem>
 #include <optional>
@@ -7,22 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "../race/arguments.hpp"
+#include "../race/training.hpp"
 #include "watch.hpp"
 
 namespace valley {
 
-struct request {
-  const race::named_task* task = nullptr;
-  race::task_settings settings;
-  std::vector<std::string> optimizers;  // train, each on its own
-  std::vector<std::string> riders;      // ride along with `followed` beside the other optimizers
-  std::vector<race::named_chain> chains;
+struct request : race::training {  // each of `optimizers` on its own
+  std::vector<std::string> riders;  // ride along with `followed` beside the other optimizers
   std::string followed;
-  race::numbers_by_key lr, weight_decay;
-  std::optional<double> warmup;  // share of the steps
   valley::plan plan;
-  unsigned seed = 1, seeds = 1;
   std::filesystem::path folder;
   bool draw_only = false;
 };

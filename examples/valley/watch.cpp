@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "curvature.hpp"
 #include "oscillation.hpp"

@@ -100,5 +100,25 @@ TEST_CASE("numbers have ranges, both ends of which belong to them") {
   CHECK(refusal({"--batch", "0"}) == "[race] Expected --batch from 1 to 1000000. Received '0'.");
   CHECK(refusal({"--ledger", "/nowhere/race.jsonl"}) ==
         "[race] Expected --ledger of a file that can be written. Received '/nowhere/race.jsonl'.");
-  CHECK(refusal({"--no-such"}).starts_with("[race] Expected the options of --help."));
+}
+
+TEST_CASE("flags are written whole, with a value where they want one") {
+  CHECK(read({"--steps=100"}).steps == 100);
+  CHECK(read({"--steps", "200", "--steps", "100"}).steps == 100);
+  CHECK(read({"--tune"}).tune);
+  const auto not_known = [](const std::string& what) {
+    return "[race] Expected the options of --help. Received '" + what + "'.";
+  };
+  CHECK(refusal({"--no-such"}) == not_known("--no-such"));
+  CHECK(refusal({"--step", "100"}) == not_known("--step"));
+  CHECK(refusal({"--see", "1"}) == not_known("--see"));
+  CHECK(refusal({"-s"}) == not_known("-s"));
+  CHECK(refusal({"--tune=1"}) == not_known("--tune=1"));
+  CHECK(refusal({"--steps"}) == "[race] Expected a value after --steps. Received nothing.");
+  CHECK(refusal({"more", "--tune"}) == "[race] Expected options only (see --help). Received 'more'.");
+}
+
+TEST_CASE("help is printed, and nothing else happens") {
+  const std::vector<const char*> argv{"race", "--help"};
+  CHECK(!race::parse(2, argv.data(), known));
 }

@@ -7,7 +7,7 @@
 #include <random>
 #include <span>
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "../error.hpp"
 

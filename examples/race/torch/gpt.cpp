@@ -1,5 +1,5 @@
-// A decoder of bytes: learned positions, four blocks.
-#include <fmt/format.h>
+// A decoder of bytes: learned positions, three blocks.
+#include <fmt/core.h>
 
 #include "bytes.hpp"
 #include "networks.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 namespace nn = ::torch::nn;
 
-constexpr std::int64_t window = 64, channels = 96, heads = 4, depth = 4, vocabulary = 256;
+constexpr std::int64_t window = 64, channels = 64, heads = 4, depth = 3, vocabulary = 256;
 
 struct decoder final : network_of_tensors {
   nn::Embedding bytes{nullptr}, places{nullptr};
