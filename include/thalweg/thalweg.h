@@ -247,6 +247,7 @@ THALWEG_FUNCTION thalweg_status thalweg_load_reporting(thalweg_optimizer* optimi
 /// THALWEG_PARTIAL: parameters that the file lacks, or has with other states, start anew; what it has besides is left out.
 /// So parameters are added and removed.
 /// THALWEG_KEEP_SETTINGS: the chain and the options, lr included, stay as they are here: a longer schedule, another decay.
+/// Numbers of another type are converted: parameters in bfloat16 go on from a file of float32.
 enum { THALWEG_PARTIAL = 1, THALWEG_KEEP_SETTINGS = 2 };
 
 /// thalweg_load with a policy, which is a sum of these. `differences`, which may be null, becomes a text of one line a

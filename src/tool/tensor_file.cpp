@@ -36,9 +36,9 @@ std::vector<std::byte> tensor_file::bytes(const tensor_entry& t) const {
 
 std::optional<std::vector<double>> tensor_file::numbers(const std::string& name) const {
   const tensor_entry& t = header_.tensors.at(name);
-  const std::size_t n = element_count(t.shape);
   const auto type = detail::number_type_of_dtype(t.dtype);
   if (!type) return {};
+  const std::size_t n = (t.end - t.begin) / detail::bytes_of(*type);
   std::vector<std::byte> scales;
   if (*type == number_type::eight_bits) {
     const auto found = header_.tensors.find(detail::name_of_scales(name));
