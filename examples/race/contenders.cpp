@@ -24,6 +24,12 @@ constexpr std::array all_tuned{
     tuned{"digits", "adamw", 0.016},       tuned{"digits", "sf_adamw", 0.032},
     tuned{"digits", "muon", 0.008},        tuned{"digits", "sf_muon", 0.016},
     tuned{"digits", "amuse", 0.032},
+
+    tuned{"gpt", "adamw", 0.008},          tuned{"gpt", "adamw_wsd", 0.004},
+    tuned{"gpt", "sf_adamw", 0.004},       tuned{"gpt", "muon", 0.016},
+    tuned{"gpt", "muon_wsd", 0.016},       tuned{"gpt", "sf_muon", 0.016},
+    tuned{"gpt", "sf_muon_95", 0.032},     tuned{"gpt", "sf_normuon", 0.032},
+    tuned{"gpt", "amuse", 0.016},          tuned{"gpt", "amuse_short_warmup", 0.016},
 };
 
 // Hidden matrices by `momentum`, orthogonalised, a fused one block by block, and `then`; all else by `auxiliary`.

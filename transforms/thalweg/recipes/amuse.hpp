@@ -15,11 +15,11 @@ namespace thalweg::recipes {
 
 /// arXiv 2605.22432: Muon's orthogonalised momentum inside Schedule-Free averaging, Adam's second moment for the rest,
 /// and an interpolation β_t that moves the gradients' point towards the average. Decay acts at z. AMUSE needs a warm-up.
-/// The defaults are those of AMUSE's Llama 124M, with lr 0.01, weight decay 0.05 and a warm-up over 3/8 of the steps. β
-/// grows from the end of the warm-up on. So give a shorter warm-up `beta1_steps` of 3/8 of the steps, or a smaller ρ:
-/// `amuse_beta` says why. The paper's vision experiments are `amuse_sgd`.
+/// The defaults are those of AMUSE's Llama 124M, where β grows from 3/8 of the steps on: give `beta1_steps`. There the warm-up
+/// was as long. In our small language model a warm-up of 1/20 was better at each share of the steps (docs/claims.md).
+/// `amuse_beta` says what other T₀ to take. The paper's vision experiments are `amuse_sgd`.
 ///
-///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.01, .weight_decay = 0.05, .warmup_steps = 3 * steps / 8});
+///     auto opt = optimizer(recipes::amuse({.beta1_steps = 3 * n / 8}), parameters, {.lr = 0.01, .warmup_steps = n / 20});
 struct amuse {
   double momentum = nesterov_ema{}.beta;
   double beta1 = amuse_beta{}.beta1;

@@ -29,9 +29,9 @@ namespace thalweg {
 /// | SVHN, ResNet3-96          | 0.85, 0.2 | 0.05 | 0.92         |
 /// | ImageNet, ResNet-50       | 0.6, 0.8  | 0.05 | 0.96         |
 ///
-/// With the defaults take T₀ = 3/8 of N. A shorter T₀ needs a smaller ρ: with ρ = 0.3 and β₁ = 0.8 take N/20. If T₀ is much
-/// shorter than that, β is near 1 early: gradients are taken at the average, which moves slowly. In a small language model
-/// of 1000 steps the defaults with T₀ = 50 ended 0.15 nats a byte behind T₀ = 375.
+/// Choose T₀ so that β ends between 0.82 and 0.95: with the defaults 3/8 of N, with β₁ = 0.8 and ρ = 0.3 from N/5 to 2/5 of N.
+/// In the map of docs/claims.md an end of 0.96 and more has the highest loss: gradients are taken at the average, which moves
+/// slowly. T₀ may be longer than the warm-up: `beta1_steps` = 3/8 of N with a warm-up of N/20 was better than a warm-up of 3/8.
 ///
 /// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs T₀, from the warm-up or from the field. A
 /// warm-up of one step is of no use (T₀ = 1 makes β 1 from the second step on). A learning rate that was raised later could
