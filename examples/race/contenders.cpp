@@ -26,13 +26,23 @@ constexpr std::array all_tuned{
     tuned{"digits", "amuse", 0.032},
 };
 
-// Hidden matrices by Muon, a fused one block by block; all else by `auxiliary`.
-std::string by_muon(const description& about, std::string_view scale, std::string_view auxiliary) {
+// Hidden matrices by `momentum`, orthogonalised, a fused one block by block, and `then`; all else by `auxiliary`.
+std::string routed(const description& about, std::string_view momentum, std::string_view scale, std::string_view then,
+                   std::string_view auxiliary) {
   const std::string muon = fmt::format("orthogonalize_update(scale={})", scale);
   const std::string fused = about.fused.empty() ? ""
-                                                : fmt::format("when(name_matches(\"{}\"), nesterov_ema | in_row_blocks(3, {})), ",
-                                                              about.fused, muon);
-  return fmt::format("route({}when(hidden_matrix, nesterov_ema | {}), otherwise({})) | ", fused, muon, auxiliary);
+                                                : fmt::format("when(name_matches(\"{}\"), {} | in_row_blocks(3, {}){}), ",
+                                                              about.fused, momentum, muon, then);
+  return fmt::format("route({}when(hidden_matrix, {} | {}{}), otherwise({})) | ", fused, momentum, muon, then, auxiliary);
+}
+
+std::string by_muon(const description& about, std::string_view scale, std::string_view auxiliary) {
+  return routed(about, "nesterov_ema", scale, "", auxiliary);
+}
+
+// SF-NorMuon, arXiv 2605.23061, Algorithm 1. What is no matrix goes as in Schedule-Free AdamW.
+std::string by_normuon(const description& about) {
+  return routed(about, "ema(beta=0.8)", "none", " | scale_by_row_rms(beta2=0.95) | scale_to_rms(rms=0.2)", "scale_by_exp_avg_sq");
 }
 
 }  // namespace
@@ -61,9 +71,16 @@ std::vector<contender> contenders(std::string_view task, const description& abou
       {"muon", "Muon + cosine", cosine + with_adam + "apply_update"},
       {"muon_wsd", "Muon + WSD", wsd + with_adam + "apply_update"},
       {"sf_muon", "SFMuon", with_squares + "update_by_schedule_free(beta=0.9)"},
+      {"sf_muon_95", "SFMuon, β = 0.95", with_squares + "update_by_schedule_free(beta=0.95)"},
+      {"sf_muon_98", "SFMuon, β = 0.98", with_squares + "update_by_schedule_free(beta=0.98)"},
+      {"sf_normuon", "SF-NorMuon", by_normuon(about) + "update_by_schedule_free(beta=0.9)"},
       {"amuse", "AMUSE", is_text ? as_llama : as_cifar},  // as the published experiment that is nearest …
       {"amuse_other", "AMUSE, other β", is_text ? as_cifar : as_llama},  // … and as the other one
+      {"amuse_short_warmup", "AMUSE, short warm-up",  // β as of Llama 124M; only the learning rate rises sooner
+       with_squares + fmt::format("amuse_beta(beta1=0.6, rho=0.8, beta1_steps={}) | update_by_schedule_free", long_warmup)},
       {"amuse_sgd", "AMUSE, plain gradient", with_gradient + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free", 0.2, 0.02},
+      {"amuse_sgd_decay_at_y", "AMUSE, plain gradient, decay at z and y",
+       with_gradient + "amuse_beta(beta1=0.8, rho=0.3) | update_by_schedule_free(decay_at_y=1)", 0.2, 0.02},
   };
   for (contender& who : all) {
     who.warmup_steps = who.chain == as_llama ? long_warmup : short_warmup;

@@ -1,5 +1,7 @@
 #include "flags.hpp"
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -10,10 +12,14 @@
 namespace race {
 namespace {
 
+using thalweg::state_in;
+constexpr std::array states{state_in::same, state_in::bfloat16, state_in::eight_bits};
+
 std::vector<flag> flags(std::span<const std::string> known) {
   std::vector<flag> all = training_flags(known, "adamw,sf_adamw,muon,sf_muon,amuse");
   all.insert(all.end(), {
       {"tune", "try seven learning rates for each, or those of --lr 0.01,0.02; judged on examples that the race never sees"},
+      {"state", "how the optimizers' state is stored: same (as the weights), bfloat16 or eight_bits", "TYPE", "same"},
       {"ledger", "keeps every run as soon as it is over", "FILE", "race.jsonl"},
       {"resume", "take from the ledger the runs that it has"},
       {"csv", "every number, in long format (race.csv; when tuning tune.csv)", "FILE"},
@@ -32,6 +38,9 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   read_training(r, *line, known);
   r.tune = line->has("tune");
   r.resume = line->has("resume");
+  const auto state = std::ranges::find(states, (*line)["state"], [](auto s) { return thalweg::to_text(s); });
+  if (state == states.end()) throw error("--state same, bfloat16 or eight_bits", "'" + (*line)["state"] + "'");
+  r.state = *state;
   r.settings.tuning = r.tune;
   read_rates(r, *line, known, r.tune);
   r.csv = line->has("csv") ? (*line)["csv"] : r.tune ? "tune.csv" : "race.csv";

@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include <thalweg/core/stored.hpp>
+
 #include "training.hpp"
 
 namespace race {
@@ -13,6 +15,7 @@ namespace race {
 struct request : training {  // several rates are tried by `--tune`
   bool tune = false;
   bool resume = false;
+  thalweg::state_in state = thalweg::state_in::same;
   std::filesystem::path csv, plot, ledger;
 };
 

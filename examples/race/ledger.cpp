@@ -14,11 +14,13 @@ namespace {
 using nlohmann::json;
 
 json to_json(const run_key& key) {
-  return {{"data", key.about.data},       {"model", key.about.model},
+  json all = {{"data", key.about.data},       {"model", key.about.model},
           {"batches", key.about.batches}, {"split", key.about.split},
           {"chain", key.chain},           {"lr", key.options.lr},
           {"weight_decay", key.options.weight_decay}, {"warmup_steps", key.options.warmup_steps},
           {"steps", key.steps},           {"seed", key.seed}};
+  if (key.options.state != thalweg::state_in::same) all["state"] = std::string(thalweg::to_text(key.options.state));
+  return all;
 }
 
 json to_json(const score& s) { return {s.loss, s.accuracy}; }  // null where a loss is not finite

@@ -65,6 +65,7 @@ std::vector<job> jobs(const request& request, const description& about, std::vec
     if (std::ranges::find(request.optimizers, who.key) == request.optimizers.end()) continue;
     const std::string chain = thalweg::to_text(thalweg::parse(who.chain));
     thalweg::options options = who.options();
+    options.state = request.state;
     if (request.warmup) options.warmup_steps = std::lround(*request.warmup * static_cast<double>(request.steps));
     const std::vector<double> rates(rates_to_try.begin(), rates_to_try.end());
     for (const double decay : tried(request.weight_decay, who.key, {who.weight_decay}))

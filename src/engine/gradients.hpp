@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include <thalweg/core/data_of_type.hpp>
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
@@ -58,7 +59,7 @@ public:
     if (g.size != 0 && g.size != whole.extent)
       throw error("step", "Expected a gradient of ", whole.extent, " elements for ", in_quotes(whole.name), " with shape ",
                   whole.shape, ". Received ", g.size, ".");
-    if (g.type != type_of<T> && (sizeof(T) != sizeof(float) || bytes_of(g.type) != 2))
+    if (g.size != 0 && !reads<T>(g.type))
       throw error("step", "Expected a gradient of ", type_of<T>, " for ", in_quotes(whole.name), ". Received ", g.type, ".");
     const std::size_t bytes = bytes_of(g.type);
     for (std::size_t n = whole.first; n < whole.last; ++n) {

@@ -32,6 +32,10 @@ measured_sums exact_sums(const measurement<T>& of, std::size_t n, const T* gradi
   return exact;
 }
 
+/// How many elements are copied at once: few enough that all arrays of a stage stay in the first cache.
+constexpr std::size_t copied_elements = 2 * block_elements;
+static_assert(copied_elements <= tile_elements);
+
 /// The states [first, last) of a path, and the gate's, which is the gradient for what stands behind it.
 struct states_used {
   std::size_t first = 0, last = 0;
@@ -52,13 +56,13 @@ void in_numbers_of_computation(const in_flight<T>& one, const states_used& state
   if (!one.stored_as) return f(one, begin, end);
   if constexpr (std::is_same_v<T, float>) {
     const stored_arrays<T>& as = *one.stored_as;
-    for (std::size_t first = begin; first < end; first += tile_elements) {
-      const std::size_t n = std::min(tile_elements, end - first);
+    for (std::size_t first = begin; first < end; first += copied_elements) {
+      const std::size_t n = std::min(copied_elements, end - first);
       T* free = as.tiles;
       const auto opened = [&](const stored_array& array) {
         if (T* const own = array.as<T>()) return own + first;
         T* const tile = free;
-        free += tile_elements;
+        free += copied_elements;
         read(array, first, n, tile);
         return tile;
       };

@@ -1,11 +1,12 @@
 // Numbers of 16 and 8 bits become floats, and floats are rounded to them: for the one instruction set for which this file is
-// compiled. The loops have no branches, so the compiler makes registers of them.
+// compiled. All of it is arithmetic on groups of numbers that fill a register.
+#include <array>
 #include <bit>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
+#include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include <xsimd/xsimd.hpp>
 
@@ -21,110 +22,167 @@ using detail::block_elements;
 using detail::rounding;
 using detail::stored_array;
 
-constexpr std::size_t step = 64;  // numbers; a cache line of the smallest type
+constexpr std::size_t group = xsimd::batch<float>::size;
+template <class T>
+struct group_of { using type [[gnu::vector_size(group * sizeof(T))]] = T; };
+template <class T>
+using many = typename group_of<T>::type;
+using floats = many<float>;
+using words = many<std::uint32_t>;
+using whole_numbers = many<std::int32_t>;
+using halves = many<std::uint16_t>;
+using bytes = many<std::uint8_t>;
 
-std::uint32_t bits_of(float x) { return std::bit_cast<std::uint32_t>(x); }
-float of_bits(std::uint32_t bits) { return std::bit_cast<float>(bits); }
+#define THALWEG_INLINE [[gnu::always_inline]] inline
 
-/// 32 bits of chance for each number. Two numbers: so that two streams are not one, shifted.
-struct chances {
-  std::uint32_t factor, offset;
+template <class To, class From>
+THALWEG_INLINE To bits_as(From from) {
+  To to;
+  static_assert(sizeof to == sizeof from);
+  std::memcpy(&to, &from, sizeof to);
+  return to;
+}
+THALWEG_INLINE words bits_of(floats x) { return bits_as<words>(x); }
+THALWEG_INLINE floats of_bits(words bits) { return bits_as<floats>(bits); }
+// g++ 12 makes these of halves of registers.
+#if defined(__AVX512F__)
+THALWEG_INLINE words wide(halves x) { return bits_as<words>(_mm512_cvtepu16_epi32(bits_as<__m256i>(x))); }
+THALWEG_INLINE words wide(bytes x) { return bits_as<words>(_mm512_cvtepu8_epi32(bits_as<__m128i>(x))); }
+THALWEG_INLINE bytes narrow_to_bytes(words x) { return bits_as<bytes>(_mm512_cvtepi32_epi8(bits_as<__m512i>(x))); }
+#elif defined(__AVX2__)
+THALWEG_INLINE words wide(halves x) { return bits_as<words>(_mm256_cvtepu16_epi32(bits_as<__m128i>(x))); }
+THALWEG_INLINE words wide(bytes x) {
+  long long low;
+  std::memcpy(&low, &x, sizeof low);
+  return bits_as<words>(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(low)));
+}
+THALWEG_INLINE bytes narrow_to_bytes(words x) {
+  const __m256i all = bits_as<__m256i>(x);
+  const __m128i by_two = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  return bits_as<bytes>(_mm_cvtsi128_si64(_mm_packus_epi16(by_two, by_two)));
+}
+#else
+THALWEG_INLINE words wide(halves x) { return __builtin_convertvector(x, words); }
+THALWEG_INLINE words wide(bytes x) { return __builtin_convertvector(x, words); }
+THALWEG_INLINE bytes narrow_to_bytes(words x) { return __builtin_convertvector(x, bytes); }
+#endif
+THALWEG_INLINE halves narrow(words x) { return __builtin_convertvector(x, halves); }
+THALWEG_INLINE words select(words mask, words yes, words no) { return bits_as<whole_numbers>(mask) ? yes : no; }
+template <class Compared>
+THALWEG_INLINE words mask_of(Compared c) { return bits_as<words>(c); }
+THALWEG_INLINE words of(std::uint32_t x) { return words{} + x; }
+/// a < b for numbers below 2³¹.
+THALWEG_INLINE words less(words a, words b) { return mask_of(bits_as<whole_numbers>(a) < bits_as<whole_numbers>(b)); }
 
-  chances(std::uint64_t stream, std::size_t begin) {
-    const std::uint64_t s = detail::scrambled(stream, begin >> 32);
-    factor = static_cast<std::uint32_t>(s) | 1u;
-    offset = static_cast<std::uint32_t>(s >> 32) + factor * static_cast<std::uint32_t>(begin);
+/// Numbers of chance, 32 bits each, of which the upper are good: 16 sequences that take turns, whatever the registers' width,
+/// anew for each block of 256 numbers.
+class chances {
+  static constexpr std::uint32_t sequences = 16;
+  std::array<words, sequences / group> now_;
+
+public:
+  static constexpr std::size_t groups = sequences / group;
+
+  THALWEG_INLINE chances(std::uint64_t stream, std::size_t element) {
+    const std::uint64_t s = detail::scrambled(stream, element / block_elements);
+    for (std::uint32_t g = 0; g < groups; ++g) {
+      words x;
+      for (std::uint32_t lane = 0; lane < group; ++lane) x[lane] = (g * std::uint32_t{group} + lane) * 0x9e3779b9u;
+      x = (x + static_cast<std::uint32_t>(s)) ^ static_cast<std::uint32_t>(s >> 32);
+      x = (x ^ (x >> 16)) * 0x7feb352du;  // the finaliser by C. Wellons ("lowbias32")
+      x = (x ^ (x >> 15)) * 0x846ca68bu;
+      now_[g] = x ^ (x >> 16);
+    }
   }
-  // The finaliser by C. Wellons ("lowbias32").
-  [[gnu::always_inline]] std::uint32_t of(std::uint32_t i) const {
-    std::uint32_t x = i * factor + offset;
-    x = (x ^ (x >> 16)) * 0x7feb352du;
-    x = (x ^ (x >> 15)) * 0x846ca68bu;
-    return x ^ (x >> 16);
+  /// Of the group-th of `groups`.
+  THALWEG_INLINE words next(std::size_t g) {
+    return now_[g] = now_[g] * 747796405u + 2891336453u;  // multiplier and increment of PCG32
   }
 };
 
-/// f(i) for i < n, in pieces of known length, and what the next tile reads is fetched.
-template <class Memory, class F>
-[[gnu::always_inline]] inline void for_each_number(std::size_t n, const Memory* memory, F f) {
+/// f(place, how many of them are there) for each group of n numbers; all are there but in the last.
+template <class F>
+THALWEG_INLINE void for_each_group(std::size_t n, F f) {
   std::size_t i = 0;
-  for (; i + step <= n; i += step) {
-    for (std::size_t line = 0; line < step * sizeof(Memory); line += 64)
-      __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(memory + i) + line + 2048));
-    for (std::size_t j = 0; j < step; ++j) f(i + j);
-  }
-  for (; i < n; ++i) f(i);
+#pragma GCC unroll 4
+  for (; i + group <= n; i += group) f(i, std::integral_constant<std::size_t, group>());
+  if (i < n) f(i, n - i);
 }
 
-bool is_finite(std::uint32_t bits) { return (bits & 0x7f800000u) != 0x7f800000u; }
+/// f(place, count, chance) for each group of at most a block, with 32 bits of chance for each number.
+template <class F>
+THALWEG_INLINE void for_each_group(std::size_t n, chances chance, F f) {
+  std::size_t i = 0;
+  for (; i + group * chances::groups <= n; i += group * chances::groups)
+    [&]<std::size_t... G>(std::index_sequence<G...>) {
+      (f(i + G * group, std::integral_constant<std::size_t, group>(), chance.next(G)), ...);
+    }(std::make_index_sequence<chances::groups>());
+  for (std::size_t g = 0; i < n; i += group, ++g) f(i, n - i < group ? n - i : group, chance.next(g));
+}
+template <class T, class Count>
+THALWEG_INLINE many<T> load(const void* memory, std::size_t i, Count count) {
+  many<T> values{};
+  std::memcpy(&values, static_cast<const T*>(memory) + i, count * sizeof(T));
+  return values;
+}
+template <class T, class Count>
+THALWEG_INLINE void store(void* memory, std::size_t i, Count count, many<T> values) {
+  std::memcpy(static_cast<T*>(memory) + i, &values, count * sizeof(T));
+}
+/// What the tile behind the next one reads of an array.
+template <class T>
+THALWEG_INLINE void fetch_next(const T* memory, std::size_t n) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory) + 2 * n * sizeof(T);
+  for (std::size_t byte = 0; byte < n * sizeof(T); byte += 64) __builtin_prefetch(reinterpret_cast<const void*>(begin + byte), 0, 2);
+}
+
+/// f(place, count, chance) for each group, with 32 bits of chance for each number.
+template <class F>
+THALWEG_INLINE void for_each_group_by_chance(std::size_t first, std::size_t n, std::uint64_t stream, F f) {
+  for (std::size_t begin = 0; begin < n; begin += block_elements)
+    for_each_group(n - begin < block_elements ? n - begin : block_elements, chances(stream, first + begin),
+                   [&](std::size_t i, auto count, words chance) { f(begin + i, count, chance); });
+}
 
 // ---- bfloat16 --------------------------------------------------------------------------------------
 
-void read_bfloat16(const std::uint16_t* from, std::size_t n, float* __restrict to) {
-  for_each_number(n, from, [=](std::size_t i) { to[i] = of_bits(std::uint32_t{from[i]} << 16); });
-}
-
-void write_nearest(const float* __restrict from, std::size_t n, bfloat16* __restrict to) {
-  for_each_number(n, to, [=](std::size_t i) { to[i] = bfloat16(from[i]); });
-}
-
-void write_by_chance(const float* __restrict from, std::size_t n, bfloat16* __restrict to, chances chance) {
-  for_each_number(n, to, [=](std::size_t i) {
-    const std::uint32_t bits = bits_of(from[i]), up = bits + (chance.of(static_cast<std::uint32_t>(i)) >> 16);
-    to[i].bits = static_cast<std::uint16_t>(is_finite(bits) && is_finite(up) ? up >> 16 : bfloat16(from[i]).bits);
-  });
-}
-
-// The float is upper·2¹⁶ + lower, as whole numbers, and upper is the nearest of 16 bits.
-void read_halves(const std::uint16_t* upper, const std::int16_t* lower, std::size_t n, float* __restrict to) {
-  for_each_number(n, upper, [=](std::size_t i) {
-    to[i] = of_bits((std::uint32_t{upper[i]} << 16) + static_cast<std::uint32_t>(std::int32_t{lower[i]}));
-  });
-}
-
-void write_halves(const float* __restrict from, std::size_t n, std::uint16_t* __restrict upper, std::int16_t* __restrict lower) {
-  for_each_number(n, upper, [=](std::size_t i) {
-    const std::uint32_t bits = bits_of(from[i]);
-    const bool finite = is_finite(bits);
-    const std::uint32_t quiet = (bits | ((bits & 0x7fffffu) != 0 ? 0x400000u : 0u)) >> 16;
-    upper[i] = static_cast<std::uint16_t>(finite ? (bits + 0x8000u) >> 16 : quiet);
-    lower[i] = static_cast<std::int16_t>(finite ? static_cast<std::uint16_t>(bits) : 0);
-  });
+/// The upper half of x with something added to its lower one. A NaN stays one, whatever its bits.
+THALWEG_INLINE halves upper_half(floats x, words added) {
+  return narrow(((bits_of(x) + added) | (mask_of(x != x) & 0x7fc00000u)) >> 16);
 }
 
 // ---- float16 ---------------------------------------------------------------------------------------
 
-void read_float16(const float16* from, std::size_t n, float* __restrict to) {
-  for_each_number(n, from, [=](std::size_t i) { to[i] = static_cast<float>(from[i]); });
+THALWEG_INLINE floats of_float16(halves x) {
+  const words all = wide(x), sign = (all & 0x8000u) << 16, size = all & 0x7fffu;
+  const words small = bits_of(__builtin_convertvector(bits_as<whole_numbers>(size), floats) * 0x1p-24f);
+  const words exponent = select(less(size, of(0x7c00)), of(std::uint32_t{127 - 15} << 23), of(std::uint32_t{255 - 31} << 23));
+  return of_bits(sign | select(less(size, of(0x400)), small, (size << 13) + exponent));
 }
 
-void write_nearest(const float* __restrict from, std::size_t n, float16* __restrict to) {
-  for_each_number(n, to, [=](std::size_t i) { to[i] = float16(from[i]); });
+/// `below`: what is added to the 13 bits that are lost, and `unit`: to a multiple of 2⁻²⁴, before the rest is cut off.
+THALWEG_INLINE halves to_float16(words all, words below, floats unit) {
+  const words size = all & 0x7fffffffu, sign = (all >> 16) & 0x8000u;
+  const words is_small = less(size, of(0x38800000u));
+  const floats scaled = of_bits(select(is_small, size, words{})) * 0x1p24f + unit;
+  const words small = bits_as<words>(__builtin_convertvector(scaled, whole_numbers));
+  const words large = (size - (std::uint32_t{127 - 15} << 23) + below) >> 13;
+  const words finite = select(is_small, small, large);
+  const words infinite = select(less(of(0x7f800000u), size), of(0x7e00), of(0x7c00));
+  return narrow(sign | select(less(size, of(0x477ff000u)), finite, infinite));  // from 65520 on
 }
-
-// The distance of two neighbours is a power of two; a whole number of them, of which the rest is left to chance, is exact.
-void write_by_chance(const float* __restrict from, std::size_t n, float16* __restrict to, chances chance) {
-  for_each_number(n, to, [=](std::size_t i) {
-    const float x = from[i];
-    const std::uint32_t size = bits_of(x) & 0x7fffffffu;
-    const std::uint32_t exponent = size < 0x38800000u ? 0x38800000u : size & 0x7f800000u;
-    const float unit = of_bits(exponent - (10u << 23));
-    const float u = static_cast<float>(static_cast<std::int32_t>(chance.of(static_cast<std::uint32_t>(i)) >> 8)) * 0x1p-24f;
-    const float share = of_bits(size) * (of_bits(0x7f000000u - bits_of(unit)));  // in units
-    const float whole = static_cast<float>(static_cast<std::int32_t>(share < 4096 ? share : 0));
-    const float rounded = (whole + (share - whole > u ? 1.0f : 0.0f)) * unit;
-    const std::uint32_t sign = bits_of(x) & 0x80000000u;
-    const float16 near(x), by_chance(of_bits(sign | bits_of(rounded)));
-    to[i].bits = size >= 0x477fe000u ? near.bits : by_chance.bits;  // beyond 65504
-  });
+THALWEG_INLINE halves nearest_float16(floats x) {
+  const words all = bits_of(x), size = all & 0x7fffffffu;
+  // 2²³ + k rounds to whole numbers, ties to even.
+  const floats scaled = of_bits(select(less(size, of(0x38800000u)), size, words{})) * 0x1p24f;
+  const floats rounded = (scaled + 0x1p23f) - 0x1p23f;
+  return to_float16(all, ((size >> 13) & 1u) + 0xfffu, rounded - scaled);
 }
-
-/// The floats beside them, unless the user has written other numbers.
-void read_with_floats(const float16* from, const float* exact, std::size_t n, float* __restrict to) {
-  for_each_number(n, from, [=](std::size_t i) {
-    const float given = static_cast<float>(from[i]);
-    to[i] = float16(exact[i]).bits == from[i].bits ? exact[i] : given;
-  });
+THALWEG_INLINE halves float16_by_chance(floats x, words chance) {
+  const floats unit = __builtin_convertvector(bits_as<whole_numbers>(chance >> 8), floats) * 0x1p-24f;
+  const words all = bits_of(x), size = all & 0x7fffffffu;
+  const words is_last = less(of(0x477fe000u), size);  // beyond 65504
+  return to_float16(all, select(is_last, of(0xfff), chance >> 19), unit);
 }
 
 // ---- eight bits ------------------------------------------------------------------------------------
@@ -135,46 +193,50 @@ constexpr float largest_code = 1.875f;
 constexpr std::uint32_t exponent_bias(bool with_signs) { return static_cast<std::uint32_t>(127 - (with_signs ? 15 : 31)) << 23; }
 
 template <bool WithSigns>
-void decode(const std::uint8_t* from, std::size_t n, float scale, float* __restrict to) {
-  for_each_number(n, from, [=](std::size_t i) {
-    const std::uint32_t code = from[i], size = WithSigns ? code & 0x7fu : code;
-    const std::uint32_t sign = WithSigns ? (code & 0x80u) << 24 : 0u;
-    const float value = of_bits(sign | (size == 0 ? 0u : (size << 20) + exponent_bias(WithSigns)));
-    to[i] = value * scale;
+THALWEG_INLINE void decode(const std::uint8_t* from, std::size_t n, float scale, float* to) {
+  for_each_group(n, [=](std::size_t i, auto count) {
+    const words code = wide(load<std::uint8_t>(from, i, count));
+    const words size = WithSigns ? code & 0x7fu : code, sign = WithSigns ? (code & 0x80u) << 24 : words{};
+    const words value = ((size << 20) + exponent_bias(WithSigns)) & mask_of(size != 0u);
+    store<float>(to, i, count, of_bits(sign | value) * scale);
   });
 }
 
 template <bool WithSigns>
-void encode(const float* __restrict from, std::size_t n, float inverse_scale, std::uint8_t* __restrict to, chances chance) {
+THALWEG_INLINE void encode(const float* from, std::size_t n, float inverse_scale, std::uint8_t* to, chances chance) {
   constexpr std::uint32_t bias = exponent_bias(WithSigns), top = WithSigns ? 127 : 255;
-  const float smallest = of_bits((1u << 20) + bias);
-  for_each_number(n, to, [=](std::size_t i) {
-    const std::uint32_t all = bits_of(from[i]), r = chance.of(static_cast<std::uint32_t>(i));
-    const float x = of_bits(all & 0x7fffffffu) * inverse_scale;
-    const std::uint32_t code = (bits_of(x < smallest ? smallest : x) - bias + (r >> 12)) >> 20;
-    const float u = static_cast<float>(static_cast<std::int32_t>(r >> 8)) * (0x1p-24f * smallest);
+  const float smallest = std::bit_cast<float>((1u << 20) + bias);
+  for_each_group(n, chance, [=](std::size_t i, auto count, words r) {
+    const words all = bits_of(load<float>(from, i, count));
+    const floats x = of_bits(all & 0x7fffffffu) * inverse_scale;
+    const words is_small = mask_of(x < smallest);
+    const words code = (select(is_small, of(1u << 20), bits_of(x) - bias) + (r >> 12)) >> 20;
     // What is smaller than all codes: by chance, or the smallest where a zero would be divided by.
-    const std::uint32_t least = WithSigns ? (x > u ? 1u : 0u) : (x > 0 ? 1u : 0u);
-    const std::uint32_t size = x < smallest ? least : code < top ? code : top;
-    to[i] = static_cast<std::uint8_t>(size | (WithSigns ? (all >> 24) & 0x80u : 0u));
+    const floats least = WithSigns ? __builtin_convertvector(bits_as<whole_numbers>(r >> 8), floats) * (0x1p-24f * smallest) : floats{};
+    const words size = select(is_small, mask_of(x > least) & 1u, select(less(code, of(top)), code, of(top)));
+    store<std::uint8_t>(to, i, count, narrow_to_bytes(size | (WithSigns ? (all >> 24) & 0x80u : words{})));
   });
 }
 
-void encode_block(const float* from, std::size_t n, std::uint8_t* to, float& scale, chances chance) {
-  float largest = 0;
-  std::uint32_t signs = 0, strange = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    const float size = of_bits(bits_of(from[i]) & 0x7fffffffu);
-    largest = size > largest ? size : largest;
-    signs |= from[i] < 0 ? 1u : 0u;
-    strange |= is_finite(bits_of(from[i])) ? 0u : 1u;
+THALWEG_INLINE void encode_block(const float* from, std::size_t n, std::uint8_t* to, float& scale, chances chance) {
+  words largest_bits{}, signs{};
+  for_each_group(n, [&](std::size_t i, auto count) {
+    const floats x = load<float>(from, i, count);
+    const words size = bits_of(x) & 0x7fffffffu;  // in the order of the magnitudes, with NaN above infinity
+    largest_bits = select(less(largest_bits, size), size, largest_bits);
+    signs |= mask_of(x < 0.0f);
+  });
+  std::uint32_t all = 0, with_signs = 0;
+  for (std::size_t lane = 0; lane < group; ++lane) {
+    all = all < largest_bits[lane] ? std::uint32_t{largest_bits[lane]} : all;
+    with_signs |= signs[lane];
   }
-  if (strange) largest = std::numeric_limits<float>::infinity();
-  const float least = std::numeric_limits<float>::min(), of_block = largest / largest_code;
-  const float size = of_block > least ? of_block : least;
-  scale = signs ? -size : size;
-  const float inverse = strange ? 0 : 1 / size;
-  if (signs) encode<true>(from, n, inverse, to, chance);
+  const bool finite = all < 0x7f800000u;
+  const float largest = std::bit_cast<float>(finite ? all : 0x7f800000u), of_block = largest / largest_code;
+  const float size = of_block > 0x1p-126f ? of_block : 0x1p-126f;  // the smallest normal number
+  scale = with_signs ? -size : size;
+  const float inverse = finite ? 1 / size : 0;
+  if (with_signs) encode<true>(from, n, inverse, to, chance);
   else encode<false>(from, n, inverse, to, chance);
 }
 
@@ -182,18 +244,42 @@ void encode_block(const float* from, std::size_t n, std::uint8_t* to, float& sca
 
 template <class Arch>
 [[gnu::flatten]] void read(const stored_array& from, std::size_t first, std::size_t n, float* to) {
+  const auto at = [&]<class T>(std::type_identity<T>, const void* memory) { return static_cast<const T*>(memory) + first; };
+  constexpr std::type_identity<std::uint16_t> half;
+  constexpr std::type_identity<float> single;
   switch (from.type) {
     case number_type::bfloat16: {
-      const auto* const upper = static_cast<const std::uint16_t*>(from.data) + first;
-      if (from.rest) return read_halves(upper, static_cast<const std::int16_t*>(from.rest) + first, n, to);
-      return read_bfloat16(upper, n, to);
+      const auto* const upper = at(half, from.data);
+      fetch_next(upper, n);
+      if (!from.rest)
+        return for_each_group(n, [=](std::size_t i, auto count) {
+          store<std::uint32_t>(to, i, count, wide(load<std::uint16_t>(upper, i, count)) << 16);
+        });
+      const auto* const lower = at(half, from.rest);
+      fetch_next(lower, n);
+      return for_each_group(n, [=](std::size_t i, auto count) {  // upper·2¹⁶ + lower, which may be negative
+        const words low = wide(load<std::uint16_t>(lower, i, count));
+        store<std::uint32_t>(to, i, count, (wide(load<std::uint16_t>(upper, i, count)) << 16) + ((low ^ 0x8000u) - 0x8000u));
+      });
     }
     case number_type::float16: {
-      const auto* const halves = static_cast<const float16*>(from.data) + first;
-      if (from.rest) return read_with_floats(halves, static_cast<const float*>(from.rest) + first, n, to);
-      return read_float16(halves, n, to);
+      const auto* const given = at(half, from.data);
+      fetch_next(given, n);
+      if (!from.rest)
+        return for_each_group(n, [=](std::size_t i, auto count) {
+          store<float>(to, i, count, of_float16(load<std::uint16_t>(given, i, count)));
+        });
+      const auto* const exact = at(single, from.rest);
+      fetch_next(exact, n);
+      return for_each_group(n, [=](std::size_t i, auto count) {  // the floats, unless the user has written other numbers
+        const halves now = load<std::uint16_t>(given, i, count);
+        const floats known = load<float>(exact, i, count);
+        const words is_known = mask_of(wide(nearest_float16(known)) == wide(now));
+        store<std::uint32_t>(to, i, count, select(is_known, bits_of(known), bits_of(of_float16(now))));
+      });
     }
     case number_type::eight_bits:
+      fetch_next(static_cast<const std::uint8_t*>(from.data) + first, n);
       for (std::size_t begin = 0; begin < n; begin += block_elements) {
         const std::size_t count = n - begin < block_elements ? n - begin : block_elements;
         const auto* const codes = static_cast<const std::uint8_t*>(from.data) + first + begin;
@@ -203,7 +289,7 @@ template <class Arch>
       }
       return;
     case number_type::float32:
-      for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<const float*>(from.data)[first + i];
+      std::memcpy(to, static_cast<const float*>(from.data) + first, n * sizeof(float));
       return;
     case number_type::float64:
       for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<float>(static_cast<const double*>(from.data)[first + i]);
@@ -213,19 +299,36 @@ template <class Arch>
 
 template <class Arch>
 [[gnu::flatten]] void write(const float* from, const stored_array& to, std::size_t first, std::size_t n, rounding how) {
-  const chances chance(how.stream.value_or(0), first);
   switch (to.type) {
     case number_type::bfloat16: {
-      auto* const upper = static_cast<bfloat16*>(to.data) + first;
-      if (to.rest)
-        return write_halves(from, n, static_cast<std::uint16_t*>(to.data) + first, static_cast<std::int16_t*>(to.rest) + first);
-      return how.stream ? write_by_chance(from, n, upper, chance) : write_nearest(from, n, upper);
+      auto* const upper = static_cast<std::uint16_t*>(to.data) + first;
+      if (to.rest) {
+        auto* const lower = static_cast<std::uint16_t*>(to.rest) + first;
+        return for_each_group(n, [=](std::size_t i, auto count) {
+          const floats x = load<float>(from, i, count);
+          store<std::uint16_t>(upper, i, count, upper_half(x, of(0x8000)));
+          store<std::uint16_t>(lower, i, count, narrow(bits_of(x)));
+        });
+      }
+      if (how.stream)
+        return for_each_group_by_chance(first, n, *how.stream, [=](std::size_t i, auto count, words chance) {
+          store<std::uint16_t>(upper, i, count, upper_half(load<float>(from, i, count), chance >> 16));
+        });
+      return for_each_group(n, [=](std::size_t i, auto count) {
+        const floats x = load<float>(from, i, count);
+        store<std::uint16_t>(upper, i, count, upper_half(x, ((bits_of(x) >> 16) & 1u) + 0x7fffu));
+      });
     }
     case number_type::float16: {
-      auto* const halves = static_cast<float16*>(to.data) + first;
-      if (to.rest)
-        for (std::size_t i = 0; i < n; ++i) static_cast<float*>(to.rest)[first + i] = from[i];
-      return how.stream && !to.rest ? write_by_chance(from, n, halves, chance) : write_nearest(from, n, halves);
+      auto* const given = static_cast<std::uint16_t*>(to.data) + first;
+      if (to.rest) std::memcpy(static_cast<float*>(to.rest) + first, from, n * sizeof(float));
+      if (how.stream && !to.rest)
+        return for_each_group_by_chance(first, n, *how.stream, [=](std::size_t i, auto count, words chance) {
+          store<std::uint16_t>(given, i, count, float16_by_chance(load<float>(from, i, count), chance));
+        });
+      return for_each_group(n, [=](std::size_t i, auto count) {
+        store<std::uint16_t>(given, i, count, nearest_float16(load<float>(from, i, count)));
+      });
     }
     case number_type::eight_bits:
       for (std::size_t begin = 0; begin < n; begin += block_elements)
@@ -235,7 +338,7 @@ template <class Arch>
                      chances(how.stream.value_or(0), first + begin));
       return;
     case number_type::float32:
-      for (std::size_t i = 0; i < n; ++i) static_cast<float*>(to.data)[first + i] = from[i];
+      std::memcpy(static_cast<float*>(to.data) + first, from, n * sizeof(float));
       return;
     case number_type::float64:
       for (std::size_t i = 0; i < n; ++i) static_cast<double*>(to.data)[first + i] = static_cast<double>(from[i]);

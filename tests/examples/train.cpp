@@ -95,9 +95,15 @@ TEST_CASE("every contender trains, and is the recipe that the page names") {
       {"muon", "cosine(100) | muon(scale=match_rms(rms=0.2), auxiliary_lr=1)"},
       {"muon_wsd", "warmup_stable_decay(1, 100, 20) | muon(scale=match_rms(rms=0.2), auxiliary_lr=1)"},
       {"sf_muon", "sf_muon(scale=match_rms(rms=0.2))"},
+      {"sf_muon_95", "sf_muon(beta=0.95, scale=match_rms(rms=0.2))"},
+      {"sf_muon_98", "sf_muon(beta=0.98, scale=match_rms(rms=0.2))"},
+      {"sf_normuon", "route(when(hidden_matrix, ema(beta=0.8) | orthogonalize_update(scale=none) | scale_by_row_rms | scale_to_rms), "
+                     "otherwise(scale_by_exp_avg_sq)) | update_by_schedule_free"},
       {"amuse", "amuse(beta1=0.8, rho=0.3)"},
       {"amuse_other", "amuse"},
-      {"amuse_sgd", "amuse_sgd"}};
+      {"amuse_short_warmup", "amuse(beta1_steps=37)"},
+      {"amuse_sgd", "amuse_sgd"},
+      {"amuse_sgd_decay_at_y", "amuse_sgd(decay_at_y=1)"}};
   for (const auto& who : race::contenders("perceptron", task->describe(), 100)) {
     CAPTURE(who.key);
     auto options = who.options();
@@ -116,7 +122,8 @@ TEST_CASE("fused matrices are taken apart, by those who treat matrices otherwise
   about.fused = "*.qkv.weight";
   for (const auto& who : race::contenders("gpt", about, 1000)) {
     const bool by_matrices = who.key.find("muon") != who.key.npos || who.key.find("amuse") != who.key.npos;
-    CHECK((who.chain.find("name_matches(\"*.qkv.weight\"), nesterov_ema | in_row_blocks(3, ") != who.chain.npos) == by_matrices);
+    const auto fused = who.chain.find("name_matches(\"*.qkv.weight\"), ");
+    CHECK((fused != who.chain.npos && who.chain.find(" | in_row_blocks(3, ", fused) != who.chain.npos) == by_matrices);
     CHECK_NOTHROW(thalweg::parse(who.chain));
   }
 }

@@ -1,4 +1,4 @@
-// A decoder of bytes: learned positions, four blocks.
+// A decoder of bytes: learned positions, three blocks.
 #include <fmt/core.h>
 
 #include "bytes.hpp"
@@ -10,7 +10,7 @@ namespace {
 
 namespace nn = ::torch::nn;
 
-constexpr std::int64_t window = 64, channels = 96, heads = 4, depth = 4, vocabulary = 256;
+constexpr std::int64_t window = 64, channels = 64, heads = 4, depth = 3, vocabulary = 256;
 
 struct decoder final : network_of_tensors {
   nn::Embedding bytes{nullptr}, places{nullptr};

@@ -11,7 +11,7 @@
 namespace race {
 namespace {
 
-constexpr std::size_t judged_training = 500, judged_held_out = 2000, in_a_block = 100;
+constexpr std::size_t judged_training = 200, judged_held_out = 1000, in_a_block = 100;
 
 tensors as_tensors(const batch& b) {
   const auto count = static_cast<std::int64_t>(b.labels.size());

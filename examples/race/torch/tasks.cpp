@@ -9,10 +9,10 @@ namespace race {
 std::span<const named_task> all_tasks() {
   static const auto all = [] {
     std::vector<named_task> tasks(tasks_without_torch.begin(), tasks_without_torch.end());
-    tasks.push_back({"gpt", 1000, 8, "build-data/bible", gpt});
-    tasks.push_back({"convnet", 1000, 64, fashion_mnist_folder, convnet});
-    tasks.push_back({"convnet_batch_norm", 1000, 64, fashion_mnist_folder, convnet_batch_norm});
-    tasks.push_back({"vit", 1000, 32, fashion_mnist_folder, vit});
+    tasks.push_back({"gpt", 800, 8, "build-data/bible", gpt});
+    tasks.push_back({"convnet", 600, 32, fashion_mnist_folder, convnet});
+    tasks.push_back({"convnet_batch_norm", 600, 32, fashion_mnist_folder, convnet_batch_norm});
+    tasks.push_back({"vit", 500, 32, fashion_mnist_folder, vit});
     return tasks;
   }();
   return all;

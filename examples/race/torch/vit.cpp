@@ -1,4 +1,4 @@
-// A small vision transformer: 49 patches of 4×4 pixels, three blocks, the mean of all places.
+// A small vision transformer: 16 patches of 7×7 pixels, three blocks, the mean of all places.
 #include "images.hpp"
 #include "networks.hpp"
 #include "transformer.hpp"
@@ -8,7 +8,7 @@ namespace {
 
 namespace nn = ::torch::nn;
 
-constexpr std::int64_t patch = 4, places = 49, channels = 64, heads = 4, depth = 3;
+constexpr std::int64_t patch = 7, places = 16, channels = 64, heads = 4, depth = 3;
 
 struct vision_transformer final : network_of_tensors {
   nn::Conv2d patches{nullptr};

@@ -48,7 +48,7 @@ struct device_form<orthogonalize_update, T> {
     std::size_t bytes = 0;
     for (const group& g : groups_) {
       const std::size_t chosen = bytes_of(choose(transform, g.shape, ~std::size_t{0}), g.shape);
-      const std::size_t one = std::max(chosen, bytes_of({float32, {1}}, g.shape));
+      const std::size_t one = std::max(chosen, bytes_of({precision::float32, {1}}, g.shape));
       bytes = std::max({bytes, one, std::min(one * g.count, limits.workspace)});
     }
     workspace_ = device_array<std::byte>(bytes);
