@@ -418,8 +418,8 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
   for (const auto& there_here : read) {
     const std::size_t route = there_here.first;
     auto& r = routes[there_here.second];
-    r.numbers.weight_sum = number(route, "weight_sum", non_negative, {});
-    r.numbers.largest_lr = number(route, "largest_lr", non_negative, 0.0);
+    r.numbers.weights.sum = number(route, "weight_sum", non_negative, {});
+    r.numbers.weights.largest_lr = number(route, "largest_lr", non_negative, 0.0);
     const auto steps = static_cast<double>(now.steps);
     r.numbers.steps = static_cast<long>(number(route, "steps", from(0).to(steps), steps));
     for (std::size_t s = 0; s < r.names.size(); ++s)
@@ -505,8 +505,8 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
       check_finite("save", key, "F64", std::as_bytes(std::span(&number, 1)));
       h.metadata[key] = to_text(number);
     };
-    put("weight_sum", route.numbers.weight_sum);
-    if (route.numbers.largest_lr > 0) put("largest_lr", route.numbers.largest_lr);
+    put("weight_sum", route.numbers.weights.sum);
+    if (route.numbers.weights.largest_lr > 0) put("largest_lr", route.numbers.weights.largest_lr);
     if (route.numbers.steps != now.steps) put("steps", static_cast<double>(route.numbers.steps));
     for (std::size_t s = 0; s < route.names.size(); ++s) put(route.names[s], route.numbers.scalars[s]);
   }

@@ -10,7 +10,7 @@
 
 #include <thalweg/core/device.hpp>
 #include <thalweg/core/evaluation.hpp>
-#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/optimizer_class.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/tensor.hpp>

@@ -13,7 +13,7 @@
 
 #include <doctest/doctest.h>
 
-#include "message.hpp"
+#include "../message.hpp"
 
 namespace {
 

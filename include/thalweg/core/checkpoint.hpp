@@ -53,6 +53,7 @@
 #include <string_view>
 #include <vector>
 
+#include <thalweg/core/average_weights.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
@@ -94,8 +95,7 @@ namespace detail {
 /// What the parameters of one clock have in common, besides their path.
 struct clock_numbers {
   std::vector<double> scalars{};  ///< of the path's transforms
-  double weight_sum = 0;
-  double largest_lr = 0;  ///< 0 where it does not weigh
+  average_weights weights{};
   long steps = 0;         ///< in which the parameters had gradients
 };
 
