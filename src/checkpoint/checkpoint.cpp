@@ -515,6 +515,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   std::vector<T> x;
   h.metadata["numbers"] = element_of(type_of<T>).dtype;
   if (now.settings.seed) h.metadata["seed"] = to_text(now.settings.seed);
+  if (now.settings.weights != weights_in::exact) h.metadata["weights"] = to_text(now.settings.weights);
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     const element_type element = element_of(p.values.type);
@@ -585,10 +586,14 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   if (loaded.report.checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
   check_same_chain(now.chain, metadata.take("chain"), differences);
   read_options(metadata, now.settings, differences);
-  if (const std::string seed = to_text(now.settings.seed), there(metadata.take_if_there("seed").value_or("0")); seed != there) {
-    if (!differences.kept()) throw error("load", "Expected a checkpoint of seed=", seed, ". Received one of ", there, ".");
-    differences.note("seed", there, seed);
-  }
+  const auto check_same = [&](const std::string& name, const std::string& here, const std::string& otherwise) {
+    const std::string there(metadata.take_if_there(name).value_or(otherwise));
+    if (here == there) return;
+    if (!differences.kept()) throw error("load", "Expected a checkpoint of ", name, "=", here, ". Received one of ", there, ".");
+    differences.note(name, there, here);
+  };
+  check_same("seed", to_text(now.settings.seed), "0");
+  check_same("weights", std::string(to_text(now.settings.weights)), "exact");
   now.changed = read_changed(metadata, now.changed, differences);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);

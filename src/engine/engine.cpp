@@ -512,11 +512,18 @@ load_report engine<T>::load(const readable_bytes& from, const load_policy& polic
 // ---- describing -----------------------------------------------------------------------------------
 
 template <class T>
+std::string engine<T>::weights_in_words() const {
+  const bool sixteen_bits = std::ranges::any_of(store().parameters, [](const auto& p) { return p.values.type != type_of<T>; });
+  return in_words(sixteen_bits ? in_words(", weights ", options_.weights) : "", options_.seed ? in_words(", seed=", options_.seed) : "");
+}
+
+template <class T>
 std::string engine<T>::describe() const {
   device_->check_usable();
   description d;
   device_->describe(d);
   d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", settings_.values(),
+                      options_.state == state_in::same ? "" : in_words(", state in ", options_.state), weights_in_words(),
                       d.header.empty() ? "" : ", ", d.header);
   std::vector<std::string> names(now_.size());
   for (std::size_t c = 0; c < now_.size(); ++c) {

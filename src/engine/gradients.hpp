@@ -62,6 +62,8 @@ public:
     if (g.size != 0 && !reads<T>(g.type))
       throw error("step", "Expected a gradient of ", type_of<T>, " for ", in_quotes(whole.name), ". Received ", g.type, ".");
     const std::size_t bytes = bytes_of(g.type);
+    if (reinterpret_cast<std::uintptr_t>(g.data) % bytes != 0)
+      throw error("step", "Expected a gradient aligned to its element type for ", in_quotes(whole.name), ". Received one that is not.");
     for (std::size_t n = whole.first; n < whole.last; ++n) {
       if (g.size == 0) {
         gradients_[n] = {};

@@ -6,33 +6,11 @@
 #include <thalweg/core/combinators.hpp>
 #include <thalweg/core/error.hpp>
 
+#include "transform_with_text.hpp"
+
 namespace thalweg::detail {
 
 namespace {
-
-class scheduled_info final : public transform_info {
-  std::shared_ptr<const transform_info> inner_;
-  std::string text_;
-
-public:
-  scheduled_info(std::shared_ptr<const transform_info> inner, bool reads_loss, std::string text)
-      : transform_info(*inner), inner_(std::move(inner)), text_(std::move(text)) {
-    is.reads_loss = is.reads_loss || reads_loss;
-  }
-
-  [[nodiscard]] std::string text() const override { return text_; }
-  [[nodiscard]] const void* transform() const override { return inner_->transform(); }
-  void check(const parameter_info& p) const override { inner_->check(p); }
-  [[nodiscard]] std::size_t scratch(const parameter_info& p) const override { return inner_->scratch(p); }
-  [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }
-  [[nodiscard]] std::vector<number_field> numbers() const override { return inner_->numbers(); }
-  [[nodiscard]] double initial(std::size_t scalar) const override { return inner_->initial(scalar); }
-  [[nodiscard]] std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const override {
-    return inner_->shape(array, p);
-  }
-  [[nodiscard]] bool proceeds(double sum) const override { return inner_->proceeds(sum); }
-  [[nodiscard]] bool opens(long call) const override { return inner_->opens(call); }
-};
 
 template <class T>
 class scheduled_code final : public transform_code<T> {
@@ -87,7 +65,7 @@ public:
 
 template <class T>
 any_transform<T> make_scheduled(any_transform<T> inner, number_schedule moves, std::string text) {
-  return {std::make_shared<scheduled_info>(std::move(inner.info), moves.reads_loss, std::move(text)),
+  return {std::make_shared<transform_with_text>(std::move(inner.info), moves.reads_loss, std::move(text)),
           std::make_shared<scheduled_code<T>>(std::move(inner.code), std::move(moves)), inner.alone, inner.state};
 }
 template any_transform<float> make_scheduled(any_transform<float>, number_schedule, std::string);

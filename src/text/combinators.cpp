@@ -1,3 +1,4 @@
+#include "../engine/transform_with_text.hpp"
 #include "combinators.hpp"
 
 #include <array>
@@ -203,6 +204,7 @@ shared_leaf make_stored(const call& w, parse_links parse) {
   const std::string text = call_text(w.text, *type, inner->text());
   const auto make = [=, type = *type]<class T>(std::type_identity<T> of, std::size_t set) {
     auto made = inner->erased(of, set);
+    made.info = std::make_shared<detail::transform_with_text>(std::move(made.info), false, text);
     made.state = type;
     return made;
   };
