@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/optimizer_class.hpp>
 
 namespace thalweg::cuda {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/optimizer_class.hpp>
 
 namespace thalweg {
 

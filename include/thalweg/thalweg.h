@@ -47,7 +47,7 @@ extern "C" {
 #endif
 
 /// The interface that a program was compiled for.
-#define THALWEG_INTERFACE 3
+#define THALWEG_INTERFACE 4
 /// The interface of the library that it runs with: that one or a higher.
 THALWEG_FUNCTION int thalweg_interface(void);
 /// The library's version, "0.1.0".
@@ -69,9 +69,11 @@ enum {
 /// be read until the next failure on this thread. Calls that succeed leave it as it is.
 THALWEG_FUNCTION const char* thalweg_last_error(void);
 
-/// The type of all parameters of an optimizer, their gradients and their state: C's float or double.
+/// The type of an array's elements: C's float or double, or numbers of 16 bits, each a uint16_t. bfloat16 is a float's upper
+/// half, float16 is IEEE's binary16. The optimizer computes in double where all parameters are double, else in float; the two
+/// do not go together. The types of 16 bits: since interface 4.
 typedef int thalweg_dtype;
-enum { THALWEG_FLOAT32 = 0, THALWEG_FLOAT64 = 1 };
+enum { THALWEG_FLOAT32 = 0, THALWEG_FLOAT64 = 1, THALWEG_BFLOAT16 = 2, THALWEG_FLOAT16 = 3 };
 
 /// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to
 /// an embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
@@ -82,6 +84,24 @@ enum { THALWEG_UNSPECIFIED = 0, THALWEG_HIDDEN = 1, THALWEG_EMBEDDING = 2, THALW
 /// How a matrix lies in memory. C arrays are row-major; column-major is for matrices alone.
 typedef int thalweg_storage_order;
 enum { THALWEG_ROW_MAJOR = 0, THALWEG_COLUMN_MAJOR = 1 };
+
+/// How state is stored, but for copies of the parameter (z, averages), which stay in float. Eight bits: blocks of 256 numbers
+/// with a scale. Where all is double: as it is computed, alone. Since interface 4.
+typedef int thalweg_state_in;
+enum {
+  THALWEG_STATE_SAME = 0,  ///< as it is computed: float, or double
+  THALWEG_STATE_FLOAT32 = 1,
+  THALWEG_STATE_BFLOAT16 = 2,
+  THALWEG_STATE_EIGHT_BITS = 3
+};
+
+/// How parameters of 16 bits are kept. Since interface 4.
+typedef int thalweg_weights_in;
+enum {
+  THALWEG_WEIGHTS_EXACT = 0,  ///< training is float's, bit for bit: a state keeps what the 16 bits leave out
+  THALWEG_WEIGHTS_NEAREST = 1,  ///< each step rounds to nearest: changes below half a unit are lost
+  THALWEG_WEIGHTS_STOCHASTIC = 2  ///< each step rounds up or down by chance, so that the mean is right
+};
 
 /// An array that the optimizer trains in place. Parameters have distinct names and memory of their own, aligned to its
 /// element type.
@@ -112,17 +132,24 @@ typedef struct thalweg_options {
   /// gaps: the array and its gradient reach from the first element to the last. Null, the default: no views. Since
   /// interface 3.
   const char* const* views;
+  /// One type a parameter. Null, the default: all are of the `dtype` of thalweg_create. Since interface 4, as all below.
+  const thalweg_dtype* dtypes;
+  /// One type a parameter, of its gradients. Null, the default: they are as the parameters.
+  const thalweg_dtype* gradient_dtypes;
+  thalweg_state_in state;      ///< THALWEG_STATE_SAME
+  thalweg_weights_in weights;  ///< THALWEG_WEIGHTS_EXACT
+  uint64_t seed;               ///< of rounding by chance; 0
 } thalweg_options;
 
 /// Defined here, so that it fills the struct that the program was compiled with.
 static inline thalweg_options thalweg_options_default(void) {
-  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0, NULL, NULL, NULL};
+  const thalweg_options options = {sizeof(thalweg_options), 1e-3, 0, 0, 2, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0, 0};
   return options;
 }
 
 typedef struct thalweg_optimizer thalweg_optimizer;
 
-/// Makes an optimizer of `count` parameters, all of type `dtype`. `chain` names transforms and recipes, as `parse` of
+/// Makes an optimizer of `count` parameters, of type `dtype` unless the options say otherwise. `chain` names transforms and recipes, as `parse` of
 /// <thalweg/text.hpp> reads them: "amuse", "cosine(steps=6000) | adamw(beta2=0.95)". `options` may be null: all are
 /// the defaults.
 THALWEG_FUNCTION thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype,
@@ -190,7 +217,7 @@ THALWEG_FUNCTION thalweg_status thalweg_begin_evaluation(thalweg_optimizer* opti
 THALWEG_FUNCTION thalweg_status thalweg_end_evaluation(thalweg_optimizer* optimizer);
 
 /// Copies x of a parameter to `out`, which has room for its `elements` numbers, apart from all parameters; these are
-/// not touched. `parameter` counts from 0.
+/// not touched. The numbers are doubles where all parameters are, else floats. `parameter` counts from 0.
 THALWEG_FUNCTION thalweg_status thalweg_averaged(const thalweg_optimizer* optimizer, size_t parameter, void* out,
                                                  size_t elements);
 
@@ -220,6 +247,7 @@ THALWEG_FUNCTION thalweg_status thalweg_load_reporting(thalweg_optimizer* optimi
 /// THALWEG_PARTIAL: parameters that the file lacks, or has with other states, start anew; what it has besides is left out.
 /// So parameters are added and removed.
 /// THALWEG_KEEP_SETTINGS: the chain and the options, lr included, stay as they are here: a longer schedule, another decay.
+/// Numbers of another type are converted: parameters in bfloat16 go on from a file of float32.
 enum { THALWEG_PARTIAL = 1, THALWEG_KEEP_SETTINGS = 2 };
 
 /// thalweg_load with a policy, which is a sum of these. `differences`, which may be null, becomes a text of one line a

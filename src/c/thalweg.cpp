@@ -12,11 +12,11 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include <thalweg/core/data_of_type.hpp>
 #include <thalweg/text.hpp>
 
 #include "../engine/views.hpp"
@@ -28,8 +28,9 @@ namespace thalweg::c {
 template <class T>
 struct trainer {
   thalweg::optimizer<T> optimizer;
-  std::vector<std::size_t> sizes;             ///< of the parameters
-  std::vector<std::span<const T>> gradients;  ///< of the latest step
+  std::vector<number_type> gradient_types;
+  std::vector<gradient_view> gradients;  ///< of the latest step
+  std::vector<std::size_t> sizes{};      ///< of the parameters
   std::optional<evaluation_guard<T>> at_x{};
 };
 
@@ -63,6 +64,11 @@ Value meant(const char* what, int constant, const std::array<Value, N>& values, 
   return values[static_cast<std::size_t>(constant)];
 }
 
+number_type type_from(thalweg_dtype dtype, const std::string& whose = "") {
+  return meant("a dtype", dtype,
+               std::array{number_type::float32, number_type::float64, number_type::bfloat16, number_type::float16}, whose);
+}
+
 template <class Whole>
 Whole whole_number(const char* name, std::int64_t number) {
   if (number < 0 || !std::in_range<Whole>(number))
@@ -71,11 +77,9 @@ Whole whole_number(const char* name, std::int64_t number) {
   return static_cast<Whole>(number);
 }
 
-template <class T, class Void>
-auto array_of(const char* where, const std::string& parameter, Void* data, std::size_t elements) {
-  if (reinterpret_cast<std::uintptr_t>(data) % alignof(T))
+void check_aligned(const char* where, const std::string& parameter, const void* data, number_type type) {
+  if (reinterpret_cast<std::uintptr_t>(data) % detail::bytes_of(type))
     throw error(where, "Expected an array aligned to its element type for ", in_quotes(parameter), ". Received one that is not.");
-  return std::span(static_cast<std::conditional_t<std::is_const_v<Void>, const T, T>*>(data), elements);
 }
 
 template <class T>
@@ -99,13 +103,25 @@ options to_options(const thalweg_options& o) {
           .warmup_steps = whole_number<long>("warmup_steps", o.warmup_steps),
           .weight_lr_power = o.weight_lr_power,
           .r = o.r,
+          .state = meant("a state", o.state,
+                         std::array{state_in::same, state_in::float32, state_in::bfloat16, state_in::eight_bits}),
+          .weights = meant("weights", o.weights,
+                           std::array{weights_in::exact, weights_in::nearest, weights_in::stochastic}),
+          .seed = o.seed,
           .parallel = count ? threads(count) : threads()};
 }
 
 double factor_at(const double* factors, std::size_t parameter) { return factors ? factors[parameter] : 1; }
 
+/// One type a parameter; `all` where none is given.
+std::vector<number_type> types_from(const thalweg_dtype* given, std::vector<number_type> all) {
+  for (std::size_t i = 0; given && i < all.size(); ++i) all[i] = type_from(given[i], in_words(" for parameter ", i));
+  return all;
+}
+
 template <class T>
-parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double weight_decay_factor, const char* view) {
+parameter<T> to_parameter(const thalweg_parameter& p, number_type type, double lr_factor, double weight_decay_factor,
+                          const char* view) {
   const std::string name = p.name ? p.name : "";  // refused with all else that is wrong with parameters
   if (p.rank && !p.shape)
     throw error("create", "Expected a shape of ", p.rank, " dimensions for ", in_quotes(name), ". Received null.");
@@ -113,7 +129,7 @@ parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double w
   return {.name = name,
           .shape = {p.shape, p.shape + p.rank},
           .role = meant("a role", p.role, std::array{role::unspecified, role::hidden, role::embedding, role::head}, whose),
-          .data = static_cast<T*>(p.data),
+          .data = detail::data_of_type<T>("create", name, p.data, type),
           .order = meant("a storage order", p.order,
                          std::array{storage_order::row_major, storage_order::column_major}, whose),
           .lr_factor = lr_factor,
@@ -123,16 +139,20 @@ parameter<T> to_parameter(const thalweg_parameter& p, double lr_factor, double w
 
 template <class T>
 std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalweg_parameter> given,
-                                        const thalweg_options& o) {
+                                        const std::vector<number_type>& types, const thalweg_options& o) {
   std::vector<parameter<T>> parameters;
   std::vector<std::string> names;
   for (std::size_t i = 0; i < given.size(); ++i) {
-    parameters.push_back(to_parameter<T>(given[i], factor_at(o.lr_factors, i), factor_at(o.weight_decay_factors, i),
-                                         o.views ? o.views[i] : nullptr));
+    parameters.push_back(to_parameter<T>(given[i], types[i], factor_at(o.lr_factors, i),
+                                         factor_at(o.weight_decay_factors, i), o.views ? o.views[i] : nullptr));
     names.push_back(parameters.back().name);
   }
-  trainer<T> made{thalweg::optimizer<T>(chain, parameters, to_options(o)), {},
-                  std::vector<std::span<const T>>(parameters.size())};
+  trainer<T> made{thalweg::optimizer<T>(chain, parameters, to_options(o)), types_from(o.gradient_dtypes, types),
+                  std::vector<gradient_view>(parameters.size())};
+  for (std::size_t i = 0; i < parameters.size(); ++i)
+    if (!detail::reads<T>(made.gradient_types[i]))
+      throw error("create", "Expected gradients of ", detail::what_is_read<T>, " for ", in_quotes(names[i]), ". Received ",
+                  made.gradient_types[i], ".");
   for (const auto& p : parameters)  // whose shapes and views are checked by now
     made.sizes.push_back(detail::extent_of(detail::parts_of({.name = p.name, .shape = p.shape, .order = p.order},
                                                             p.view.parts())));
@@ -145,8 +165,10 @@ step_report step(trainer<T>& by, const std::vector<std::string>& names, const vo
   check_at_y("step", by);
   if (count != by.gradients.size())
     throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
-  for (std::size_t i = 0; i < count; ++i)
-    by.gradients[i] = array_of<T>("step", names[i], gradients[i], gradients[i] ? by.sizes[i] : 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    check_aligned("step", names[i], gradients[i], by.gradient_types[i]);
+    by.gradients[i] = {gradients[i], gradients[i] ? by.sizes[i] : 0, by.gradient_types[i]};
+  }
   return by.optimizer.step(by.gradients, inputs);
 }
 
@@ -174,14 +196,17 @@ thalweg_status thalweg_create(const char* chain, thalweg_dtype dtype, const thal
     const char* const text = &given("create", "a chain's text", chain);
     const std::span all(&given("create", "parameters", parameters), count);
     auto& to = given("create", "a place for the optimizer", optimizer);
-    const auto make_it = meant("a dtype", dtype, std::array{&make<float>, &make<double>});
+    const number_type type = type_from(dtype);
     const thalweg_options defaults = thalweg_options_default();
     thalweg_options said = defaults;
     if (options) {
-      check_size("create", "thalweg_options_default()", *options, {offsetof(thalweg_options, views)});
+      check_size("create", "thalweg_options_default()", *options,
+                 {offsetof(thalweg_options, views), offsetof(thalweg_options, dtypes)});
       std::memcpy(&said, options, options->size);
     }
-    to = make_it(text, all, said).release();
+    const auto types = types_from(said.dtypes, std::vector(count, type));
+    const bool in_double = count && types[0] == number_type::float64;
+    to = (in_double ? make<double>(text, all, types, said) : make<float>(text, all, types, said)).release();
   });
 }
 
@@ -316,7 +341,8 @@ thalweg_status thalweg_averaged(const thalweg_optimizer* optimizer, size_t param
     const auto& names = optimizer->names;
     std::visit([&]<class T>(const trainer<T>& by) {
       const std::string name = parameter < names.size() ? names[parameter] : "";  // else refused with the index
-      by.optimizer.averaged(parameter, array_of<T>("averaged", name, out, elements));
+      check_aligned("averaged", name, out, detail::type_of<T>);
+      by.optimizer.averaged(parameter, {static_cast<T*>(out), elements});
     }, asked);
   });
 }

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "checksum.hpp"
+#include "element_type.hpp"
 #include "file.hpp"
 #include "safetensors.hpp"
 
@@ -42,25 +43,6 @@ std::string checksum_key(const std::string& array) { return in_words("checksum o
 
 using metadata_entries = std::map<std::string, std::string>;
 const std::string checksum_of_metadata(checksum_of_entries);
-
-/// What an element of an array is in the file.
-struct element_type {
-  std::string_view dtype;
-  std::size_t bytes;
-};
-constexpr element_type element_of(number_type t) {
-  constexpr std::array<std::string_view, 5> names{"F32", "F64", "BF16", "F16", "U8"};
-  return {names[static_cast<std::size_t>(t)], bytes_of(t)};
-}
-/// Of `stored_array::rest`.
-constexpr element_type element_of_rest(number_type t) {
-  return t == number_type::bfloat16 ? element_type{"I16", 2} : element_of(number_type::float32);
-}
-std::optional<number_type> number_type_of_dtype(std::string_view dtype) {
-  for (const auto t : {number_type::float32, number_type::float64, number_type::bfloat16, number_type::float16, number_type::eight_bits})
-    if (element_of(t).dtype == dtype) return t;
-  return {};
-}
 
 /// An array as it lies in memory.
 struct named_array {
@@ -136,12 +118,12 @@ std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const c
       }
       all.push_back(a);
       if (numbers.type == number_type::eight_bits)
-        all.push_back({in_words(a.name, ".scales"), {blocks_of(a.size())}, storage_order::row_major, numbers.rest,
+        all.push_back({name_of_scales(a.name), {blocks_of(a.size())}, storage_order::row_major, numbers.rest,
                        element_of_rest(numbers.type), i, nullptr, a.name});
     }
     if (p.values.rest)
-      all.push_back({parameter_key(p.info, p.values.type == number_type::bfloat16 ? "lower_half" : "in_float32"), p.info.shape,
-                     p.info.order, p.values.rest, element_of_rest(p.values.type), i, nullptr, p.info.name});
+      all.push_back({parameter_key(p.info, name_of_rest(p.values.type)), p.info.shape, p.info.order, p.values.rest,
+                     element_of_rest(p.values.type), i, nullptr, p.info.name});
     if (!with_y || !p.averaged) continue;
     named_array y = parameter_at(p, store.at_evaluation_point ? store.held_back[i].data() : p.values.data);
     y.name = parameter_key(p.info, "y");
@@ -366,22 +348,6 @@ std::vector<named_array> arrays_to_read(const safetensors::header& header, std::
   return read;
 }
 
-/// The numbers of an array of a file, in double. `rest`: its scales, for eight bits.
-std::vector<double> numbers_of(number_type type, const std::byte* values, std::span<const std::byte> rest, std::size_t n) {
-  std::vector<double> all(n);
-  if (type == number_type::float64) {
-    std::memcpy(all.data(), values, n * sizeof(double));
-    return all;
-  }
-  std::vector<std::uint64_t> memory((n * bytes_of(type) + 7) / 8);
-  std::vector<float> scales(rest.size() / sizeof(float)), in_float(n);
-  std::memcpy(memory.data(), values, n * bytes_of(type));
-  std::memcpy(scales.data(), rest.data(), rest.size());
-  detail::read({memory.data(), type, rest.empty() ? nullptr : scales.data()}, 0, n, in_float.data());
-  std::ranges::copy(in_float, all.begin());
-  return all;
-}
-
 /// Numbers of another type, ready to be written: in the order of memory, in the type that `detail::write` takes or in double.
 struct converted_numbers {
   std::vector<double> wide;
@@ -452,8 +418,8 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
   for (const auto& there_here : read) {
     const std::size_t route = there_here.first;
     auto& r = routes[there_here.second];
-    r.numbers.weight_sum = number(route, "weight_sum", non_negative, {});
-    r.numbers.largest_lr = number(route, "largest_lr", non_negative, 0.0);
+    r.numbers.weights.sum = number(route, "weight_sum", non_negative, {});
+    r.numbers.weights.largest_lr = number(route, "largest_lr", non_negative, 0.0);
     const auto steps = static_cast<double>(now.steps);
     r.numbers.steps = static_cast<long>(number(route, "steps", from(0).to(steps), steps));
     for (std::size_t s = 0; s < r.names.size(); ++s)
@@ -539,8 +505,8 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
       check_finite("save", key, "F64", std::as_bytes(std::span(&number, 1)));
       h.metadata[key] = to_text(number);
     };
-    put("weight_sum", route.numbers.weight_sum);
-    if (route.numbers.largest_lr > 0) put("largest_lr", route.numbers.largest_lr);
+    put("weight_sum", route.numbers.weights.sum);
+    if (route.numbers.weights.largest_lr > 0) put("largest_lr", route.numbers.weights.largest_lr);
     if (route.numbers.steps != now.steps) put("steps", static_cast<double>(route.numbers.steps));
     for (std::size_t s = 0; s < route.names.size(); ++s) put(route.names[s], route.numbers.scalars[s]);
   }
@@ -549,6 +515,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   std::vector<T> x;
   h.metadata["numbers"] = element_of(type_of<T>).dtype;
   if (now.settings.seed) h.metadata["seed"] = to_text(now.settings.seed);
+  if (now.settings.weights != weights_in::exact) h.metadata["weights"] = to_text(now.settings.weights);
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     const element_type element = element_of(p.values.type);
@@ -619,10 +586,14 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   if (loaded.report.checked && metadata.take(checksum_of_metadata) != checksum_here) refuse_damaged("__metadata__");
   check_same_chain(now.chain, metadata.take("chain"), differences);
   read_options(metadata, now.settings, differences);
-  if (const std::string seed = to_text(now.settings.seed), there(metadata.take_if_there("seed").value_or("0")); seed != there) {
-    if (!differences.kept()) throw error("load", "Expected a checkpoint of seed=", seed, ". Received one of ", there, ".");
-    differences.note("seed", there, seed);
-  }
+  const auto check_same = [&](const std::string& name, const std::string& here, const std::string& otherwise) {
+    const std::string there(metadata.take_if_there(name).value_or(otherwise));
+    if (here == there) return;
+    if (!differences.kept()) throw error("load", "Expected a checkpoint of ", name, "=", here, ". Received one of ", there, ".");
+    differences.note(name, there, here);
+  };
+  check_same("seed", to_text(now.settings.seed), "0");
+  check_same("weights", std::string(to_text(now.settings.weights)), "exact");
   now.changed = read_changed(metadata, now.changed, differences);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
@@ -679,7 +650,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     const auto& there = header.tensors.find(a.name)->second;
     converted.emplace_back();
     if (fits(there, a)) continue;
-    const auto scales = header.tensors.find(in_words(a.name, ".scales"));
+    const auto scales = header.tensors.find(name_of_scales(a.name));
     const number_type type = *number_type_of_dtype(there.dtype);
     const auto rest = scales != header.tensors.end() ? values_of(scales->second) : std::span<const std::byte>();
     if (type == number_type::eight_bits && rest.size() != blocks_of(a.size()) * sizeof(float))

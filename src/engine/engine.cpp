@@ -11,7 +11,7 @@
 #include <utility>
 
 #include <thalweg/core/error.hpp>
-#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/optimizer_class.hpp>
 
 #include "binding.hpp"
 #include "views.hpp"
@@ -193,8 +193,7 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
     clock_numbers& next = next_[i];
     std::ranges::copy(now.scalars, next.scalars.begin());
     std::ranges::copy(now.scalars, spare_scalars_.begin());
-    next.weight_sum = now.weight_sum;
-    next.largest_lr = now.largest_lr;
+    next.weights = now.weights;
     next.steps = now.steps + timed.runs;
     const auto pass_on = [&](std::size_t position, const context& c, double* scalars) {
       return what().code(way.transforms[position])
@@ -205,7 +204,7 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
     // The lr in which the path ends, without the parameters' factor, which does not weigh in an average: only the
     // contextual transforms are asked. They are all that goes on where the parameters stand still.
     context last = at_begin;
-    if (!timed.runs && now.weight_sum > 0) last.average_weight = 0;  // as in a step that does not move
+    if (!timed.runs) last.average_weight = now.weights.share_of_none();
     for (std::size_t k = 0; k < way.positions(); ++k)
       if (way.kinds[k] == kind::contextual)
         last = pass_on(k, last, timed.runs ? spare_scalars_.data() : next.scalars.data());
@@ -218,27 +217,20 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
                   " and ", decay, ".");
     largest_lr = std::max(largest_lr, last.lr);
     if (!timed.runs) continue;
-    if (last.weighs_largest_lr) next.largest_lr = std::max(now.largest_lr, last.lr);
-    const double weighing = last.weighs_largest_lr ? next.largest_lr : last.lr;
-    double weight = weight_of_step(next.steps, weighing, o.weight_lr_power, o.r);
-    next.weight_sum += weight;
     const bool averages = what().info(way.transforms[way.last()]).is.averages;
-    if (!averages && !std::isfinite(next.weight_sum)) next.weight_sum = now.weight_sum, weight = 0;  // nobody reads it
-    if (averages && weighing > 0 && !(weight > 0 && std::isfinite(next.weight_sum)))
-      throw error("step", "Expected a weight t^r·lr^weight_lr_power of the average that is neither zero nor infinite. Received t = ",
-                  next.steps, ", r = ", o.r, ", lr = ", weighing, ", weight_lr_power = ", o.weight_lr_power, ".");
 
     context c = at_begin;
+    c.average_weight = next.weights.add(next.steps, last, o, averages);
     c.lr *= of.lr_factor;
     c.weight_decay *= of.weight_decay_factor;
-    if (next.weight_sum > 0) c.average_weight = weight / next.weight_sum;  // else nothing has moved
     for (std::size_t k = 0; k < way.positions(); ++k) {
       const bool schedules = way.kinds[k] == kind::contextual;
       c.step = schedules ? step : next.steps;
       c.schedule_step = schedules ? std::nullopt : std::optional(step);
       c = pass_on(k, c, next.scalars.data());
     }
-    ends_[i] = {.lr = c.lr, .beta = c.beta, .average_weight = averages ? std::optional(c.average_weight) : std::nullopt};
+    ends_[i] = {.lr = c.lr, .beta = c.heard<interpolation_beta>()};
+    if (averages) ends_[i].average_weight = c.average_weight;
   }
   return largest_lr;
 }
@@ -520,11 +512,18 @@ load_report engine<T>::load(const readable_bytes& from, const load_policy& polic
 // ---- describing -----------------------------------------------------------------------------------
 
 template <class T>
+std::string engine<T>::weights_in_words() const {
+  const bool sixteen_bits = std::ranges::any_of(store().parameters, [](const auto& p) { return p.values.type != type_of<T>; });
+  return in_words(sixteen_bits ? in_words(", weights ", options_.weights) : "", options_.seed ? in_words(", seed=", options_.seed) : "");
+}
+
+template <class T>
 std::string engine<T>::describe() const {
   device_->check_usable();
   description d;
   device_->describe(d);
   d.header = in_words(std::is_same_v<T, float> ? "float32" : "float64", ", step ", steps_, ", ", settings_.values(),
+                      options_.state == state_in::same ? "" : in_words(", state in ", options_.state), weights_in_words(),
                       d.header.empty() ? "" : ", ", d.header);
   std::vector<std::string> names(now_.size());
   for (std::size_t c = 0; c < now_.size(); ++c) {

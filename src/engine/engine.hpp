@@ -10,7 +10,7 @@
 
 #include <thalweg/core/device.hpp>
 #include <thalweg/core/evaluation.hpp>
-#include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/optimizer_class.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/tensor.hpp>
@@ -97,6 +97,7 @@ private:
   void check_average(std::size_t clock) const;
   void average_into(std::size_t i, T* out) const;
   [[nodiscard]] progress progress_now() const;
+  [[nodiscard]] std::string weights_in_words() const;  ///< of 16 bits, and the seed
 };
 
 }  // namespace thalweg::detail

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include <thalweg/core/data_of_type.hpp>
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
@@ -58,9 +59,11 @@ public:
     if (g.size != 0 && g.size != whole.extent)
       throw error("step", "Expected a gradient of ", whole.extent, " elements for ", in_quotes(whole.name), " with shape ",
                   whole.shape, ". Received ", g.size, ".");
-    if (g.type != type_of<T> && (sizeof(T) != sizeof(float) || bytes_of(g.type) != 2))
+    if (g.size != 0 && !reads<T>(g.type))
       throw error("step", "Expected a gradient of ", type_of<T>, " for ", in_quotes(whole.name), ". Received ", g.type, ".");
     const std::size_t bytes = bytes_of(g.type);
+    if (reinterpret_cast<std::uintptr_t>(g.data) % bytes != 0)
+      throw error("step", "Expected a gradient aligned to its element type for ", in_quotes(whole.name), ". Received one that is not.");
     for (std::size_t n = whole.first; n < whole.last; ++n) {
       if (g.size == 0) {
         gradients_[n] = {};

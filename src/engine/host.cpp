@@ -273,7 +273,11 @@ private:
   }
 
   void allocate_states() {
-    const auto lines_of = [](std::size_t bytes) { return padded<std::byte>(bytes); };
+    // Large arrays do not begin at the same place of a page: their tiles would share the sets of the first cache.
+    const auto lines_of = [](std::size_t bytes) {
+      constexpr std::size_t large = 64 * 1024, apart = 1024 + alignment;
+      return padded<std::byte>(bytes) + (bytes >= large ? apart : 0);
+    };
     for (const auto& p : store.parameters) {
       store.state_bytes += lines_of(rest_of_weights(p));
       for (std::size_t s = 0; s < p.state_shapes.size(); ++s) {

@@ -106,19 +106,10 @@ void refuse(finding found, const std::vector<any_transform<T>>& all) {
   };
   switch (found.what) {
     case mistake::none: return;
-    case mistake::behind_the_end:
-      return say("Something stands after a transform that has written the parameters; the terminal transform "
-                 "(apply_update, update_by_schedule_free, …) must be the last of its chain.");
-    case mistake::stop_not_first:
-      return say("A transform that may stop the step (when_finite) must be the first of the whole chain.");
-    case mistake::gate_not_first:
-      return say("A transform that swallows steps (accumulate) must be the first of the whole chain, or stand behind "
-                 "when_finite.");
-    case mistake::second_gate:
-      return say("Expected one transform that swallows steps (accumulate). Received a second one.");
-    case mistake::feeds_nobody:
-      return say("Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before a "
-                 "transform that reads beta, such as update_by_schedule_free.");
+#define THALWEG_SAID(what, text) \
+  case mistake::what: return say(text);
+    THALWEG_MISTAKES(THALWEG_SAID)
+#undef THALWEG_SAID
   }
 }
 

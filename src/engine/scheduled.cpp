@@ -6,44 +6,21 @@
 #include <thalweg/core/combinators.hpp>
 #include <thalweg/core/error.hpp>
 
+#include "transform_with_text.hpp"
+
 namespace thalweg::detail {
 
 namespace {
 
-class scheduled_info final : public transform_info {
-  std::shared_ptr<const transform_info> inner_;
-  std::string text_;
-
-public:
-  scheduled_info(std::shared_ptr<const transform_info> inner, std::string text)
-      : transform_info(*inner), inner_(std::move(inner)), text_(std::move(text)) {}
-
-  [[nodiscard]] std::string text() const override { return text_; }
-  [[nodiscard]] const void* transform() const override { return inner_->transform(); }
-  void check(const parameter_info& p) const override { inner_->check(p); }
-  [[nodiscard]] std::size_t scratch(const parameter_info& p) const override { return inner_->scratch(p); }
-  [[nodiscard]] std::string computed_by() const override { return inner_->computed_by(); }
-  [[nodiscard]] std::vector<number_field> numbers() const override { return inner_->numbers(); }
-  [[nodiscard]] double initial(std::size_t scalar) const override { return inner_->initial(scalar); }
-  [[nodiscard]] std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const override {
-    return inner_->shape(array, p);
-  }
-  [[nodiscard]] bool proceeds(double sum) const override { return inner_->proceeds(sum); }
-  [[nodiscard]] bool opens(long call) const override { return inner_->opens(call); }
-};
-
 template <class T>
 class scheduled_code final : public transform_code<T> {
   std::shared_ptr<const transform_code<T>> inner_;
-  std::size_t field_;
-  double value_;
-  std::function<context(const context&)> schedule_;
+  number_schedule moves_;
   static constexpr std::size_t most_fields = 32;
 
 public:
-  scheduled_code(std::shared_ptr<const transform_code<T>> inner, std::size_t field, double value,
-                 std::function<context(const context&)> schedule)
-      : inner_(std::move(inner)), field_(field), value_(value), schedule_(std::move(schedule)) {
+  scheduled_code(std::shared_ptr<const transform_code<T>> inner, number_schedule moves)
+      : inner_(std::move(inner)), moves_(std::move(moves)) {
     this->prepared_size = inner_->prepared_size;
     this->may_throw = inner_->may_throw;
   }
@@ -53,20 +30,17 @@ public:
   void construct(void* memory) const override { inner_->construct(memory); }
   void destroy(void* memory) const noexcept override { inner_->destroy(memory); }
 
-  /// What the schedule makes of a learning rate, it makes of the field's value.
   context prepare(const context& c, double* scalars, void* memory, std::span<const field_value_now> outer) const override {
     if (outer.size() >= most_fields)
       throw error("scheduled", "Expected at most ", most_fields, " schedules around one transform. Received more.");
-    context of_value = c;
-    of_value.lr = value_;
-    of_value.step = c.schedule_step.value_or(c.step);
+    double value = moves_.value;
     std::array<field_value_now, most_fields> now;
     std::size_t count = 0;
     for (const auto& change : outer) {
-      if (change.field == field_) of_value.lr = change.value;  // of two schedules of one field the inner goes on
+      if (change.field == moves_.field) value = change.value;  // of two schedules of one field the inner goes on
       now[count++] = change;
     }
-    now[count++] = {field_, schedule_(of_value).lr};
+    now[count++] = {moves_.field, scheduled_value(value, c, moves_.schedule)};
     return inner_->prepare(c, scalars, memory, std::span(now).first(count));
   }
 
@@ -90,15 +64,11 @@ public:
 }  // namespace
 
 template <class T>
-any_transform<T> make_scheduled(any_transform<T> inner, std::size_t field, double value,
-                                std::function<context(const context&)> schedule, std::string text) {
-  return {std::make_shared<scheduled_info>(std::move(inner.info), std::move(text)),
-          std::make_shared<scheduled_code<T>>(std::move(inner.code), field, value, std::move(schedule)), inner.alone,
-          inner.state};
+any_transform<T> make_scheduled(any_transform<T> inner, number_schedule moves, std::string text) {
+  return {std::make_shared<transform_with_text>(std::move(inner.info), moves.reads_loss, std::move(text)),
+          std::make_shared<scheduled_code<T>>(std::move(inner.code), std::move(moves)), inner.alone, inner.state};
 }
-template any_transform<float> make_scheduled(any_transform<float>, std::size_t, double,
-                                             std::function<context(const context&)>, std::string);
-template any_transform<double> make_scheduled(any_transform<double>, std::size_t, double,
-                                              std::function<context(const context&)>, std::string);
+template any_transform<float> make_scheduled(any_transform<float>, number_schedule, std::string);
+template any_transform<double> make_scheduled(any_transform<double>, number_schedule, std::string);
 
 }  // namespace thalweg::detail

@@ -12,8 +12,8 @@ namespace {
 using json = nlohmann::ordered_json;
 
 /// Null where it is not finite: JSON has no such numbers.
-json number(double value) { return std::isfinite(value) ? json(value) : json(); }
-json number(const std::optional<double>& value) { return value ? number(*value) : json(); }
+json json_of(double value) { return std::isfinite(value) ? json(value) : json(); }
+json json_of(const std::optional<double>& value) { return value ? json_of(*value) : json(); }
 
 /// A cell of CSV (RFC 4180).
 std::string cell(std::string_view text) {
@@ -26,15 +26,15 @@ std::string cell(const std::optional<double>& value) { return value ? to_text(*v
 }  // namespace
 
 std::string to_json(long step, const step_report& report) {
-  json line{{"step", step}, {"taken", report.taken}, {"lr", number(report.lr)}, {"gradient_norm", number(report.gradient_norm)},
+  json line{{"step", step}, {"taken", report.taken}, {"lr", json_of(report.lr)}, {"gradient_norm", json_of(report.gradient_norm)},
             {"without_gradient", report.without_gradient}};
   if (!report.parameter.empty()) line["not_finite"] = report.parameter;
   auto& parameters = line["parameters"] = json::array();
   for (const parameter_report& p : report.parameters)
-    parameters.push_back({{"name", p.name}, {"gradient_norm", number(p.gradient_norm)}, {"update_norm", number(p.update_norm)},
-                          {"parameter_norm", number(p.parameter_norm)}, {"ratio", number(p.ratio())},
-                          {"largest_gradient", number(p.largest_gradient)}, {"lr", number(p.lr)}, {"beta", number(p.beta)},
-                          {"average_weight", number(p.average_weight)}});
+    parameters.push_back({{"name", p.name}, {"gradient_norm", json_of(p.gradient_norm)}, {"update_norm", json_of(p.update_norm)},
+                          {"parameter_norm", json_of(p.parameter_norm)}, {"ratio", json_of(p.ratio())},
+                          {"largest_gradient", json_of(p.largest_gradient)}, {"lr", json_of(p.lr)}, {"beta", json_of(p.beta)},
+                          {"average_weight", json_of(p.average_weight)}});
   return line.dump();
 }
 

@@ -18,37 +18,37 @@ namespace {
 // ---- choosing -------------------------------------------------------------------------------------
 
 // How the matrices are kept: in their own type, or in blocks of bfloat16.
-enum class kind { dense, rounded, whole };
-bfloat16::form form_of(kind k) { return k == kind::rounded ? bfloat16::form::rounded : bfloat16::form::whole; }
+enum class arithmetic { dense, rounded, whole };
+bfloat16::form form_of(arithmetic a) { return a == arithmetic::rounded ? bfloat16::form::rounded : bfloat16::form::whole; }
 
 struct choice {
-  detail::kind kind;
+  arithmetic by;
   grouping groups;
 };
 
 std::size_t scratch_of(const choice& c, std::size_t m, std::size_t n) {
-  if (c.kind == kind::dense) return dense<float>::scratch(m, n, c.groups.squares());
-  return tiled::scratch(form_of(c.kind), m, n, c.groups.squares());
+  if (c.by == arithmetic::dense) return dense<float>::scratch(m, n, c.groups.squares());
+  return tiled::scratch(form_of(c.by), m, n, c.groups.squares());
 }
 
 // Of what fits into `room` numbers of scratch: it was sized for the options at binding, and they may have moved.
 choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_side, bool doubles, std::size_t room) {
   constexpr std::size_t worth_rounding = 64;
-  choice best{kind::dense, {1}};
+  choice best{arithmetic::dense, {1}};
   const auto unit = bfloat16::available();
-  if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.kind = kind::rounded;
-  else if (!doubles && unit == bfloat16::unit::tiles && short_side >= worth_rounding) best.kind = kind::whole;
-  if (scratch_of(best, short_side, long_side) > room) best.kind = kind::dense;
+  if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.by = arithmetic::rounded;
+  else if (!doubles && unit == bfloat16::unit::tiles && short_side >= worth_rounding) best.by = arithmetic::whole;
+  if (scratch_of(best, short_side, long_side) > room) best.by = arithmetic::dense;
   // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
-  const std::size_t stable = best.kind == kind::dense ? 3 : 2;
+  const std::size_t stable = best.by == arithmetic::dense ? 3 : 2;
   // Measured with 768 rows: half of a product, and what is not of the product itself.
-  const double gram = best.kind == kind::dense ? 0.55 : 0.60, symmetric = best.kind == kind::dense ? 0.56 : 0.68;
+  const double gram = best.by == arithmetic::dense ? 0.55 : 0.60, symmetric = best.by == arithmetic::dense ? 0.56 : 0.68;
   const double ratio = static_cast<double>(long_side) / static_cast<double>(short_side);
   const auto time = [&](grouping g) {
     return g.cost(static_cast<std::size_t>(n.steps), ratio, gram, symmetric);
   };
   for (std::size_t longest = 2; longest <= stable; ++longest)
-    if (time({longest}) < time(best.groups) && scratch_of({best.kind, {longest}}, short_side, long_side) <= room)
+    if (time({longest}) < time(best.groups) && scratch_of({best.by, {longest}}, short_side, long_side) <= room)
       best.groups = {longest};
   return best;
 }
@@ -117,9 +117,9 @@ void orthogonalize(const newton_schulz& options, T* data, std::size_t rows, std:
   const grouping g = chosen.groups;
   const coefficient_set& given = options.coefficients;
   if constexpr (std::is_same_v<T, float>)
-    if (chosen.kind != kind::dense)
-      return iterate(options, chosen.kind == kind::rounded ? given.with_margin(given.margin) : given, g,
-                     tiled(form_of(chosen.kind), data, transposed, m, n, g.squares(), scratch.data()), scale);
+    if (chosen.by != arithmetic::dense)
+      return iterate(options, chosen.by == arithmetic::rounded ? given.with_margin(given.margin) : given, g,
+                     tiled(form_of(chosen.by), data, transposed, m, n, g.squares(), scratch.data()), scale);
   const linear_algebra::one_thread alone;
   const std::size_t products = g.count(static_cast<std::size_t>(options.steps));
   iterate(options, given, g, dense<T>(data, transposed, m, n, products, scratch.data()), scale);

@@ -1,5 +1,6 @@
 // Python's module `thalweg`: chains from text, over numpy's arrays, which are trained where they lie.
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -24,6 +25,7 @@
 #include <pybind11/stl.h>
 #include <pybind11/stl/filesystem.h>
 
+#include <thalweg/core/data_of_type.hpp>
 #include <thalweg/text.hpp>
 
 #include "../checkpoint/safetensors.hpp"
@@ -44,8 +46,21 @@ std::string dtype_of(const py::array& a) { return py::str(a.dtype()); }
 
 std::vector<std::size_t> shape_of(const py::array& a) { return {a.shape(), a.shape() + a.ndim()}; }
 
-template <class T>
-constexpr std::string_view dtype = sizeof(T) == 4 ? "float32" : "float64";
+/// What numpy and a checkpoint call the arrays of a checkpoint. numpy has no bfloat16.
+struct dtype_names {
+  const char *in_numpy, *in_file;
+};
+constexpr std::array dtypes_of_checkpoints{dtype_names{"float32", "F32"}, dtype_names{"float64", "F64"},
+                                           dtype_names{"float16", "F16"}, dtype_names{"uint16", "BF16"},
+                                           dtype_names{"uint8", "U8"},    dtype_names{"int16", "I16"}};
+
+/// What an array's dtype says that its numbers are. bfloat16 is that of ml_dtypes.
+std::optional<number_type> number_type_of(const py::array& a) {
+  for (const auto t : {number_type::float32, number_type::float64, number_type::float16})
+    if (a.dtype().equal(py::dtype(std::string(to_text(t))))) return t;
+  return dtype_of(a) == to_text(number_type::bfloat16) ? std::optional(number_type::bfloat16) : std::nullopt;
+}
+bool is_uint16(const py::array& a) { return a.dtype().equal(py::dtype("uint16")); }
 
 struct named_object {
   std::string name;
@@ -119,6 +134,7 @@ role role_from(const std::string& name, const std::string& text) {
 /// An array to be trained, kept alive and in its place.
 struct bound_array {
   parameter_info info;
+  number_type type;
   py::array values;
   const void* data = nullptr;
   thalweg::view::list view{};
@@ -133,7 +149,7 @@ std::string names_of(const std::vector<bound_array>& arrays) {
 
 /// What Python says of single parameters, by name.
 struct by_name {
-  std::map<std::string, std::string> roles;
+  std::map<std::string, std::string> roles, dtypes;
   std::map<std::string, double> lr_factors, weight_decay_factors;
   std::map<std::string, std::string> views;
 };
@@ -153,6 +169,21 @@ void check_names(const char* what, const std::map<std::string, Value>& all, cons
       throw error("optimizer", "Expected ", what, " of ", names_of(arrays), ". Received one of '", name, "'.");
 }
 
+number_type number_type_of(const std::string& name, const py::array& a, const std::map<std::string, std::string>& dtypes) {
+  const auto said = dtypes.find(name);
+  const auto type = number_type_of(a);
+  if (said != dtypes.end()) {
+    if (said->second == to_text(number_type::bfloat16) && is_uint16(a)) return number_type::bfloat16;
+    if (!type || said->second != to_text(*type))
+      throw error("optimizer", "Expected a dtype of '", is_uint16(a) ? "bfloat16" : dtype_of(a), "' for '", name,
+                  "', whose array is ", dtype_of(a), ". Received '", said->second, "'.");
+  }
+  if (type) return *type;
+  throw error("optimizer", "Expected float32, float64, float16 or bfloat16 for '", name, "'. Received ", dtype_of(a),
+              is_uint16(a) ? in_words("; dtypes={'", name, "': 'bfloat16'} says that its numbers are bfloat16.")
+                           : "; train a copy in its place, astype(numpy.float32).");
+}
+
 std::vector<bound_array> bind_arrays(const py::object& params, const by_name& said) {
   std::vector<bound_array> all;
   for (const auto& [name, value] : named_objects("optimizer", "params", params)) {
@@ -164,7 +195,7 @@ std::vector<bound_array> bind_arrays(const py::object& params, const by_name& sa
                        .order = order_of(name, a),
                        .lr_factor = value_of(said.lr_factors, name, 1.0),
                        .weight_decay_factor = value_of(said.weight_decay_factors, name, 1.0)},
-                      a, a.data()};
+                      number_type_of(name, a, said.dtypes), a, a.data()};
     if (const auto viewed = said.views.find(name); viewed != said.views.end()) bound.view = parse_view(viewed->second);
     for (const view::part& part : bound.view.parts())
       if (const auto* const stack = std::get_if<view::stack>(&part); stack && stack->stride)
@@ -175,6 +206,7 @@ std::vector<bound_array> bind_arrays(const py::object& params, const by_name& sa
     all.push_back(std::move(bound));
   }
   check_names("roles", said.roles, all);
+  check_names("dtypes", said.dtypes, all);
   check_names("lr_factors", said.lr_factors, all);
   check_names("weight_decay_factors", said.weight_decay_factors, all);
   check_names("views", said.views, all);
@@ -184,13 +216,12 @@ std::vector<bound_array> bind_arrays(const py::object& params, const by_name& sa
 template <class T>
 optimizer<T> make(const parsed_chain& chain, const std::vector<bound_array>& arrays, const options& o) {
   std::vector<parameter<T>> parameters;
-  for (const auto& [info, values, data, view, pins] : arrays) {
-    if (!py::isinstance<py::array_t<T>>(values))
-      throw error("optimizer", "Expected ", dtype<T>, " for '", info.name, "', as '", arrays[0].info.name,
-                  "' has. Received ", dtype_of(values), "; train a copy in its place, astype(numpy.", dtype<T>, ").");
-    parameters.push_back({info.name, info.shape, info.role, static_cast<T*>(const_cast<void*>(data)), info.order,
-                          info.lr_factor, info.weight_decay_factor, view});
-  }
+  const std::string mend = std::is_same_v<T, double> ? "; train a copy in its place, astype(numpy.float64)"
+                                                     : "; train a copy in its place, astype(numpy.float32)";
+  for (const bound_array& a : arrays)
+    parameters.push_back({a.info.name, a.info.shape, a.info.role,
+                          detail::data_of_type<T>("optimizer", a.info.name, const_cast<void*>(a.data), a.type, mend),
+                          a.info.order, a.info.lr_factor, a.info.weight_decay_factor, a.view});
   return {chain, parameters, o};
 }
 
@@ -198,11 +229,8 @@ using either = std::variant<optimizer<float>, optimizer<double>>;
 
 either make_either(const parsed_chain& chain, const std::vector<bound_array>& arrays, const options& o) {
   if (arrays.empty()) throw error("optimizer", "Expected at least one parameter. Received none.");
-  const py::array& first = arrays[0].values;
-  if (py::isinstance<py::array_t<float>>(first)) return make<float>(chain, arrays, o);
-  if (py::isinstance<py::array_t<double>>(first)) return make<double>(chain, arrays, o);
-  throw error("optimizer", "Expected float32 or float64 for '", arrays[0].info.name, "'. Received ", dtype_of(first),
-              "; train a copy in its place, astype(numpy.float32).");
+  if (arrays[0].type == number_type::float64) return make<double>(chain, arrays, o);
+  return make<float>(chain, arrays, o);
 }
 
 // ---- checkpoints in memory ------------------------------------------------------------------------
@@ -216,7 +244,8 @@ py::dict state_from(std::string_view bytes) {
   const auto header =
       safetensors::parse(std::string(bytes.substr(safetensors::length_bytes, length)), behind.size());
   for (const auto& [name, t] : header.tensors) {
-    py::array a(t.dtype == "F32" ? py::dtype::of<float>() : py::dtype::of<double>(), t.shape);
+    const auto* const known = std::ranges::find(dtypes_of_checkpoints, t.dtype, &dtype_names::in_file);
+    py::array a(py::dtype(known->in_numpy), t.shape);
     std::memcpy(a.mutable_data(), behind.data() + t.begin, t.end - t.begin);
     arrays[py::str(name)] = a;
   }
@@ -241,12 +270,13 @@ std::string bytes_of(const py::dict& saved) {
   std::size_t end = 0;
   for (const auto& [name, value] : part("state")) {
     const py::array a = as_array("load_state_dict", "for '" + name + "'", value);
-    const bool single = py::isinstance<py::array_t<float>>(a);
-    if (!single && !py::isinstance<py::array_t<double>>(a))
-      throw error("load_state_dict", "Expected float32 or float64 for '", name, "'. Received ", dtype_of(a), ".");
+    const auto* const known = std::ranges::find(dtypes_of_checkpoints, dtype_of(a), &dtype_names::in_numpy);
+    if (known == dtypes_of_checkpoints.end())
+      throw error("load_state_dict", "Expected float32, float64, float16, uint16, uint8 or int16 for '", name, "'. Received ",
+                  dtype_of(a), ".");
     arrays.push_back(laid_out(storage_order::row_major, a));
     const std::size_t begin = std::exchange(end, end + static_cast<std::size_t>(a.nbytes()));
-    header.tensors[name] = {single ? "F32" : "F64", shape_of(a), begin, end};
+    header.tensors[name] = {known->in_file, shape_of(a), begin, end};
   }
   std::string bytes = safetensors::to_bytes(header);
   bytes.reserve(bytes.size() + end);
@@ -298,6 +328,14 @@ load_policy policy_from(const std::string& parameters, const std::string& settin
           .settings = settings == "exact" ? setting_match::exact : setting_match::keep};
 }
 
+/// A gradient as its parameter lies in memory; empty where there is none.
+struct given_gradient {
+  py::array values;
+  number_type type{};
+
+  operator gradient_view() const { return {values.data(), static_cast<std::size_t>(values.size()), type}; }
+};
+
 class numpy_optimizer {
   parsed_chain chain_;
   std::vector<bound_array> arrays_;
@@ -324,12 +362,11 @@ public:
 
   report step(const py::object& gradients, std::optional<double> loss, bool norms) {
     check_bound("step");
-    const std::vector<py::array> given = in_order(gradients);
-    return alone([&]<class T>(optimizer<T>& engine) {
-      std::vector<std::span<const T>> spans;
-      for (const auto& g : given) spans.emplace_back(static_cast<const T*>(g.data()), static_cast<std::size_t>(g.size()));
+    const std::vector<given_gradient> given = in_order(gradients);
+    const std::vector<gradient_view> views(given.begin(), given.end());
+    return alone([&](auto& engine) {
       const step_report r =
-          engine.step(spans, {.loss = loss, .measure = norms ? measure::norms : measure::nothing});
+          engine.step(views, {.loss = loss, .measure = norms ? measure::norms : measure::nothing});
       return report_of(r, engine.steps());
     });
   }
@@ -403,18 +440,18 @@ public:
 
   /// Whether the parameters are still what was bound.
   void check_bound(std::string_view where) const {
-    for (const auto& [info, values, data, view, pins] : arrays_) {
-      if (values.data() != data)
-        throw error(where, "Expected '", info.name, "' in the memory in which it was bound. Received it in another; "
+    for (const bound_array& a : arrays_) {
+      if (a.values.data() != a.data)
+        throw error(where, "Expected '", a.info.name, "' in the memory in which it was bound. Received it in another; "
                     "make a new Optimizer.");
-      if (!values.writeable())
-        throw error(where, "Expected '", info.name, "' to be writeable, as when it was bound. Received it read-only.");
+      if (!a.values.writeable())
+        throw error(where, "Expected '", a.info.name, "' to be writeable, as when it was bound. Received it read-only.");
     }
   }
 
 private:
-  /// The gradients in the order of the parameters, each laid out as its parameter is; empty where there is none.
-  [[nodiscard]] std::vector<py::array> in_order(const py::object& given) const {
+  /// The gradients in the order of the parameters.
+  [[nodiscard]] std::vector<given_gradient> in_order(const py::object& given) const {
     std::vector<py::object> found;
     if (py::hasattr(given, "items")) {
       found.resize(arrays_.size());
@@ -433,22 +470,23 @@ private:
                   "Received ", name_of_type(given), ".");
     }
 
-    std::vector<py::array> gradients(found.size());
+    std::vector<given_gradient> gradients(found.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
       const auto& info = arrays_[i].info;
       if (!found[i])
         throw error("step", "Expected a gradient for '", info.name, "', or None if it has none. Received no entry.");
       if (found[i].is_none()) continue;
       const py::array g = as_array("step", in_words("as the gradient of '", info.name, "'"), found[i]);
+      const auto type = is_uint16(g) ? std::optional(number_type::bfloat16) : number_type_of(g);
       std::visit([&]<class T>(const optimizer<T>&) {
-        if (!py::isinstance<py::array_t<T>>(g))
-          throw error("step", "Expected a gradient of ", dtype<T>, " for '", info.name, "', as the parameter is. "
-                      "Received ", dtype_of(g), "; give its astype(numpy.", dtype<T>, ").");
+        if (!type || !detail::reads<T>(*type))
+          throw error("step", "Expected a gradient of ", detail::what_is_read<T>, " for '", info.name, "'. Received ",
+                      dtype_of(g), "; give its astype(numpy.", detail::type_of<T>, ").");
       }, engine_);
       if (shape_of(g) != info.shape)
         throw error("step", "Expected a gradient with shape ", info.shape, " for '", info.name, "'. Received ",
                     shape_of(g), ".");
-      gradients[i] = laid_out(info.order, g);
+      gradients[i] = {laid_out(info.order, g), *type};
     }
     return gradients;
   }
@@ -484,10 +522,25 @@ parsed_chain chain_from(const py::object& given) {
   throw error("optimizer", "Expected a chain as text or as thalweg.parse(...). Received ", name_of_type(given), ".");
 }
 
+/// The enumerator of this text.
+template <class Enum>
+Enum enumerator_of(const char* what, const std::string& text, std::initializer_list<Enum> all) {
+  std::string names;
+  for (const Enum e : all) {
+    if (text == to_text(e)) return e;
+    names += in_words(names.empty() ? "" : e == *(all.end() - 1) ? " or " : ", ", "'", to_text(e), "'");
+  }
+  throw error("optimizer", "Expected ", what, " of ", names, ". Received '", text, "'.");
+}
+
 options options_from(double lr, double weight_decay, long warmup_steps, double weight_lr_power, double r,
+                     const std::string& state, const std::string& weights, std::uint64_t seed,
                      std::optional<std::size_t> workers) {
   options o{.lr = lr, .weight_decay = weight_decay, .warmup_steps = warmup_steps, .weight_lr_power = weight_lr_power,
-            .r = r};
+            .r = r,
+            .state = enumerator_of("state", state, {state_in::same, state_in::float32, state_in::bfloat16, state_in::eight_bits}),
+            .weights = enumerator_of("weights", weights, {weights_in::exact, weights_in::nearest, weights_in::stochastic}),
+            .seed = seed};
   if (workers == 0) throw error("optimizer", "Expected threads >= 1. Received 0.");
   if (workers) o.parallel = threads(*workers);
   return o;
@@ -572,8 +625,9 @@ PYBIND11_MODULE(thalweg, m) {
 Trains numpy arrays in place by a chain.
 
 chain   text, as for parse, or a Chain
-params  a dict, name -> array, or a list of (name, array): writeable, all float32 or all float64, in C order, or
-        matrices in Fortran order. They are not copied, and are kept alive.
+params  a dict, name -> array, or a list of (name, array): writeable, all float64, or each float32, float16 or bfloat16,
+        in C order, or matrices in Fortran order. They are not copied, and are kept alive.
+dtypes  'bfloat16' by name, where an array of uint16 holds such numbers. Those of ml_dtypes need no word.
 roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a shape. A head that is tied to an
         embedding is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
 lr_factors, weight_decay_factors
@@ -581,6 +635,11 @@ lr_factors, weight_decay_factors
 views   texts by name: what a parameter is where its shape does not say it. 'stack' makes E matrices of (E, m, n),
         'filters' one of (E, m·n); 'row_blocks(q=64, k=16, v=16)' and 'column_blocks(32, 32)' cut a matrix;
         'stack | row_blocks(64, 64)' cuts each of a stack. Each part is a parameter of its own, 'w[0]' or 'w.q'.
+state   how state is stored, but for copies of a parameter (z, averages): 'same' as it is computed, 'float32',
+        'bfloat16' or 'eight_bits'
+weights how parameters of 16 bits are kept: 'exact', so that training is float32's bit for bit, or rounded by each
+        step, 'nearest' or 'stochastic'
+seed    of rounding by chance
 threads how many a step runs on; by default as many as there are cores
 
 >>> opt = thalweg.Optimizer('amuse', {'w': w, 'b': b}, lr=0.02, weight_decay=0.05, warmup_steps=100,
@@ -590,35 +649,39 @@ threads how many a step runs on; by default as many as there are cores
 
 Python's other threads run during a step. An optimizer may be used from several: one waits for the other.)")
       .def(py::init([](const py::object& chain, const py::object& params, double lr, double weight_decay,
-                       long warmup_steps, double weight_lr_power, double r,
-                       const std::map<std::string, std::string>& roles, const std::map<std::string, double>& lr_factors,
+                       long warmup_steps, double weight_lr_power, double r, const std::string& state,
+                       const std::string& weights, std::uint64_t seed, const std::map<std::string, std::string>& roles,
+                       const std::map<std::string, std::string>& dtypes, const std::map<std::string, double>& lr_factors,
                        const std::map<std::string, double>& weight_decay_factors,
                        const std::map<std::string, std::string>& views, std::optional<std::size_t> workers) {
-             const auto o = options_from(lr, weight_decay, warmup_steps, weight_lr_power, r, workers);
+             const auto o = options_from(lr, weight_decay, warmup_steps, weight_lr_power, r, state, weights, seed, workers);
              return std::make_shared<numpy_optimizer>(chain_from(chain), params, o,
-                                                      by_name{roles, lr_factors, weight_decay_factors, views});
+                                                      by_name{roles, dtypes, lr_factors, weight_decay_factors, views});
            }),
            py::arg("chain"), py::arg("params"), py::kw_only(), py::arg("lr") = defaults.lr,
            py::arg("weight_decay") = defaults.weight_decay, py::arg("warmup_steps") = defaults.warmup_steps,
            py::arg("weight_lr_power") = defaults.weight_lr_power, py::arg("r") = defaults.r,
-           py::arg("roles") = py::dict(), py::arg("lr_factors") = py::dict(),
+           py::arg("state") = std::string(to_text(defaults.state)),
+           py::arg("weights") = std::string(to_text(defaults.weights)), py::arg("seed") = defaults.seed,
+           py::arg("roles") = py::dict(), py::arg("dtypes") = py::dict(), py::arg("lr_factors") = py::dict(),
            py::arg("weight_decay_factors") = py::dict(), py::arg("views") = py::dict(), py::arg("threads") = py::none())
       .def("step", &numpy_optimizer::step, py::arg("gradients"), py::arg("loss") = py::none(),
            py::arg("norms") = false,
-           "One step. gradients: a dict by name, or a list in the order of the parameters, of their dtype and shapes. "
-           "They are read in place where they lie in memory as their parameters do, else copied. None for a parameter "
-           "without a gradient: it stands still with its state, and its bias corrections do not count the step. "
-           "norms=True measures each parameter.")
+           "One step. gradients: a dict by name, or a list in the order of the parameters, of their shapes. Where these are "
+           "float64 they are float64, else each may be float32, float16 or bfloat16 (uint16, or of ml_dtypes). They are "
+           "read in place where they lie in memory as their parameters do, else copied. None for a parameter without a "
+           "gradient: it stands still with its state, and its bias corrections do not count the step. norms=True "
+           "measures each parameter.")
       .def("flush", &numpy_optimizer::flush,
            "Takes a step with the gradients that accumulate has gathered, though they are fewer than it wants: their mean.")
       .def("drop", &numpy_optimizer::drop, "Forgets the gradients that accumulate has gathered.")
       .def("evaluation_point", [](std::shared_ptr<numpy_optimizer> self) {
              return std::make_unique<evaluation_point>(std::move(self));
            }, "In a with statement: the parameters hold x, the average; y is back bit for bit after.")
-      .def("averaged", &numpy_optimizer::averaged, py::arg("name"), "A copy of x of one parameter.")
+      .def("averaged", &numpy_optimizer::averaged, py::arg("name"), "A copy of x of one parameter, in float32; in float64 where the parameters are.")
       .def("state_dict", &numpy_optimizer::state_dict,
            "{'state': name -> array, 'metadata': text -> text}: copies, the same as save writes. Keep it with the "
-           "parameters.")
+           "parameters. Arrays of bfloat16 are uint16, those of eight bits uint8 with their scales beside them.")
       .def("load_state_dict", &numpy_optimizer::load_state_dict, py::arg("state_dict"), py::kw_only(),
            py::arg("parameters") = "exact", py::arg("settings") = "exact", "As load, for what state_dict returned.")
       .def("save", &numpy_optimizer::save, py::arg("path"), "Replaces a safetensors file, whole or not at all.")

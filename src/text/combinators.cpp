@@ -1,3 +1,4 @@
+#include "../engine/transform_with_text.hpp"
 #include "combinators.hpp"
 
 #include <array>
@@ -175,18 +176,18 @@ shared_leaf make_scheduled(const call& w, parse_links parse) {
   if (!field)
     throw error("parse", "Expected a field of ", inner->name, " that a schedule may move: ",
                 known.empty() ? "none" : known, ". Received ", in_quotes(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
-  if (inner->is.gates)
-    refuse_argument(w.text, "another transform: the fields of what swallows steps (accumulate) may not move",
-                    w.arguments[2]);
-  if (inner->is.averages && inner->is.scalars == 0)
-    refuse_argument(w.text, "another transform: this one recovers x by its fields, which therefore may not move",
-                    w.arguments[2]);
+  if (!detail::fields_may_move(inner->is))
+    refuse_argument(w.text, "another transform: the fields of what swallows steps (accumulate), or recovers x by them, may "
+                            "not move", w.arguments[2]);
   std::string text = in_words("scheduled(", inner->fields[*field].name, ", ", moves->text(), ", ", inner->text(), ")");
   const auto make = [=, field = *field]<class T>(std::type_identity<T> type, std::size_t set) {
-    return detail::make_scheduled<T>(inner->erased(type, set), field, inner->fields[field].value,
-                                     [moves](const context& c) { return moves->at(c); }, text);
+    return detail::make_scheduled<T>(inner->erased(type, set),
+                                     {field, inner->fields[field].value,
+                                      [moves](const context& c) { return moves->at(c); }, moves->is.reads_loss}, text);
   };
-  return std::make_shared<made_leaf<decltype(make)>>(inner->name, inner->is, inner->fields, text, make);
+  detail::traits is = inner->is;
+  is.reads_loss = is.reads_loss || moves->is.reads_loss;
+  return std::make_shared<made_leaf<decltype(make)>>(inner->name, is, inner->fields, text, make);
 }
 
 // ---- stored ---------------------------------------------------------------------------------------
@@ -203,6 +204,7 @@ shared_leaf make_stored(const call& w, parse_links parse) {
   const std::string text = call_text(w.text, *type, inner->text());
   const auto make = [=, type = *type]<class T>(std::type_identity<T> of, std::size_t set) {
     auto made = inner->erased(of, set);
+    made.info = std::make_shared<detail::transform_with_text>(std::move(made.info), false, text);
     made.state = type;
     return made;
   };
@@ -300,14 +302,14 @@ constexpr std::array combinators{named_combinator{"in_row_blocks", &make_in_row_
                                  named_combinator{"schedule_weight_decay", &make_schedule_weight_decay},
                                  named_combinator{"scheduled", &make_scheduled}, named_combinator{"stored", &make_stored}};
 
-const named_combinator* find(std::string_view name) {
+const named_combinator* combinator_of(std::string_view name) {
   const auto at = std::ranges::find(combinators, name, &named_combinator::name);
   return at == combinators.end() ? nullptr : at;
 }
 
 }  // namespace
 
-bool is_combinator(std::string_view name) { return find(name); }
+bool is_combinator(std::string_view name) { return combinator_of(name); }
 
 std::vector<std::string> names_of_combinators() {
   std::vector<std::string> names;
@@ -318,7 +320,7 @@ std::vector<std::string> names_of_combinators() {
 shared_leaf make_combinator(const call& w, parse_links parse) {
   if (w.arguments.empty() && w.text != "piecewise")
     throw error("parse", "Expected ", w.text, " with what it holds in brackets. Received none at column ", w.column, ".");
-  return find(w.text)->make(w, parse);
+  return combinator_of(w.text)->make(w, parse);
 }
 
 }  // namespace thalweg::text

@@ -61,7 +61,7 @@ known_predicates& known() {
   return all;
 }
 
-predicate_maker find(std::string_view name) {
+predicate_maker maker_of(std::string_view name) {
   const std::scoped_lock lock(known().mutex);
   const auto at = known().makers.find(name);
   return at == known().makers.end() ? nullptr : at->second;
@@ -69,11 +69,11 @@ predicate_maker find(std::string_view name) {
 
 }  // namespace
 
-bool is_predicate(std::string_view name) { return find(name) != nullptr; }
+bool is_predicate(std::string_view name) { return maker_of(name) != nullptr; }
 
 shared_predicate read_predicate(const argument& a) {
   const bool is_one = a.name.empty() && a.value.size() == 1;
-  if (const auto maker = is_one ? find(a.value.front().text) : nullptr) return maker(a.value.front());
+  if (const auto maker = is_one ? maker_of(a.value.front().text) : nullptr) return maker(a.value.front());
   std::vector<std::string> names;
   {
     const std::scoped_lock lock(known().mutex);

@@ -28,7 +28,7 @@ shared_leaf leaf_of_library(const Transform& t) {
 namespace {
 
 template <class Transform>
-shared_leaf make(const call& w) {
+shared_leaf leaf_from(const call& w) {
   return leaf_of_library(read_fields<Transform>(w));
 }
 
@@ -52,7 +52,7 @@ struct vocabulary {
       for (const char* const name : names) elsewhere.emplace(name, ours);
     };
     [&]<class... Transforms>(type_list<Transforms...>) {
-      (transforms.emplace(detail::name_of_type<Transforms>, &make<Transforms>), ...);
+      (transforms.emplace(detail::name_of_type<Transforms>, &leaf_from<Transforms>), ...);
       (note(names_elsewhere<Transforms>(), detail::name_of_type<Transforms>), ...);
     }(all_transforms());
     for (const named_recipe& r : all_recipes()) {

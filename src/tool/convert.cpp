@@ -4,14 +4,17 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <type_traits>
 #include <utility>
 
+#include <thalweg/core/data_of_type.hpp>
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/predicate.hpp>
 #include <thalweg/text.hpp>
 #include <thalweg/text/call.hpp>
 
 #include "../checkpoint/checksum.hpp"
+#include "../checkpoint/element_type.hpp"
 #include "../text/words.hpp"
 #include "commands.hpp"
 
@@ -46,6 +49,12 @@ std::pair<std::string, std::string> torch_name(const std::string& ours) {
   return {ours.substr(0, slash), std::string(known->theirs)};
 }
 
+/// Whether an array of a checkpoint is the scales of another.
+bool is_scales(const tensor_file& checkpoint, const std::string& ours) {
+  const std::string end = detail::name_of_scales("");
+  return ours.ends_with(end) && checkpoint.header().tensors.contains(ours.substr(0, ours.size() - end.size()));
+}
+
 std::string behind(const std::string& parameter, std::string_view what) { return in_words(parameter, ".", what); }
 
 /// A header and its arrays as one text, the arrays in the order of their names.
@@ -64,6 +73,15 @@ public:
   header& head() { return header_; }
   [[nodiscard]] std::string bytes() const { return detail::safetensors::to_bytes(header_) + arrays_; }
 };
+
+template <class T>
+constexpr std::string_view dtypes_for = std::is_same_v<T, float> ? "F32, BF16 or F16" : "F64";
+
+/// Whether a state of a checkpoint is what 16 bits leave out of a parameter.
+bool is_rest(const std::string& ours) {
+  return std::ranges::any_of(std::array{number_type::bfloat16, number_type::float16},
+                             [&](number_type t) { return ours.ends_with(in_words("/", detail::name_of_rest(t))); });
+}
 
 /// PyTorch's file: parameters, and the states that belong to them.
 class torch_file {
@@ -89,13 +107,17 @@ public:
 
   [[nodiscard]] const tensor_entry& entry(const std::string& name) const { return file_.header().tensors.at(name); }
 
-  const tensor_entry& take(const std::string& state, const std::string& for_ours, const tensor_entry& like) {
+  /// The numbers of a state, in T.
+  template <class T>
+  std::vector<T> take(const std::string& state, const std::string& for_ours, const tensor_entry& like) {
     if (!states_.erase(state)) refuse("Expected ", in_quotes(state), " for ", in_quotes(for_ours), ". Received none.");
     const auto& t = entry(state);
-    if (t.dtype != like.dtype || t.shape != like.shape)
-      refuse("Expected ", in_quotes(state), " with shape ", std::span(like.shape), " of ", like.dtype, ". Received shape ",
+    const auto type = detail::number_type_of_dtype(t.dtype);
+    if (!type || !detail::reads<T>(*type) || t.shape != like.shape)
+      refuse("Expected ", in_quotes(state), " with shape ", std::span(like.shape), " of ", dtypes_for<T>, ". Received shape ",
              std::span(t.shape), " of ", t.dtype, ".");
-    return t;
+    const auto numbers = file_.numbers(state);
+    return {numbers->begin(), numbers->end()};
   }
 
   /// The steps that every parameter has taken, where the file says them.
@@ -104,7 +126,7 @@ public:
     for (const std::string& p : parameters) {
       if (!states_.erase(behind(p, step_name))) continue;
       const auto& t = entry(behind(p, step_name));
-      const auto number = file_.numbers(t);
+      const auto number = file_.numbers(behind(p, step_name));
       if (!number || number->size() != 1 || !from(0).below(0x1p53).contains(number->front()) ||
           number->front() != std::floor(number->front()))
         refuse("Expected a count of steps, one number of F32 or F64, in ", in_quotes(behind(p, step_name)),
@@ -135,18 +157,18 @@ options options_of(const std::string& text) {
 
 template <class T>
 std::string to_checkpoint(const tensor_file& file, torch_file& given, const optimizer_of_file& optimizer_there) {
-  std::vector<std::vector<T>> weights;
+  std::vector<std::vector<std::byte>> weights;
   std::vector<parameter<T>> parameters;
   for (const std::string& name : given.parameters) {
     const auto& t = given.entry(name);
-    if (t.dtype != (sizeof(T) == 4 ? "F32" : "F64"))
-      refuse("Expected all parameters of one type, F32 or F64. Received ", in_quotes(name), " of ", t.dtype, ".");
-    const auto numbers = file.numbers(t);
-    weights.emplace_back(numbers->begin(), numbers->end());
+    const auto type = detail::number_type_of_dtype(t.dtype);
+    if (!type || !detail::reads<T>(*type))
+      refuse("Expected parameters of F32, BF16 or F16, or all of F64. Received ", in_quotes(name), " of ", t.dtype, ".");
+    weights.push_back(file.bytes(t));
     const auto said = std::ranges::find_if(optimizer_there.roles, [&](const auto& r) { return name_matches::matches(name, r.first); });
     parameters.push_back({.name = name, .shape = t.shape,
                           .role = said == optimizer_there.roles.end() ? role::unspecified : said->second,
-                          .data = weights.back().data()});
+                          .data = detail::data_of_type<T>("convert", name, weights.back().data(), *type)});
   }
   optimizer<T> opt(parse(optimizer_there.chain), parameters, options_of(optimizer_there.options));
 
@@ -155,8 +177,13 @@ std::string to_checkpoint(const tensor_file& file, torch_file& given, const opti
   new_file filled(form.header().metadata);
   auto& metadata = filled.head().metadata;
   for (const auto& [ours, t] : form.header().tensors) {
+    if (is_rest(ours)) {  // PyTorch's parameters of 16 bits are all there is
+      filled.add(ours, t.dtype, t.shape, form.bytes(t));
+      continue;
+    }
     const auto [parameter, state] = torch_name(ours);
-    const auto bytes = file.bytes(given.take(behind(parameter, state), ours, t));
+    const std::vector<T> numbers = given.take<T>(behind(parameter, state), ours, t);
+    const auto bytes = std::as_bytes(std::span(numbers));
     filled.add(ours, t.dtype, t.shape, bytes);
     metadata[in_words("checksum of ", ours)] = detail::checksum(bytes);
   }
@@ -191,8 +218,16 @@ std::string to_torch(const tensor_file& checkpoint) {
 
   new_file made({});
   for (const auto& [ours, t] : checkpoint.header().tensors) {
+    if (is_rest(ours) || is_scales(checkpoint, ours)) continue;
     const auto [parameter, state] = torch_name(ours);
-    made.add(behind(parameter, state), t.dtype, t.shape, checkpoint.bytes(t));
+    if (t.dtype == detail::element_of(number_type::eight_bits).dtype) {
+      const auto numbers = checkpoint.numbers(ours);
+      if (!numbers) refuse("Expected the scales of ", in_quotes(ours), " in '", checkpoint.name(), "'. Received none.");
+      const std::vector<float> in_float(numbers->begin(), numbers->end());
+      made.add(behind(parameter, state), "F32", t.shape, std::as_bytes(std::span(in_float)));
+    } else {
+      made.add(behind(parameter, state), t.dtype, t.shape, checkpoint.bytes(t));
+    }
     if (state == "exp_avg") made.add(behind(parameter, step_name), "F32", {}, std::as_bytes(std::span(&step, 1)));
   }
   if (made.head().tensors.empty()) refuse("Expected a checkpoint with states. Received '", checkpoint.name(), "' without.");

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 #include <thalweg/core/error.hpp>
 
@@ -47,7 +48,7 @@ row row_of(const tensor_file& file, const std::string& name, const tensor_entry&
   const bool is_state = slash != name.npos;
   row r{is_state ? name.substr(0, slash) : name, is_state ? name.substr(slash + 1) : "", t.dtype,
         to_text(std::span(t.shape)), "", ""};
-  if (const auto numbers = file.numbers(t)) {
+  if (const auto numbers = file.numbers(name)) {
     double largest = 0;
     for (const double x : *numbers) largest = larger(largest, x);
     double sum = 0;
@@ -56,6 +57,19 @@ row row_of(const tensor_file& file, const std::string& name, const tensor_entry&
     r[5] = of_four_digits(largest);
   }
   return r;
+}
+
+/// In which type the optimizer computes, how many parameters are of another, and the seed of rounding by chance.
+std::string numbers_of(const tensor_file& file) {
+  const auto numbers = file.metadata("numbers");
+  if (!numbers) return "";
+  std::map<std::string, std::size_t> of_type;
+  for (const auto& [key, value] : file.header().metadata)
+    if (key.ends_with("/type")) ++of_type[value];
+  std::string text = in_words("numbers  ", *numbers);
+  for (const auto& [type, count] : of_type) text += in_words(", ", count, count == 1 ? " parameter in " : " parameters in ", type);
+  if (const auto seed = file.metadata("seed")) text += in_words("\nseed     ", *seed);
+  return text + "\n";
 }
 
 /// The arrays whose checksums differ.
@@ -83,6 +97,7 @@ std::string shown(const tensor_file& file) {
       if (key.starts_with("options.")) options += in_words(options.empty() ? "" : ", ", key.substr(8), "=", value);
     }
     text += in_words("options  ", options, "\n");
+    text += numbers_of(file);
     for (const auto& [key, value] : file.header().metadata)
       if (key.starts_with("route ")) text += in_words(key, "  ", value, "\n");
     if (said("thalweg") != "1") {
@@ -123,11 +138,13 @@ std::string differences(const tensor_file& a, const tensor_file& b) {
   };
   std::vector<difference> found;
   compare(a.header().tensors, b.header().tensors, [&](const std::string& name, const auto& here, const auto& there) {
-    if (here.dtype != there.dtype || here.shape != there.shape)
-      return add(name, ": ", here.dtype, " ", std::span(here.shape), " / ", there.dtype, " ", std::span(there.shape));
-    if (a.bytes(here) == b.bytes(there)) return;
-    const auto x = a.numbers(here), y = b.numbers(there);
-    if (!x) return add(name, ": other bytes of ", here.dtype);
+    const bool same_type = here.dtype == there.dtype, same_shape = here.shape == there.shape;
+    if (!same_type || !same_shape)
+      add(name, ": ", here.dtype, " ", std::span(here.shape), " / ", there.dtype, " ", std::span(there.shape));
+    if (!same_shape || (same_type && a.bytes(here) == b.bytes(there))) return;
+    const auto x = a.numbers(name), y = b.numbers(name);
+    if (!x && same_type) add(name, ": other bytes of ", here.dtype);
+    if (!x || !y || x == y) return;
     double of_all = 0, largest = 0;
     for (std::size_t i = 0; i < x->size(); ++i) {
       of_all = larger(larger(of_all, (*x)[i]), (*y)[i]);

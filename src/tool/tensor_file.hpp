@@ -30,8 +30,8 @@ public:
   [[nodiscard]] bool is_checkpoint() const { return header_.metadata.contains("thalweg"); }
 
   [[nodiscard]] std::vector<std::byte> bytes(const tensor_entry& t) const;
-  /// Nothing of other types than F32 and F64.
-  [[nodiscard]] std::optional<std::vector<double>> numbers(const tensor_entry& t) const;
+  /// Nothing of integers. Those of eight bits are numbers beside their scales, in a checkpoint.
+  [[nodiscard]] std::optional<std::vector<double>> numbers(const std::string& name) const;
 };
 
 /// Bytes in memory under a name.

@@ -8,7 +8,7 @@
 
 #include <doctest/doctest.h>
 
-#include "message.hpp"
+#include "../message.hpp"
 
 namespace {
 

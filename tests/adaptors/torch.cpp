@@ -13,7 +13,7 @@
 
 #include <doctest/doctest.h>
 
-#include "message.hpp"
+#include "../message.hpp"
 
 namespace {
 
@@ -237,6 +237,79 @@ TEST_CASE("the module's own memory is trained, as the core trains any other") {
   agrees_with_the_core<double>();
 }
 
+/// A module of 16 bits, and in float32 what the same gradients make of its weights.
+void trains_as_float32(::torch::ScalarType type, tt::undefined_gradients undefined) {
+  const auto model = read();
+  model->to(type);
+  auto opt = tt::optimizer("amuse", *model, {.lr = 0.1, .weight_decay = 0.1, .warmup_steps = 2}, undefined);
+  std::vector<std::vector<float>> values;
+  std::vector<const void*> addresses;
+  for (const auto& p : opt.parameters()) {
+    REQUIRE((p.values.scalar_type() == type));
+    values.push_back(numbers<float>(p.values.to(::torch::kFloat)));
+    addresses.push_back(p.values.data_ptr());
+  }
+  std::vector<thalweg::parameter<float>> views;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const auto& p = opt.parameters()[i];
+    views.push_back({p.name, {p.values.sizes().begin(), p.values.sizes().end()}, p.role, values[i].data()});
+  }
+  thalweg::optimizer<float> twin("amuse", views, {.lr = 0.1, .weight_decay = 0.1, .warmup_steps = 2});
+  for (int step = 0; step < 6; ++step) {
+    opt.zero_grad();
+    ::torch::manual_seed(static_cast<std::uint64_t>(step));
+    for (const auto& p : opt.parameters())
+      p.values.mutable_grad() = ::torch::randn(p.values.sizes()).to(step == 3 ? ::torch::kFloat : type);
+    std::vector<std::vector<float>> gradients;
+    for (const auto& p : opt.parameters()) gradients.push_back(numbers<float>(p.values.grad().to(::torch::kFloat)));
+    if (step == 4) {  // nothing was learned about this one
+      opt.parameters()[0].values.mutable_grad().reset();
+      gradients[0].assign(undefined == tt::undefined_gradients::are_zero ? gradients[0].size() : 0, 0.f);
+    }
+    opt.step();
+    twin.step(gradients);
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    CHECK(opt.parameters()[i].values.data_ptr() == addresses[i]);
+    const auto x = opt.averaged(i);
+    std::vector<float> of_twin(values[i].size());
+    twin.averaged(i, of_twin);
+    CHECK((x.scalar_type() == ::torch::kFloat));
+    CHECK(numbers<float>(x) == of_twin);
+    const auto nearest = ::torch::tensor(values[i]).to(type).to(::torch::kFloat);
+    CHECK(::torch::allclose(opt.parameters()[i].values.flatten().to(::torch::kFloat), nearest, 1e-2));
+  }
+}
+
+TEST_CASE("a module of 16 bits trains in place, exactly as float32 with the same gradients") {
+  trains_as_float32(::torch::kBFloat16, tt::undefined_gradients::are_none);
+  trains_as_float32(::torch::kBFloat16, tt::undefined_gradients::are_zero);
+  trains_as_float32(::torch::kHalf, tt::undefined_gradients::are_none);
+}
+
+TEST_CASE("backward of a bfloat16 module, and its average while it is validated") {
+  const auto model = read();
+  model->to(::torch::kBFloat16);
+  auto opt = tt::optimizer("amuse", *model, {.lr = 0.05, .warmup_steps = 5, .state = state_in::bfloat16});
+  const auto loss = [&] {
+    const ::torch::NoGradGuard none;
+    return ::torch::cross_entropy_loss(model->forward(::torch::arange(6)), ::torch::arange(6) % 3).item<float>();
+  };
+  const float before = loss();
+  for (int step = 0; step < 60; ++step) {
+    opt.zero_grad();
+    ::torch::cross_entropy_loss(model->forward(::torch::arange(6)), ::torch::arange(6) % 3).backward();
+    opt.step();
+  }
+  const auto y = model->head->weight.detach().clone();
+  {
+    const auto at_x = opt.evaluation_point();
+    CHECK(loss() < before / 2);
+    CHECK(!::torch::equal(model->head->weight, y));
+  }
+  CHECK(::torch::equal(model->head->weight, y));
+}
+
 TEST_CASE("AdamW as libtorch's own") {
   const auto model = read(), twin = read();
   auto opt = tt::optimizer(recipes::adamw(), model->parameters(), {.lr = 0.01, .weight_decay = 0.1});
@@ -390,10 +463,13 @@ TEST_CASE("parameters are refused that are not what they must be") {
   };
   const auto grad = ::torch::requires_grad();
   CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kDouble))) ==
-        "[torch] Expected '0' in Float. Received Double; float is what a module is bound as, and double what "
+        "[torch] Expected '0' in Float, BFloat16 or Half. Received Double; float is what a module is bound as, and double what "
         "parameters_of<double>(*model) is.");
-  CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kBFloat16)))
-            .starts_with("[torch] Expected '0' in Float. Received BFloat16"));
+  CHECK(message([&] {
+          (void)tt::optimizer(recipes::adamw(), tt::parameters_of<double>(std::vector{::torch::ones({2}, grad.dtype(::torch::kHalf))}), {});
+        }).starts_with("[torch] Expected '0' in Double. Received Half; "));
+  CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kComplexFloat)))
+            .starts_with("[torch] Expected '0' in Float, BFloat16 or Half. Received ComplexFloat"));
   CHECK(bind(::torch::empty({2, 3}, grad.device(::torch::kMeta)))
             .starts_with("[torch] Expected '0' on the CPU. Received it on meta"));
   CHECK(bind(::torch::ones({2, 3}).t().requires_grad_()).starts_with("[torch] Expected '0' to be contiguous."));

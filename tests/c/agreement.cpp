@@ -147,6 +147,11 @@ TEST_CASE("the options' defaults are those of C++") {
   CHECK(ours.threads == 0);
   CHECK(ours.lr_factors == nullptr);
   CHECK(ours.weight_decay_factors == nullptr);
+  CHECK(ours.dtypes == nullptr);
+  CHECK(ours.gradient_dtypes == nullptr);
+  CHECK(ours.state == static_cast<int>(theirs.state));
+  CHECK(ours.weights == static_cast<int>(theirs.weights));
+  CHECK(ours.seed == theirs.seed);
 }
 
 TEST_CASE("the text of a chain is that of C++") {

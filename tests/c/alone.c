@@ -604,6 +604,128 @@ static void views(void) {
   CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Expected a view: stack");
 }
 
+static float of_upper_half(uint16_t upper) {
+  const uint32_t bits = (uint32_t)upper << 16;
+  float number;
+  memcpy(&number, &bits, sizeof number);
+  return number;
+}
+
+/* The matrix in bfloat16, the bias in float32, the gradients of both in bfloat16. */
+static void sixteen_bits(void) {
+  struct model m;
+  uint16_t matrix[matrix_size], gradient[matrix_size], bias_gradient[bias_size];
+  thalweg_dtype types[] = {THALWEG_BFLOAT16, THALWEG_FLOAT32}, gradient_types[] = {THALWEG_BFLOAT16, THALWEG_BFLOAT16};
+  start(&m);
+  thalweg_options options = thalweg_options_default();
+  thalweg_optimizer *opt = NULL, *of_floats = NULL;
+  options.lr = 0.01;
+  for (int i = 0; i < matrix_size; ++i) matrix[i] = (uint16_t)(0x3f80 + i), m.matrix[i] = of_upper_half(matrix[i]);
+  struct model other = m;
+  CHECK_OK(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &of_floats));
+  options.dtypes = types;
+  options.gradient_dtypes = gradient_types;
+  thalweg_parameter mixed[] = {m.parameters[0], m.parameters[1]};
+  mixed[0].data = matrix;
+  mixed[1].data = other.bias;
+  CHECK_OK(thalweg_create("adam", THALWEG_FLOAT64, mixed, count, &options, &opt));  // `dtypes` say more than `dtype`
+  const void* gradients[] = {gradient, bias_gradient};
+  for (int step = 1; step <= 3; ++step) {
+    for (int i = 0; i < matrix_size; ++i) gradient[i] = (uint16_t)(0x3f00 + 5 * i + step), m.matrix_gradient[i] = of_upper_half(gradient[i]);
+    for (int i = 0; i < bias_size; ++i) bias_gradient[i] = (uint16_t)(0xbf00 + 3 * i + step), m.bias_gradient[i] = of_upper_half(bias_gradient[i]);
+    CHECK_OK(thalweg_step(of_floats, m.gradients, count, NULL, NULL));
+    CHECK_OK(thalweg_step(opt, gradients, count, NULL, NULL));
+  }
+  float x[matrix_size];
+  CHECK_OK(thalweg_averaged(opt, 0, x, matrix_size));
+  CHECK(memcmp(x, m.matrix, sizeof x) == 0);
+  CHECK(memcmp(other.bias, m.bias, sizeof m.bias) == 0);
+  for (int i = 0; i < matrix_size; ++i) CHECK(fabsf(of_upper_half(matrix[i]) - x[i]) <= 0.002f);
+  const void* odd[] = {(const char*)gradient + 1, bias_gradient};
+  CHECK_REFUSED(thalweg_step(opt, odd, count, NULL, NULL), "[step] Expected an array aligned to its element type for 'matrix'");
+  CHECK(steps_of(opt) == 3);
+  CHECK_OK(thalweg_save(of_floats, checkpoint));
+  CHECK(thalweg_load(opt, checkpoint) == THALWEG_CHECKPOINT_REFUSED && said("[load] Expected 'matrix/lower_half' in the checkpoint."));
+  char* differences = NULL;
+  CHECK_OK(thalweg_load_with(opt, checkpoint, THALWEG_KEEP_SETTINGS, &differences));
+  CHECK(differences && strcmp(differences, "changed type of 'matrix': F32 there, BF16 here\n") == 0);
+  thalweg_free(differences);
+  thalweg_destroy(opt);
+  thalweg_destroy(of_floats);
+
+  options.gradient_dtypes = NULL;  // as the parameters
+  options.state = THALWEG_STATE_EIGHT_BITS;
+  options.weights = THALWEG_WEIGHTS_STOCHASTIC;
+  options.seed = 7;
+  CHECK_OK(thalweg_create("adam", THALWEG_FLOAT32, mixed, count, &options, &opt));
+  gradients[1] = m.bias_gradient;
+  CHECK_OK(thalweg_step(opt, gradients, count, NULL, NULL));
+  char* text = NULL;
+  CHECK_OK(thalweg_describe(opt, &text));
+  CHECK(text && strstr(text, "first_moment in eight_bits"));
+  thalweg_free(text);
+  thalweg_destroy(opt);
+
+  uint16_t halves[matrix_size] = {0};
+  thalweg_parameter half = {"matrix", matrix_shape, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, halves};
+  const void* half_gradient[1];
+  uint16_t ones[matrix_size] = {0x3c00, 0x3c00, 0x3c00, 0x3c00, 0x3c00, 0x3c00};
+  half_gradient[0] = ones;
+  options = thalweg_options_default();
+  options.lr = 0.5;
+  CHECK_OK(thalweg_create("apply_update", THALWEG_FLOAT16, &half, 1, &options, &opt));
+  CHECK_OK(thalweg_step(opt, half_gradient, 1, NULL, NULL));
+  for (int i = 0; i < matrix_size; ++i) CHECK(halves[i] == 0xb800);  // -0.5
+  thalweg_destroy(opt);
+}
+
+static void types_refused(void) {
+  struct model m;
+  thalweg_optimizer* opt = NULL;
+  start(&m);
+  thalweg_options options = thalweg_options_default();
+  thalweg_dtype types[] = {THALWEG_FLOAT32, THALWEG_FLOAT64}, gradient_types[] = {THALWEG_FLOAT32, THALWEG_FLOAT64};
+#define CHECK_CREATE(words) CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &opt), words)
+  options.dtypes = types;
+  CHECK_CREATE("[create] Expected float32, bfloat16 or float16 for 'bias', since float64 is for all parameters or for none. Received float64.");
+  types[0] = THALWEG_FLOAT64, types[1] = THALWEG_FLOAT16;
+  CHECK_CREATE("[create] Expected float64 for 'bias', since float64 is for all parameters or for none. Received float16.");
+  types[1] = 4;
+  CHECK_CREATE("[create] Expected a dtype from 0 to 3 for parameter 1. Received 4.");
+  types[0] = THALWEG_BFLOAT16, types[1] = THALWEG_FLOAT16;
+  options.gradient_dtypes = gradient_types;
+  CHECK_CREATE("[create] Expected gradients of float32, bfloat16 or float16 for 'bias'. Received float64.");
+  gradient_types[1] = -1;
+  CHECK_CREATE("[create] Expected a dtype from 0 to 3 for parameter 1. Received -1.");
+  options.gradient_dtypes = NULL;
+  m.parameters[0].data = (char*)m.matrix + 1;
+  CHECK_CREATE("[optimizer] Expected memory aligned to its element type");
+  m.parameters[0].data = m.matrix;
+  options.state = 4;
+  CHECK_CREATE("[create] Expected a state from 0 to 3. Received 4.");
+  options.state = THALWEG_STATE_BFLOAT16;
+  options.weights = -1;
+  CHECK_CREATE("[create] Expected weights from 0 to 2. Received -1.");
+  options.weights = THALWEG_WEIGHTS_NEAREST;
+  options.dtypes = NULL;
+  double numbers[matrix_size] = {0};
+  const thalweg_parameter in_double = {"w", matrix_shape, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, numbers};
+  CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT64, &in_double, 1, &options, &opt),
+                "[optimizer] Expected state as the numbers, for training in double. Received bfloat16.");
+  CHECK(opt == NULL);
+
+  /* A program of an earlier interface: what lies behind its struct is not read. */
+  const size_t earlier[] = {offsetof(thalweg_options, views), offsetof(thalweg_options, dtypes)};
+  for (int i = 0; i < 2; ++i) {
+    options = thalweg_options_default();
+    options.size = earlier[i];
+    options.state = 77;
+    options.dtypes = (const thalweg_dtype*)(const void*)"not read";
+    CHECK_OK(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &opt));
+    thalweg_destroy(opt);
+  }
+}
+
 static void parameters(void) {
   struct model m;
   thalweg_optimizer* opt = NULL;
@@ -612,7 +734,7 @@ static void parameters(void) {
   CHECK_REFUSED(thalweg_create(NULL, THALWEG_FLOAT32, p, count, NULL, &opt), "Expected a chain's text. Received null.");
   CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, NULL, count, NULL, &opt), "Expected parameters. Received");
   CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, p, count, NULL, NULL), "Expected a place for the optimizer");
-  CHECK_REFUSED(thalweg_create("adam", 2, p, count, NULL, &opt), "Expected a dtype from 0 to 1. Received 2.");
+  CHECK_REFUSED(thalweg_create("adam", 4, p, count, NULL, &opt), "Expected a dtype from 0 to 3. Received 4.");
   CHECK_REFUSED(thalweg_create("adam", -1, p, count, NULL, &opt), "Expected a dtype");
   CHECK_REFUSED(thalweg_create("adamn", THALWEG_FLOAT32, p, count, NULL, &opt), "Near: adam");
   CHECK_REFUSED(thalweg_create("cosine | adam", THALWEG_FLOAT32, p, count, NULL, &opt),
@@ -693,6 +815,8 @@ int main(int argument_count, char** arguments) {
   standing_still();
   settings();
   views();
+  sixteen_bits();
+  types_refused();
   if (failures) fprintf(stderr, "%d failures\n", failures);
   return failures != 0;
 }

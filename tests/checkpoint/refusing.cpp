@@ -268,7 +268,7 @@ TEST_CASE("load refuses states that are missing or too many") {
     const std::string& key = entry.first;
     CAPTURE(key);
     const auto without = s.refusal(s.at_y, [&](auto& p) { p.header["__metadata__"].erase(key); });
-    if (contains(key, "checksum at x")) CHECK(without == "");  // there may be none
+    if (contains(key, "checksum at x") || key == "numbers") CHECK(without == "");  // there may be none
     else CHECK_SAYS(without, key == "thalweg" ? "no word of that" : "Expected '" + key + "' in the metadata.");
     const auto with_more = s.refusal(s.at_y, [&](auto& p) { p.metadata(key + " ") = entry.second; });
     CHECK_SAYS(with_more, "Received '" + key + " '");

@@ -1,4 +1,4 @@
-// expect: thalweg: something stands after a transform that has written the parameters
+// expect: thalweg: Something stands after a transform that has written the parameters
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

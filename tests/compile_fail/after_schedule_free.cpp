@@ -1,4 +1,4 @@
-// expect: thalweg: something stands after a transform that has written the parameters
+// expect: thalweg: Something stands after a transform that has written the parameters
 // expect: must be the last of its chain
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>

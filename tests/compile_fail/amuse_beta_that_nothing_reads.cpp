@@ -1,4 +1,4 @@
-// expect: thalweg: nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before
+// expect: thalweg: Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

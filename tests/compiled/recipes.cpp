@@ -10,6 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "../core/model.hpp"
+#include "../message.hpp"
 
 using namespace thalweg;
 using test::model;
@@ -40,26 +41,15 @@ auto trained(model<T>& m, Optimizer opt) {
   return seen;
 }
 
-/// What `f` throws.
-template <class F>
-std::string refusal(F f) {
-  try {
-    f();
-  } catch (const error& e) {
-    return e.what();
-  }
-  return "nothing";
-}
-
 /// What both say when `f(make, model)` goes wrong, where `make(recipe, parameters, options)` is one of the two.
 template <class F>
 void check_refused(F f) {
   model<float> a(test::small_layers()), b(test::small_layers());
-  const std::string said = refusal([&] {
+  const std::string said = test::message([&] {
     f([](const auto& recipe, auto parameters, const options& o) { return optimizer(chain(recipe), parameters, o); }, a);
   });
   CHECK(said.starts_with("["));
-  CHECK(said == refusal([&] {
+  CHECK(said == test::message([&] {
     f([](const auto& recipe, auto parameters, const options& o) { return optimizer(recipe, parameters, o); }, b);
   }));
   CHECK(test::same_bits(a.values, b.values));
@@ -153,7 +143,7 @@ TEST_CASE("compiled recipes refuse what the header-only chains refuse, in the sa
   check_refused([](auto make, auto& m) { make(recipes::amuse(), m.parameters(), settings).lr(-1); });
 
   model<float> m(test::small_layers());
-  CHECK(refusal([&] { optimizer(on_instruction_set{99, recipes::sgd()}, m.parameters(), settings); }) ==
+  CHECK(test::message([&] { optimizer(on_instruction_set{99, recipes::sgd()}, m.parameters(), settings); }) ==
         in_words("[optimizer] Expected an instruction set below ", instruction_sets().size(),
                  ". Received 99."));
 }

@@ -202,7 +202,48 @@ struct scalars_and_arrays {
   }
 };
 
+// What a transform says to one downstream.
+struct trust {};
+struct trust_by_step {
+  using feeds = trust;
+  constexpr context at(context c) const {
+    c.say<trust>(1 / static_cast<double>(c.step));
+    return c;
+  }
+};
+struct scale_by_trust {
+  using reads = trust;
+  constexpr auto at(const context& c) const {
+    return [by = c.heard<trust>().value_or(1)]<class T>(element<T> e) { return next(T(by) * e.update); };
+  }
+};
+template <int>
+struct named {};
+
 }  // namespace
+
+TEST_CASE("what a transform says is heard downstream, in its own route alone") {
+  std::vector<double> matrix{1, 1, 1, 1}, vector{1};
+  auto opt = optimizer(route(when(is_vector, trust_by_step{}), otherwise()) | scale_by_trust{},
+                       std::vector{as_parameter("m", matrix, {2, 2}), as_parameter("v", vector)}, {.lr = 0.25});
+  for (int t = 0; t < 2; ++t) opt.step({std::vector<double>(4, 1), std::vector<double>(1, 1)});
+  CHECK(vector[0] == 1 - 0.25 - 0.125);
+  CHECK(matrix[3] == 1 - 0.25 - 0.25);
+}
+
+TEST_CASE("a context holds four numbers that transforms say, each once") {
+  context c;
+  CHECK(!c.heard<trust>());
+  c.say<named<0>>(1);
+  c.say<named<1>>(2);
+  c.say<named<2>>(3);
+  c.say<trust>(4);
+  c.say<trust>(5);
+  CHECK(c.heard<trust>() == 5);
+  CHECK(c.heard<named<0>>() == 1);
+  CHECK_THROWS_WITH_AS(c.say<named<3>>(6), "[context] Expected transforms that say at most 4 numbers downstream. Received one more.",
+                       error);
+}
 
 TEST_CASE("states begin where they are declared to, and keep their order") {
   std::vector<double> p{0.5, -0.25, 4};

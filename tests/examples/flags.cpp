@@ -7,8 +7,8 @@
 
 #include <unistd.h>
 
-#include "../../examples/race/error.hpp"
 #include "../../examples/race/flags.hpp"
+#include "../message.hpp"
 
 namespace {
 
@@ -30,12 +30,7 @@ race::request read(const std::vector<std::string>& given) {
 }
 
 std::string refusal(const std::vector<std::string>& given) {
-  try {
-    read(given);
-  } catch (const std::exception& failure) {
-    return failure.what();
-  }
-  return "no error";
+  return test::message([&] { read(given); });
 }
 
 }  // namespace

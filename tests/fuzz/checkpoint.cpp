@@ -39,8 +39,8 @@ struct subject {
            .steps = 3,
            .calls = 7,
            .losses = {.sum = 0.5, .count = 1},
-           .routes = {{.names = {"a.s"}, .numbers = {.scalars = {0.25}, .weight_sum = 1.5, .steps = 3}},
-                      {.numbers = {.weight_sum = 2, .steps = 3}}}};
+           .routes = {{.names = {"a.s"}, .numbers = {.scalars = {0.25}, .weights = {.sum = 1.5}, .steps = 3}},
+                      {.numbers = {.weights = {.sum = 2}, .steps = 3}}}};
     const auto add = [&](const char* name, numbers& values, std::vector<std::size_t> shape, std::size_t path) {
       detail::bound_parameter<float> p{.info = {.name = name, .shape = shape}, .data = values.data()};
       p.values = {values.data(), number_type::float32};
@@ -131,7 +131,7 @@ bool check(const std::string& bytes, bool at_x) {
     expect(std::isfinite(loaded.settings.lr) && loaded.settings.lr >= 0, "a learning rate that cannot be");
     expect(loaded.routes.size() == 2 && loaded.routes[0].numbers.scalars.size() == 1, "other scalars");
     for (const auto& route : loaded.routes) {
-      expect(std::isfinite(route.numbers.weight_sum) && route.numbers.weight_sum >= 0, "a weight that cannot be");
+      expect(std::isfinite(route.numbers.weights.sum) && route.numbers.weights.sum >= 0, "a weight that cannot be");
       for (const double value : route.numbers.scalars) expect(std::isfinite(value), "a scalar that is not finite");
     }
     return true;

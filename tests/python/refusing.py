@@ -55,14 +55,35 @@ class Parameters(unittest.TestCase):
             (np.broadcast_to(np.zeros(1), 3), "'b' to be writeable"),
             (read_only(), r"'b' to be writeable. Received it read-only; train numpy.array\("),
             (misaligned(), r"'b' in memory aligned to its type. Received it elsewhere; train numpy.array\("),
-            (np.zeros(3, np.float32), "Expected float64 for 'b', as 'a' has. Received float32; .*astype"),
-            (np.zeros(3, ">f8"), "Expected float64 for 'b', as 'a' has. Received >f8"),
+            (np.zeros(3, np.float32), "Expected float64 for 'b', since float64 is for all parameters or for none. "
+                                      r"Received float32; train a copy in its place, astype\(numpy.float64\)"),
+            (np.zeros(3, ">f8"), "Expected float32, float64, float16 or bfloat16 for 'b'. Received >f8"),
         ]:
             with self.subTest(pattern):
                 self.refused(pattern, {"a": np.zeros(3), "b": array})
-        for dtype in ("float16", "int64", ">f4", "complex128", "object", "longdouble"):
-            name = np.dtype(dtype).str if dtype == ">f4" else np.dtype(dtype).name
-            self.refused(f"Expected float32 or float64 for 'a'. Received {name}; .*astype", {"a": np.zeros(3, dtype)})
+        for dtype in ("int16", "int64", ">f4", ">f2", "complex128", "object", "longdouble"):
+            name = dtype if dtype[0] == ">" else np.dtype(dtype).name
+            self.refused(f"Expected float32, float64, float16 or bfloat16 for 'a'. Received {name}; .*astype",
+                         {"a": np.zeros(3, dtype)})
+
+    def test_dtypes(self):
+        a, wide, half, bits = np.zeros(3, np.float32), np.zeros(3), np.zeros(3, np.float16), np.zeros(3, np.uint16)
+        self.refused(r"for 'b'. Received uint16; dtypes=\{'b': 'bfloat16'\} says", {"a": a, "b": bits})
+        self.refused("Expected dtypes of 'a'. Received one of 'c'", {"a": a}, dtypes={"c": "bfloat16"})
+        self.refused("Expected a dtype of 'float32' for 'a', whose array is float32. Received 'bfloat16'", {"a": a},
+                     dtypes={"a": "bfloat16"})
+        self.refused("Expected a dtype of 'bfloat16' for 'a', whose array is uint16. Received 'float16'", {"a": bits},
+                     dtypes={"a": "float16"})
+        self.refused("Expected float32, bfloat16 or float16 for 'b', since float64 is for all parameters or for none. "
+                     "Received float64", {"a": half, "b": wide})
+        self.refused("Expected float64 for 'b', since float64 is for all", {"a": wide, "b": bits}, dtypes={"b": "bfloat16"})
+        self.refused("Expected state of 'same', 'float32', 'bfloat16' or 'eight_bits'. Received '8'", {"a": a}, state="8")
+        self.refused("Expected weights of 'exact', 'nearest' or 'stochastic'. Received 'split'", {"a": a}, weights="split")
+        self.refused("Expected state as the numbers, for training in double. Received bfloat16", {"a": wide},
+                     state="bfloat16")
+        for wrong in (-1, 0.5, 2**64):
+            with self.assertRaises(TypeError):
+                thalweg.Optimizer("adamw", {"a": a}, seed=wrong)
 
     def test_containers(self):
         a = np.zeros(3)
@@ -140,7 +161,8 @@ class Steps(unittest.TestCase):
     def test_gradients(self):
         g = self.gradients()
         for array, pattern in [
-            (g["w"].astype(np.float32), "gradient of float64 for 'w', as the parameter is. Received float32; .*astype"),
+            (g["w"].astype(np.float32), r"gradient of float64 for 'w'. Received float32; give its astype\(numpy.float64\)"),
+            (np.zeros((2, 3), np.uint16), "gradient of float64 for 'w'. Received uint16"),
             (g["w"].astype(">f8"), "Received >f8"),
             (g["w"].astype(int), "Received int64"),
             (g["w"].T, r"gradient with shape \(2, 3\) for 'w'. Received \(3, 2\)"),
@@ -209,7 +231,7 @@ class Steps(unittest.TestCase):
             (changed("state", "w/more", np.zeros(3)), "Received 'w/more'"),
             (changed("state", z, saved["state"][z].T), r"Received shape \(3, 2\)"),
             (changed("state", z, saved["state"][z].astype(np.float32)), "of F64. Received .* of F32"),
-            (changed("state", z, saved["state"][z].astype(int)), "Expected float32 or float64 for .* Received int64"),
+            (changed("state", z, saved["state"][z].astype(int)), "Expected float32, float64, float16, uint16, uint8 or int16 for .* Received int64"),
             (changed("state", z, saved["state"][z] * np.nan), f"Expected '{z}' as it was saved. Received it damaged"),
             (changed("state", z, saved["state"][z] * (1 + 1e-15)), f"Expected '{z}' as it was saved"),
             (changed("state", z, saved["state"][z].tolist()), "Received list"),

@@ -358,6 +358,90 @@ class EvaluationPoint(Case):
             self.assert_same(self.params, self.y)
 
 
+def widened(bits):
+    """Numbers of bfloat16, which are the upper halves of floats."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+class SixteenBits(Case):
+    def both(self, dtype, chain, **more):
+        """The same training in float32, and of 16 bits."""
+        random = np.random.default_rng(3)
+        drawn = {"w": random.standard_normal((6, 4)), "columns": np.asfortranarray(random.standard_normal((5, 3)))}
+
+        def narrow(a):
+            if dtype == np.float16:
+                return a.astype(np.float16)
+            return np.asarray(a.astype(np.float32).view(np.uint32) >> 16, np.uint16, order="K")
+
+        def wide(a):
+            return a.astype(np.float32) if dtype == np.float16 else widened(a)
+
+        halves = {name: narrow(a) for name, a in drawn.items()}
+        floats = {name: wide(a) for name, a in halves.items()}
+        dtypes = {} if dtype == np.float16 else dict.fromkeys(halves, "bfloat16")
+        opts = optimizer(chain, halves, dtypes=dtypes, **more), optimizer(chain, floats)
+        before = {name: address(a) for name, a in halves.items()}
+        for seed in range(5):
+            given = [narrow(g) for g in gradients_of(drawn, seed).values()]
+            opts[0].step(given)
+            opts[1].step([wide(g) for g in given])
+        self.assertEqual({name: address(a) for name, a in halves.items()}, before)
+        return opts, halves, floats, wide
+
+    def test_training_is_that_of_float32_bit_for_bit(self):
+        for dtype in (np.float16, np.uint16):
+            for chain in ("adamw", "amuse"):
+                with self.subTest(dtype=dtype, chain=chain):
+                    opts, halves, floats, wide = self.both(dtype, chain)
+                    for name in halves:
+                        self.assertEqual(halves[name].dtype, dtype)
+                        x, other = (opt.averaged(name) for opt in opts)
+                        np.testing.assert_array_equal(x, other, strict=True)
+                        np.testing.assert_allclose(wide(halves[name]), floats[name], rtol=2**-8)
+
+    def test_rounding_may_be_by_chance(self):
+        runs = [self.both(np.uint16, "adamw", weights=weights, seed=seed, state=state)[1]["w"].tobytes()
+                for weights, seed, state in [("stochastic", 1, "same"), ("stochastic", 1, "same"), ("stochastic", 2, "same"),
+                                             ("nearest", 1, "same"), ("stochastic", 1, "eight_bits")]]
+        self.assertEqual(runs[0], runs[1])
+        self.assertEqual(len(set(runs)), 4)
+
+    def test_gradients_have_types_of_their_own(self):
+        values = {"w": np.array([1, 2, 3, -4], np.float32)}
+        after = []
+        for g in (np.array([0x3F80, 0x4000, 0xBF00, 0], np.uint16), np.array([1, 2, -0.5, 0], np.float16),
+                  np.array([1, 2, -0.5, 0], np.float32)):
+            w = copied(values)
+            thalweg.Optimizer("adamw", w, lr=0.1).step([g])
+            after.append(w["w"])
+        np.testing.assert_array_equal(after[0], after[2])
+        np.testing.assert_array_equal(after[1], after[2])
+
+    def test_runs_resume_bit_for_bit(self):
+        for state in ("bfloat16", "eight_bits"):
+            opts, halves, _, _ = self.both(np.uint16, "amuse", state=state, weights="stochastic", seed=5)
+            again = copied(halves)
+            resumed = optimizer("amuse", again, dtypes=dict.fromkeys(again, "bfloat16"), state=state, weights="stochastic",
+                                seed=5)
+            self.assertTrue(resumed.load_state_dict(opts[0].state_dict()).checked)
+            g = {name: np.full_like(a, 0x3F80) for name, a in halves.items()}
+            opts[0].step(g), resumed.step(g)
+            self.assert_same(again, halves)
+
+    def test_ml_dtypes_need_no_word(self):
+        try:
+            import ml_dtypes
+        except ImportError:
+            self.skipTest("ml_dtypes is not installed")
+        w = np.array([1, 2, 3], ml_dtypes.bfloat16)
+        bits = w.view(np.uint16).copy()
+        thalweg.Optimizer("adamw", {"w": w}, lr=0.1).step([np.array([1, -1, 0.5], ml_dtypes.bfloat16)])
+        thalweg.Optimizer("adamw", {"w": bits}, lr=0.1, dtypes={"w": "bfloat16"}).step([np.array([1, -1, 0.5], np.float16)])
+        np.testing.assert_array_equal(w.view(np.uint16), bits)
+        self.assertFalse(np.array_equal(bits, np.array([1, 2, 3], ml_dtypes.bfloat16).view(np.uint16)))
+
+
 class State(Case):
     def resumed(self, chain, params, load):
         """Steps that go on, and the same steps of another optimizer that was loaded: both parameters."""
@@ -423,6 +507,24 @@ class State(Case):
                 np.testing.assert_array_equal(momentum, g / 2, strict=True)
                 self.assertTrue(momentum.flags.c_contiguous and momentum.flags.owndata)
             opt.step({"w": g, "columns": g})  # of which a copy knows nothing
+
+    def test_what_is_in_it_of_less_than_32_bits(self):
+        w = np.full(300, 0x3F80, np.uint16)
+        half = np.ones(3, np.float16)
+        opt = thalweg.Optimizer("adamw", {"w": w, "half": half}, dtypes={"w": "bfloat16"}, state="eight_bits")
+        opt.step([np.ones(300, np.float32), np.ones(3, np.float32)])
+        saved = opt.state_dict()
+        self.assertEqual({name: (array.dtype.name, array.shape) for name, array in saved["state"].items()},
+                         {"w/lower_half": ("int16", (300,)), "half/in_float32": ("float32", (3,)),
+                          **{f"{name}/scale_by_adam.{slot}": ("uint8", (n,))
+                             for name, n in (("w", 300), ("half", 3)) for slot in ("first_moment", "second_moment")},
+                          **{f"{name}/scale_by_adam.{slot}.scales": ("float32", (n,))
+                             for name, n in (("w", 2), ("half", 1)) for slot in ("first_moment", "second_moment")}})
+        self.assertEqual(saved["metadata"]["w/type"], "BF16")
+        in_halves = thalweg.Optimizer("ema(beta=0.5) | sgd(momentum=0)", {"w": w}, dtypes={"w": "bfloat16"}, state="bfloat16")
+        in_halves.step([np.full(300, 0x4000, np.uint16)])  # 2
+        np.testing.assert_array_equal(in_halves.state_dict()["state"]["w/ema.momentum"], np.full(300, 0x3F80, np.uint16),
+                                      strict=True)
 
     def test_nothing_is_left_behind(self):
         params = model()

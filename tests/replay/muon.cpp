@@ -17,7 +17,7 @@ struct update_by_official_amuse {
   using reads = interpolation_beta;
 
   constexpr auto at(const context& c, double) const {
-    const double beta = c.beta.value();
+    const double beta = c.heard<interpolation_beta>().value();
     const auto kernel = [lr = c.lr, keep = 1 - c.lr * c.weight_decay, weight = c.average_weight, beta]<class T>(
                             element<T> e, T z) {
       const T x = lerp(e.parameter, z, 1 - 1 / beta);
@@ -38,7 +38,7 @@ struct update_by_heavyball_schedule_free {
   using reads = interpolation_beta;
 
   constexpr auto at(const context& c, double) const {
-    const double now = c.beta.value_or(beta);
+    const double now = c.heard<interpolation_beta>().value_or(beta);
     const auto kernel = [lr = c.lr, decay = c.weight_decay, weight = c.average_weight, now]<class T>(element<T> e, T z) {
       const T u = e.update + T(decay) * e.parameter;
       return write(lerp(e.parameter, z, weight) - T(lr * (1 - now * (1 - weight))) * u, z - T(lr) * u);
@@ -58,7 +58,7 @@ struct heavyball_amuse_beta {
 
   constexpr context at(context c) const {
     const double ratio = c.step <= warmup_steps ? 1.0 : (warmup_steps - 1.0) / (c.step - 1.0);
-    c.beta = 1 - thalweg::pow(ratio, rho) * (1 - beta1);
+    c.say<interpolation_beta>(1 - thalweg::pow(ratio, rho) * (1 - beta1));
     return c;
   }
 };

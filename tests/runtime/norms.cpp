@@ -75,6 +75,16 @@ TEST_CASE("norms of the smallest and largest numbers") {
   }
 }
 
+TEST_CASE("a NaN is in every number that it concerns") {
+  std::vector<float> w(5000), g(5000, 1);
+  g[4999] = std::numeric_limits<float>::quiet_NaN();
+  optimizer<float> opt("apply_update", {{.name = "w", .shape = {5000}, .data = w.data()}}, {.lr = 0.25});
+  const auto report = opt.step({g}, {.measure = measure::norms});
+  REQUIRE(report.parameters.size() == 1);
+  const parameter_report& p = report.parameters[0];
+  for (const double number : {p.gradient_norm, p.update_norm, p.parameter_norm, p.largest_gradient, p.ratio()}) CHECK(std::isnan(number));
+}
+
 TEST_CASE("beta and the average's weight; the mean behind accumulate; who stands still is left out") {
   std::vector<float> w(2), v(2);
   const std::vector<float> g(2, 1), none;

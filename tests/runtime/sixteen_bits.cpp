@@ -338,6 +338,7 @@ TEST_CASE("one transform's state alone, by stored(...), in C++ and in text") {
   }
   for (const auto* opt : {&by_text, &by_type, &scheduled}) {
     CHECK(opt->describe().find("ema.momentum in bfloat16, scale_by_adam.first_moment, ") != std::string::npos);
+    CHECK(opt->describe().find("stored(bfloat16, ema(beta=0.5))") != std::string::npos);
     CHECK(opt->to_bytes().find("\"BF16\"") != std::string::npos);
   }
   v = w;
@@ -370,6 +371,17 @@ TEST_CASE("what 16 and 8 bits refuse") {
         "[step] Expected a gradient of float32 for 'w'. Received eight_bits.");
   CHECK(refused([&] { optimizer<float>("adamw", {{.name = "w", .shape = {4}, .data = reinterpret_cast<bfloat16*>(reinterpret_cast<char*>(b.data()) + 1)}}, {}); })
             .starts_with("[optimizer] Expected memory aligned"));
+  CHECK(refused([&] { of_floats.step(std::array{gradient_view(reinterpret_cast<char*>(dg.data()) + 1, 4, number_type::bfloat16)}); }) ==
+        "[step] Expected a gradient aligned to its element type for 'w'. Received one that is not.");
+  // A checkpoint of other rounding is refused.
+  const auto of_chance = [&](std::uint64_t seed, weights_in weights) {
+    return optimizer<float>("adamw", {{.name = "w", .shape = {4}, .data = b.data()}}, {.weights = weights, .seed = seed});
+  };
+  auto by_chance = of_chance(1, weights_in::stochastic), other_seed = of_chance(2, weights_in::stochastic), to_nearest = of_chance(1, weights_in::nearest);
+  CHECK(refused([&] { other_seed.load_bytes(by_chance.to_bytes()); }) == "[load] Expected a checkpoint of seed=2. Received one of 1.");
+  CHECK(refused([&] { to_nearest.load_bytes(by_chance.to_bytes()); }) == "[load] Expected a checkpoint of weights=nearest. Received one of stochastic.");
+  CHECK(to_nearest.load_bytes(by_chance.to_bytes(), {.settings = setting_match::keep}).changed == std::vector<std::string>{"weights: stochastic there, nearest here"});
+  CHECK(by_chance.describe().find(", weights stochastic, seed=1, compiled for ") != std::string::npos);
   // A checkpoint of another type is refused, or converted where that is allowed.
   optimizer<float> of_halves("adamw", {{.name = "w", .shape = {4}, .data = b.data()}}, {.state = state_in::eight_bits});
   of_halves.step(std::array{bg});

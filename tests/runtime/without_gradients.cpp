@@ -160,13 +160,15 @@ TEST_CASE("a step without any gradient counts for schedules alone; one that is r
   CHECK(same_bits(m.values, before));
 }
 
-TEST_CASE("nullopt and an empty vector are no gradient") {
-  model<float> m(two);
-  optimizer<float> opt("apply_update", m.parameters(), some);
-  using optional_spans = std::vector<std::optional<std::span<const float>>>;
-  CHECK(opt.step(optional_spans{m.gradients[0], std::nullopt}).without_gradient == 1);
-  CHECK(opt.step(std::vector<std::optional<std::vector<float>>>{std::nullopt, m.gradients[1]}).without_gradient == 1);
-  CHECK(opt.step(std::vector<std::vector<float>>{{}, m.gradients[1]}).without_gradient == 1);
+TEST_CASE_TEMPLATE("nullopt and an empty vector are no gradient", T, float, double) {
+  std::vector<T> w(2), v(2);
+  const std::vector<T> g{1, 1}, none;
+  optimizer<T> opt("apply_update", {as_parameter("w", w), as_parameter("v", v)}, some);
+  using optional_spans = std::vector<std::optional<std::span<const T>>>;
+  CHECK(opt.step(optional_spans{g, std::nullopt}).without_gradient == 1);
+  CHECK(opt.step(std::vector<std::optional<std::vector<T>>>{std::nullopt, g}).without_gradient == 1);
+  CHECK(opt.step(std::vector{none, g}).without_gradient == 1);
+  CHECK(opt.step(std::vector{gradient_view(), gradient_view(std::span(g))}).without_gradient == 1);
 }
 
 TEST_CASE("threads change nothing of it") {

@@ -177,7 +177,7 @@ TEST_CASE("a state that is not PyTorch's is refused") {
   CHECK(refusal(changed, adamw) == "[convert] Expected only states that the chain has. Received 'b.momentum_buffer'.");
   changed = state_of_adamw();
   changed["b.exp_avg"] = {{1}, {1}};
-  CHECK(refusal(changed, adamw) == "[convert] Expected 'b.exp_avg' with shape (2) of F32. Received shape (1) of F32.");
+  CHECK(refusal(changed, adamw) == "[convert] Expected 'b.exp_avg' with shape (2) of F32, BF16 or F16. Received shape (1) of F32.");
   changed = state_of_adamw();
   for (const float steps : {0.5f, -1.0f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
     changed["b.step"] = {{}, {steps}};
@@ -207,7 +207,90 @@ TEST_CASE("a state that is not PyTorch's is refused") {
   CHECK(refusal(state_of_adamw(), {.chain = adamw_text, .options = "lr=1) | b(c", .roles = {}, .step = {}}) != "");
   CHECK(refusal({}, adamw) == "[convert] Expected parameters and their states in 'file'. Received none.");
   CHECK(refusal({{"b", {{2}, {1, 2}}}}, adamw, "I32") ==
-        "[convert] Expected all parameters of one type, F32 or F64. Received 'b' of I32.");
+        "[convert] Expected parameters of F32, BF16 or F16, or all of F64. Received 'b' of I32.");
+}
+
+TEST_CASE("PyTorch's state of a bfloat16 model goes on as that of the same floats") {
+  const auto halves = [](std::vector<float> numbers) {
+    std::vector<bfloat16> all;
+    for (const float x : numbers) all.push_back(bfloat16(x));
+    return all;
+  };
+  const arrays<float> in_float{{"w", {{2}, {1, -2}}}, {"w.exp_avg", {{2}, {0.5, -0.25}}}, {"w.exp_avg_sq", {{2}, {0.375, 3}}}};
+  arrays<bfloat16> in_halves;
+  for (const auto& [name, array] : in_float) in_halves[name] = {array.first, halves(array.second)};
+  const std::string floats = file_of(in_float), narrow = file_of(in_halves, "BF16");
+  const tool::optimizer_of_file adamw{.chain = adamw_text, .options = settings, .roles = {}, .step = 3};
+
+  std::vector<float> w{1, -2}, x(2);
+  auto narrow_w = halves(w);
+  optimizer<float> of_floats(adamw_text, {as_parameter("w", w)}, of_settings);
+  optimizer<float> of_halves(adamw_text, {{.name = "w", .shape = {2}, .data = narrow_w.data()}}, of_settings);
+  of_floats.load_bytes(tool::from_torch(opened(floats), adamw));
+  of_halves.load_bytes(tool::from_torch(opened(narrow), adamw));
+  for (int step = 0; step < 3; ++step) {
+    of_floats.step(std::array{std::vector<float>{0.5, -1}});
+    of_halves.step(std::array{halves({0.5, -1})});
+  }
+  of_halves.averaged(0, x);
+  CHECK(x == w);
+  CHECK(of_halves.steps() == 6);
+
+  const std::string saved = of_halves.to_bytes(), back = tool::to_torch(opened(saved));
+  const auto torch = opened(back);
+  CHECK(torch.header().tensors.size() == 3);  // exp_avg, exp_avg_sq and step: PyTorch has no place for a lower half
+  const std::string of_doubles = file_of<double>({{"w", {{2}, {1, -2}}}, {"w.exp_avg", {{2}, {0.5, -0.25}}}});
+  CHECK_THROWS_WITH(static_cast<void>(tool::from_torch(opened(of_doubles), adamw)),
+                    doctest::Contains("Expected 'w.exp_avg_sq' for 'w/scale_by_adam.second_moment'. Received none."));
+}
+
+TEST_CASE("arrays of 16 and 8 bits are shown, compared and converted by their numbers") {
+  std::vector<bfloat16> w(300, bfloat16(1)), g;
+  for (int i = 0; i < 300; ++i) g.push_back(bfloat16(0.5f + static_cast<float>(i) / 600));
+  const auto saved_as = [&](state_in state) {
+    auto weights = w;
+    options o = of_settings;
+    o.state = state;
+    o.seed = 3;
+    optimizer<float> opt(adamw_text, {{.name = "w", .shape = {300}, .data = weights.data()}}, o);
+    for (int step = 0; step < 3; ++step) opt.step(std::array{g});
+    return opt.to_bytes();
+  };
+  const std::string full = saved_as(state_in::same), eight = saved_as(state_in::eight_bits), half = saved_as(state_in::bfloat16);
+  const auto first_moments = [](const std::string& bytes) { return *opened(bytes).numbers("w/scale_by_adam.first_moment"); };
+  for (std::size_t i = 0; i < 300; ++i) {
+    const double m = double(static_cast<float>(g[i])) * (1 - 0.9 * 0.9 * 0.9);
+    REQUIRE(first_moments(full)[i] == doctest::Approx(m));
+    REQUIRE(first_moments(half)[i] == doctest::Approx(m).epsilon(0.01));
+    REQUIRE(first_moments(eight)[i] == doctest::Approx(m).epsilon(0.2));  // three roundings
+  }
+
+  const std::string text = tool::shown(opened(eight));
+  for (const char* const part : {"numbers  F32, 1 parameter in BF16\nseed     3\n", "checksums agree\n",
+                                 "w          lower_half                          I16   (300)\n",
+                                 "w          scale_by_adam.first_moment          U8    (300)  3.",
+                                 "w          scale_by_adam.first_moment.scales   F32   (2)"})
+    CHECK_MESSAGE(text.find(part) != std::string::npos, part, "\n", text);
+  CHECK(tool::shown(opened(half)).find("scale_by_adam.first_moment   BF16  (300)  3.5") != std::string::npos);
+
+  const std::string differs = tool::differences(opened(full), opened(eight));
+  for (const char* const part : {"only in 'file': w/scale_by_adam.first_moment.scales\n", "w/lower_half: other bytes of I16\n",
+                                 "w/scale_by_adam.first_moment: F32 (300) / U8 (300)\n",
+                                 "w/scale_by_adam.first_moment   differs by "})
+    CHECK_MESSAGE(differs.find(part) != std::string::npos, part, "\n", differs);
+
+  const std::string theirs = tool::to_torch(opened(eight));
+  const auto torch = opened(theirs);
+  CHECK(torch.header().tensors.at("w.exp_avg").dtype == "F32");
+  CHECK(*torch.numbers("w.exp_avg") == first_moments(eight));
+  CHECK(torch.header().tensors.size() == 3);
+
+  CHECK(!opened(file_of<std::uint8_t>({{"codes", {{2}, {1, 2}}}, {"codes.scales", {{1}, {1}}}}, "U8")).numbers("codes"));
+  detail::safetensors::header h;  // a checkpoint whose scales are too few
+  h.metadata["thalweg"] = "2";
+  h.tensors = {{"w/m", {"U8", {300}, 0, 300}}, {"w/m.scales", {"F32", {1}, 300, 304}}};
+  const std::string damaged = detail::safetensors::to_bytes(h) + std::string(304, '\0');
+  CHECK_THROWS_WITH(static_cast<void>(opened(damaged).numbers("w/m")), "[load] Expected 2 scales of 'w/m' in 'file'. Received 4 bytes.");
 }
 
 TEST_CASE("a chain that PyTorch does not have is not converted to it") {

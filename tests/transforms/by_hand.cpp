@@ -193,7 +193,7 @@ TEST_CASE("by hand: update_by_schedule_free") {
   // A β that moves to ¾: x is recovered with the ½ that built y, and y' = ¼·0 + ¾·4½.
   constexpr auto moving = [=] {
     context m = c;
-    m.beta = 0.75;
+    m.say<interpolation_beta>(0.75);
     return m;
   }();
   static_assert(gives(z.at(moving, 0.5).value(of(3, 4), 2.0), 3.375, 0));
@@ -217,7 +217,7 @@ TEST_CASE("by hand: update_by_schedule_free") {
 }
 
 TEST_CASE("by hand: amuse_beta") {
-  constexpr auto beta = [](amuse_beta a, context c, double at_warmup) { return *a.at(c, at_warmup).value.beta; };
+  constexpr auto beta = [](amuse_beta a, context c, double at_warmup) { return *a.at(c, at_warmup).value.heard<interpolation_beta>(); };
   constexpr double third = 1.0 / 3;  // c_T₀ for T₀ = 3
   // Until T₀ it is β₁, and c_t is kept.
   static_assert(beta({.beta1 = 0.5, .rho = 1}, equal_weights(3, 3), 0.5) == 0.5);

@@ -1,11 +1,11 @@
 // The valley's command line: what is understood, and what is refused.
 #include <doctest/doctest.h>
 
-#include <exception>
 #include <string>
 #include <vector>
 
 #include "../../examples/valley/flags.hpp"
+#include "../message.hpp"
 
 namespace {
 
@@ -18,12 +18,7 @@ valley::request read(const std::vector<std::string>& given) {
 }
 
 std::string refusal(const std::vector<std::string>& given) {
-  try {
-    read(given);
-  } catch (const std::exception& failure) {
-    return failure.what();
-  }
-  return "no error";
+  return test::message([&] { read(given); });
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "../../examples/valley/summary.hpp"
 #include "../../examples/valley/table.hpp"
 #include "../../examples/valley/watch.hpp"
+#include "../message.hpp"
 #include "river.hpp"
 
 using namespace valley;
@@ -64,16 +65,6 @@ struct folder {
   folder() { std::filesystem::remove_all(path); }
   ~folder() { std::filesystem::remove_all(path); }
 };
-
-template <class Action>
-std::string refusal(Action action) {
-  try {
-    action();
-  } catch (const error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 }  // namespace
 
@@ -181,7 +172,7 @@ TEST_CASE("observations are read as they were written") {
   const auto file = here.path / "numbers.csv";
   const auto refused = [&](const std::string& text) {
     std::ofstream(file) << text;
-    return refusal([&] { static_cast<void>(read(here.path)); });
+    return test::message([&] { static_cast<void>(read(here.path)); });
   };
   const std::string head = "trajectory,optimizer,seed,step,measure,value\n";
   CHECK(refused("value\n") == "[valley] Expected 'trajectory,optimizer,seed,step,measure,value' in line 1 of " +
@@ -194,7 +185,7 @@ TEST_CASE("observations are read as they were written") {
 TEST_CASE("a folder keeps runs of the same settings alone") {
   const folder here;
   settings now{{"data", "model", "batches", ""}, {.steps = 100, .every = 10, .window = 5, .eigenvectors = 2}, "descent", {descent}};
-  CHECK(refusal([&] { static_cast<void>(read_settings(here.path)); }) ==
+  CHECK(test::message([&] { static_cast<void>(read_settings(here.path)); }) ==
         "[valley] Expected a file " + (here.path / "settings.json").string() + ". Received none.");
   keep_settings(here.path, now);
   now.optimizers = {{.key = "other", .name = "Other", .chain = "adam"}};
@@ -205,11 +196,11 @@ TEST_CASE("a folder keeps runs of the same settings alone") {
   CHECK(kept.optimizers[1].chain == "adam");
   CHECK(kept.plan.window == 5);
   now.optimizers[0].chain = "adamw";
-  CHECK(refusal([&] { keep_settings(here.path, now); }).find("other {\"name\":\"Other\",\"chain\":\"adam\"") != std::string::npos);
+  CHECK(test::message([&] { keep_settings(here.path, now); }).find("other {\"name\":\"Other\",\"chain\":\"adam\"") != std::string::npos);
   now.plan.window = 6;
-  CHECK(refusal([&] { keep_settings(here.path, now); }).ends_with("window 5. Received 6."));
+  CHECK(test::message([&] { keep_settings(here.path, now); }).ends_with("window 5. Received 6."));
   std::ofstream(here.path / "settings.json") << "{";
-  CHECK(refusal([&] { keep_settings(here.path, now); }).starts_with("[valley] Expected settings in "));
+  CHECK(test::message([&] { keep_settings(here.path, now); }).starts_with("[valley] Expected settings in "));
 }
 
 TEST_CASE("differences are taken seed by seed") {

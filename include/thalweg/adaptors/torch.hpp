@@ -16,7 +16,7 @@
 #include <cstddef>
 #include <initializer_list>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -30,13 +30,14 @@
 #include <torch/nn/modules/linear.h>
 #include <torch/types.h>
 
+#include <thalweg/core/data_of_type.hpp>
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/core/tensor.hpp>
 
 namespace thalweg::torch {
 
-/// A tensor to be trained: dense, contiguous, on the CPU, of type T.
+/// A tensor to be trained: dense, contiguous, on the CPU; of type T, or where T is float of BFloat16 or Half.
 template <class T>
 struct parameter {
   std::string name{};
@@ -48,20 +49,33 @@ struct parameter {
 
 namespace detail {
 
+inline std::optional<number_type> type_of(const ::torch::Tensor& t) {
+  switch (t.scalar_type()) {
+    case ::torch::kFloat: return number_type::float32;
+    case ::torch::kDouble: return number_type::float64;
+    case ::torch::kBFloat16: return number_type::bfloat16;
+    case ::torch::kHalf: return number_type::float16;
+    default: return {};
+  }
+}
+
+/// Refuses what an optimizer of T does not read in place. Returns the type of the numbers.
 template <class T>
-void check(std::string_view where, const std::string& what, const ::torch::Tensor& t) {
+number_type check(std::string_view where, const std::string& what, const ::torch::Tensor& t) {
   if (t.layout() != ::torch::kStrided)
     throw error(where, "Expected ", what, " to be dense. Received it sparse; build the module without sparse(true).");
   if (!t.device().is_cpu())
     throw error(where, "Expected ", what, " on the CPU. Received it on ", t.device().str(),
                 "; bind after model->to(torch::kCPU).");
-  if (t.scalar_type() != ::c10::CppTypeToScalarType<T>::value)
-    throw error(where, "Expected ", what, " in ", ::c10::toString(::c10::CppTypeToScalarType<T>::value), ". Received ",
-                ::c10::toString(t.scalar_type()),
+  const auto type = type_of(t);
+  if (!type || !thalweg::detail::reads<T>(*type))
+    throw error(where, "Expected ", what, " in ", std::is_same_v<T, float> ? "Float, BFloat16 or Half" : "Double",
+                ". Received ", ::c10::toString(t.scalar_type()),
                 "; float is what a module is bound as, and double what parameters_of<double>(*model) is.");
   if (!t.is_contiguous())
     throw error(where, "Expected ", what, " to be contiguous. Received it with strides of its own; put its "
                 "contiguous() in its place.");
+  return *type;
 }
 
 // Whether one of the components of a dotted name is one of these.
@@ -174,9 +188,9 @@ class optimizer {
 
   std::vector<parameter<T>> parameters_;
   std::shared_ptr<const memory> memory_;
-  std::vector<const T*> bound_;
+  std::vector<const void*> bound_;
   thalweg::optimizer<T> engine_;
-  std::vector<std::span<const T>> gradients_;
+  std::vector<gradient_view> gradients_;
   undefined_gradients undefined_ = undefined_gradients::are_none;
   ::torch::Tensor zeros_;
 
@@ -203,9 +217,13 @@ public:
     std::size_t defined = 0;
     for (const auto& p : parameters_) {
       const ::torch::Tensor gradient = p.values.requires_grad() ? p.values.grad() : ::torch::Tensor();  // frozen: none
-      if (gradient.defined()) detail::check<T>("step", "the gradient of '" + p.name + "'", gradient), ++defined;
-      if (gradient.defined()) gradients_.push_back(values(gradient));
-      else gradients_.push_back(undefined_ == undefined_gradients::are_zero ? zeros(p.values.numel()) : std::span<const T>());
+      if (gradient.defined()) {
+        const auto type = detail::check<T>("step", "the gradient of '" + p.name + "'", gradient);
+        gradients_.emplace_back(gradient.data_ptr(), static_cast<std::size_t>(gradient.numel()), type);
+        ++defined;
+      } else {
+        gradients_.push_back(undefined_ == undefined_gradients::are_zero ? zeros(p.values.numel()) : gradient_view());
+      }
     }
     if (defined == 0)
       throw error("step", "Expected a gradient. Received none for any parameter; call backward() first.");
@@ -231,12 +249,12 @@ public:
     return at_x{memory_, engine_.evaluation_point()};
   }
 
-  /// x of parameters()[i], in a tensor of its own.
+  /// x of parameters()[i], in a tensor of its own, which is of T.
   [[nodiscard]] ::torch::Tensor averaged(std::size_t i) const {
     check_bound("averaged");
     if (i >= parameters_.size())
       throw error("averaged", "Expected an index below ", parameters_.size(), ". Received ", i, ".");
-    auto out = ::torch::empty_like(parameters_[i].values.detach());
+    auto out = ::torch::empty(parameters_[i].values.sizes(), ::c10::CppTypeToScalarType<T>::value);
     engine_.averaged(i, {out.template data_ptr<T>(), static_cast<std::size_t>(out.numel())});
     return out;
   }
@@ -261,16 +279,13 @@ public:
   [[nodiscard]] thalweg::optimizer<T>& engine() { return engine_; }
 
 private:
-  static std::span<const T> values(const ::torch::Tensor& t) {
-    return {t.template data_ptr<T>(), static_cast<std::size_t>(t.numel())};
-  }
-  std::span<const T> zeros(std::int64_t n) {  // one for all: gradients are only read
+  gradient_view zeros(std::int64_t n) {  // one for all: gradients are only read
     if (!zeros_.defined() || zeros_.numel() < n) {
       std::int64_t largest = 0;
       for (const auto& p : parameters_) largest = std::max(largest, p.values.numel());
       zeros_ = ::torch::zeros({largest}, ::c10::CppTypeToScalarType<T>::value);
     }
-    return values(zeros_).first(static_cast<std::size_t>(n));
+    return {zeros_.data_ptr(), static_cast<std::size_t>(n), thalweg::detail::type_of<T>};
   }
 
   static std::vector<parameter<T>> trainable(std::vector<parameter<T>> given) {
@@ -292,9 +307,9 @@ private:
     for (const auto& p : parameters_) all.push_back(p.values.storage());
     return std::make_shared<const memory>(std::move(all));
   }
-  std::vector<const T*> pointers() const {
-    std::vector<const T*> all;
-    for (const auto& p : parameters_) all.push_back(p.values.template data_ptr<T>());
+  std::vector<const void*> pointers() const {
+    std::vector<const void*> all;
+    for (const auto& p : parameters_) all.push_back(p.values.data_ptr());
     return all;
   }
   std::vector<thalweg::parameter<T>> views() const {
@@ -303,7 +318,7 @@ private:
       all.push_back({.name = p.name,
                      .shape = {p.values.sizes().begin(), p.values.sizes().end()},
                      .role = p.role,
-                     .data = p.values.template data_ptr<T>(),
+                     .data = thalweg::detail::data_of_type<T>("torch", p.name, p.values.data_ptr(), *detail::type_of(p.values)),
                      .lr_factor = p.lr_factor,
                      .weight_decay_factor = p.weight_decay_factor,
                      .view = p.view});

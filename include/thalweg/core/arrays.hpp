@@ -17,7 +17,8 @@ struct measured_sums {
     gradient += more.gradient;
     update += more.update;
     parameter += more.parameter;
-    largest_gradient = largest_gradient < more.largest_gradient ? more.largest_gradient : largest_gradient;
+    const bool keeps = largest_gradient >= more.largest_gradient || largest_gradient != largest_gradient;  // a NaN stays
+    if (!keeps) largest_gradient = more.largest_gradient;
   }
 };
 

@@ -5,11 +5,11 @@
 //     …
 //     load_weights(model); auto opt = optimizer(chain, parameters, options); opt.load("opt.safetensors");
 //
-// What is in it. Tensors: the state arrays as `parameter/transform.slot`, in the parameters' type and in row-major
-// order (those of a column-major parameter are transposed, so that the file means the same to everybody).
-// `__metadata__`: the version of this format, the chain's text with the transforms' fields, the options, the steps
-// taken, the calls of `step` and the losses since the last one taken, the mode, the scalars, weights and steps of each
-// route, and checksums. Parameters of one route that had gradients in different steps have routes of their own. Numbers are written as the shortest text that reads back as the same double.
+// What is in it. Tensors in row-major order, whatever the parameter's: states as `parameter/transform.slot`, each in its type,
+// those of eight bits beside `….scales`; what 16 bits leave out, as `parameter/lower_half` or `parameter/in_float32`.
+// `__metadata__`: the format's version, the chain's text, the options, the steps taken, calls of `step` and losses since, the
+// mode, each route's scalars, weights and steps, checksums. Parameters of one route that had gradients in different steps
+// have routes of their own. Numbers are written as the shortest text that reads back as the same double.
 //
 // Checksums. Each is XXH3 of 64 bits, in hexadecimal digits, as `xxhash.xxh3_64_hexdigest` of Python's xxhash gives it.
 //   checksum of A      the bytes of the array A in the file
@@ -53,6 +53,7 @@
 #include <string_view>
 #include <vector>
 
+#include <thalweg/core/average_weights.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/step.hpp>
 #include <thalweg/core/storage.hpp>
@@ -68,7 +69,7 @@ enum class parameter_match {
 /// Whether it must have the same chain and options.
 enum class setting_match {
   exact,  ///< lr, and what `set` has changed, come from the checkpoint
-  keep    ///< the optimizer keeps its own, lr included: a longer schedule, another decay
+  keep    ///< the optimizer keeps its own, lr included: a longer schedule, another decay; numbers of another type are converted
 };
 
 /// What `load` accepts.
@@ -94,8 +95,7 @@ namespace detail {
 /// What the parameters of one clock have in common, besides their path.
 struct clock_numbers {
   std::vector<double> scalars{};  ///< of the path's transforms
-  double weight_sum = 0;
-  double largest_lr = 0;  ///< 0 where it does not weigh
+  average_weights weights{};
   long steps = 0;         ///< in which the parameters had gradients
 };
 

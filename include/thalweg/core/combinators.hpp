@@ -33,10 +33,23 @@ constexpr bool fits_a_branch(const traits& is) {
 template <class T>
 any_transform<T> make_row_blocks(any_transform<T> inner, long blocks);
 
-/// A transform with one of its numbers on a schedule. `field` is the number's place among the fields, `value` its first
-/// value.
+/// A number on a schedule: what the schedule makes of a learning rate, it makes of the number.
+struct number_schedule {
+  std::size_t field;  ///< the number's place among the fields
+  double value;       ///< its first value
+  std::function<context(const context&)> schedule;
+  bool reads_loss = false;
+};
+/// The number at a step.
+template <class Schedule>
+constexpr double scheduled_value(double value, context c, const Schedule& schedule) {
+  c.lr = value;
+  c.step = c.schedule_step.value_or(c.step);
+  return schedule(c).lr;
+}
+
+/// A transform with one of its numbers on a schedule.
 template <class T>
-any_transform<T> make_scheduled(any_transform<T> inner, std::size_t field, double value,
-                                std::function<context(const context&)> schedule, std::string text);
+any_transform<T> make_scheduled(any_transform<T> inner, number_schedule moves, std::string text);
 
 }  // namespace thalweg::detail

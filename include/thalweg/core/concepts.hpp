@@ -21,7 +21,8 @@
 //   void check(const context&) const     of a tensor-wise transform: refuses a step, before it
 //   context pass_on(context) const       what is downstream of an element-wise transform (decay_weights spends λ)
 //   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
-//   using feeds = …, using reads = …     what it sets for a transform downstream, or reads from one upstream; or
+//   using feeds = …, using reads = …     what it says to a transform downstream, or hears from one upstream
+//                                        (`c.say<…>(number)`, `c.heard<…>()`); or
 //   using reads = loss_of_step           every step must be given the loss
 //   using reports = gradient_norm        of a model-wise transform: its sum is that of the updates' squares, and `step`
 //                                        reports its root where the updates are still the gradients
@@ -118,7 +119,7 @@ concept terminal = detail::writes<Transform>();
 template <class Transform>
 concept averaging = terminal<Transform> && requires { &Transform::average; };
 
-/// Sets something for a transform downstream (`using feeds = interpolation_beta;`). That transform says
+/// What a transform says to one downstream (`using feeds = interpolation_beta;`). That transform declares
 /// `using reads = interpolation_beta;`.
 struct interpolation_beta {};
 

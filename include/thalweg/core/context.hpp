@@ -1,9 +1,12 @@
 // The step's scalars, as they stand at one place of a chain.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <optional>
 
-#include <thalweg/core/scalar.hpp>
+#include <thalweg/core/error.hpp>
+#include <thalweg/core/type_id.hpp>
 
 namespace thalweg {
 
@@ -19,19 +22,39 @@ struct context {
   double lr = 0;                 ///< after warm-up and the schedules upstream
   double weight_decay = 0;       ///< λ, decoupled; 0 once a transform upstream has applied it
   long warmup_steps = 0;         ///< T₀
-  std::optional<double> beta{};  ///< Schedule-Free's interpolation, where something upstream sets it
 
   std::optional<long> gathered{};  ///< how many calls of `step` this step is made of, if they are fewer than a gate wants
 
   std::optional<double> loss{};  ///< where the step was given it
 
   double average_weight = 1;     ///< c_t, from the lr in which the route ends, schedules downstream included
-  bool weighs_largest_lr = false;  ///< c_t is from the largest such lr so far
-};
 
-/// w_t = t^r · lr_t^power, of which c_t = w_t / Σ w is the newest share.
-constexpr double weight_of_step(long step, double lr, double power, double r) {
-  return (r == 0 ? 1.0 : pow(static_cast<double>(step), r)) * pow(lr, power);
-}
+  struct said {
+    detail::type_id what = nullptr;
+    double value = 0;
+  };
+  std::array<said, 4> all_said{};  ///< by transforms upstream
+
+  /// What a transform upstream has said of `What`, a type that names it.
+  ///
+  ///     struct interpolation_beta {};
+  ///     c.say<interpolation_beta>(0.9);                                   // upstream
+  ///     const double now = c.heard<interpolation_beta>().value_or(beta);  // downstream
+  template <class What>
+  [[nodiscard]] constexpr std::optional<double> heard() const {
+    for (const said& s : all_said)
+      if (s.what == detail::id_of<What>()) return s.value;
+    return {};
+  }
+  template <class What>
+  constexpr void say(double value) {
+    for (said& s : all_said)
+      if (s.what == detail::id_of<What>() || !s.what) {
+        s = {detail::id_of<What>(), value};
+        return;
+      }
+    throw error("context", "Expected transforms that say at most ", all_said.size(), " numbers downstream. Received one more.");
+  }
+};
 
 }  // namespace thalweg

@@ -27,11 +27,18 @@ auto each_joined(A, path_list<Bs...>) -> path_list<decltype(joined(A(), Bs()))..
 template <class... As, class Bs>
 auto product(path_list<As...>, Bs) -> decltype((path_list<>() + ... + each_joined(As(), Bs())));
 
+/// The transform whose passes a leaf runs: its own, or the one that it has changed.
+template <class Leaf>
+struct run_as { using type = Leaf; };
+template <class Leaf>
+  requires requires { typename Leaf::runs; }
+struct run_as<Leaf> : run_as<typename Leaf::runs> {};
+
 /// leaves: how many transforms; paths: the ways through them, as indices of leaves, the first being First.
 template <std::size_t First, class Node>
 struct layout {
   static constexpr std::size_t leaves = 1;
-  using types = std::tuple<Node>*;
+  using types = std::tuple<typename run_as<Node>::type>*;
   using paths = path_list<std::index_sequence<First>>;
 };
 template <class... A, class... B>
@@ -103,19 +110,9 @@ struct laid_out {
       }, ways);
     }(paths());
   }();
-  static_assert(wrong != mistake::stop_not_first,
-                "thalweg: a transform that may stop the step (when_finite) must be the first of the whole chain");
-  static_assert(wrong != mistake::gate_not_first,
-                "thalweg: a transform that swallows steps (accumulate) must be the first of the whole chain, or stand "
-                "behind when_finite");
-  static_assert(wrong != mistake::second_gate,
-                "thalweg: a chain may hold one transform that swallows steps (accumulate), and no second one");
-  static_assert(wrong != mistake::behind_the_end,
-                "thalweg: something stands after a transform that has written the parameters; the terminal transform "
-                "(apply_update, update_by_schedule_free, …) must be the last of its chain");
-  static_assert(wrong != mistake::feeds_nobody,
-                "thalweg: nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before "
-                "a transform that reads beta, such as update_by_schedule_free");
+#define THALWEG_REFUSED(what, text) static_assert(wrong != mistake::what, "thalweg: " text);
+  THALWEG_MISTAKES(THALWEG_REFUSED)
+#undef THALWEG_REFUSED
 };
 
 /// Types of transforms whose kernels share a pass.
@@ -160,5 +157,21 @@ struct cut_way<Fused, Leaves, std::index_sequence<Leaf...>> {
     }(std::make_index_sequence<end - begin>());
   }
 };
+
+/// f(kernels<…>()) for each stage of a way.
+template <class Way, class F>
+constexpr void for_each_stage(F f) {
+  [&]<std::size_t... Stage>(std::index_sequence<Stage...>) {
+    (f(Way::template kernels_of<Stage>()), ...);
+  }(std::make_index_sequence<Way::stages.count>());
+}
+/// The same for each way through a chain.
+template <class Chain, bool Fused, class F>
+constexpr void for_each_stage_of_chain(F f) {
+  using plan = laid_out<Chain>;
+  [&]<class... Paths>(path_list<Paths...>) {
+    (for_each_stage<cut_way<Fused, typename plan::leaves, Paths>>(f), ...);
+  }(typename plan::paths());
+}
 
 }  // namespace thalweg::detail

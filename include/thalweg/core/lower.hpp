@@ -34,10 +34,6 @@ constexpr void for_each_slot(F f) {
   }(states_of<Transform>());
 }
 
-/// Not those of what gathers steps, nor those by which x is recovered.
-template <class Transform>
-inline constexpr bool fields_may_move = !gate<Transform> && (!averaging<Transform> || states_of<Transform>::scalars > 0);
-
 template <class Transform>
 class info_of final : public transform_info {
   Transform transform_;
@@ -72,7 +68,7 @@ public:
   }
   [[nodiscard]] std::vector<number_field> numbers() const override {
     std::vector<number_field> all;
-    if constexpr (has_fields<Transform> && fields_may_move<Transform>) {
+    if constexpr (has_fields<Transform> && fields_may_move(traits_of<Transform>())) {
       std::size_t number = 0;
       for_each_field<Transform>([&](const auto& field) {
         using value_type = given_value<std::remove_cvref_t<decltype(transform_.*field.place)>>;  // none that may be absent
@@ -342,20 +338,17 @@ constexpr pass_function<T> pass_of(kernels<Transforms...>) {
 /// A transform without its type. With `Alone` its kernel gets a pass of its own.
 template <class T, class Passes, bool Alone, class Transform>
 any_transform<T> erased(const Transform& t, std::size_t set) {
-  if constexpr (combinator<Transform>) {
-    return t.template lowered<T, Passes>(set);
+  any_transform<T> made;
+  if constexpr (requires { t.template lowered<T, Passes>(set); }) {
+    made = t.template lowered<T, Passes>(set);
   } else {
     // By pointers of the bases: what owns them is compiled once.
-    any_transform<T> made{std::shared_ptr<const transform_info>(
-                              static_cast<const transform_info*>(new info_of<Transform>(t))),
-                          std::shared_ptr<const transform_code<T>>(
-                              static_cast<const transform_code<T>*>(new code_of<Transform, T, Passes>(t, Passes::in(set)))),
-                          nullptr,
-                          {}};
-    if constexpr (requires { t.stored_in; }) made.state = t.stored_in;
+    made.info.reset(static_cast<const transform_info*>(new info_of<Transform>(t)));
+    made.code.reset(static_cast<const transform_code<T>*>(new code_of<Transform, T, Passes>(t, Passes::in(set))));
     if constexpr (Alone && has_kernel(kind_of<Transform>())) made.alone = pass_of<Passes, T>(kernels<Transform>());
-    return made;
   }
+  if constexpr (requires { t.stored_in; }) made.state = t.stored_in;
+  return made;
 }
 
 // ---- all passes of a chain -------------------------------------------------------------------------
@@ -368,21 +361,10 @@ void add_pass(known_passes<T>& to, kernels<Transforms...> all) {
   }
 }
 
-/// The passes of every stage of a way.
-template <class T, class Passes, class Way>
-void add_passes(known_passes<T>& to) {
-  [&]<std::size_t... Stage>(std::index_sequence<Stage...>) {
-    (add_pass<T, Passes>(to, Way::template kernels_of<Stage>()), ...);
-  }(std::make_index_sequence<Way::stages.count>());
-}
-
 template <class T, class Passes, class Chain>
 known_passes<T> passes_of_chain() {
-  using plan = laid_out<Chain>;
   known_passes<T> all;
-  [&]<class... Paths>(path_list<Paths...>) {
-    (add_passes<T, Passes, cut_way<Passes::fused, typename plan::leaves, Paths>>(all), ...);
-  }(typename plan::paths());
+  for_each_stage_of_chain<Chain, Passes::fused>([&](auto kernels) { add_pass<T, Passes>(all, kernels); });
   return all;
 }
 
@@ -418,5 +400,21 @@ program<T> lower(const chained<Links...>& c) {
   return make_program<T>(to_text(c), std::move(links), erased<T, Passes, false>(apply_update(), 0),
                          {.fused = Passes::fused, .run_by = std::string(Passes::text), .known = &known});
 }
+
+// What an optimizer can be made from.
+template <class Given>
+struct bindable {
+  using passes = fused_passes;
+  static constexpr auto links(Given g) { return chain(std::move(g)); }
+  template <class T>
+  static program<T> lowered(const Given& g) { return lower<T, passes>(links(g)); }
+};
+template <class Chain>
+struct bindable<unfused_chain<Chain>> {
+  using passes = unfused_passes;
+  static constexpr auto links(unfused_chain<Chain> c) { return std::move(c.chain); }
+  template <class T>
+  static program<T> lowered(const unfused_chain<Chain>& c) { return lower<T, passes>(c.chain); }
+};
 
 }  // namespace thalweg::detail

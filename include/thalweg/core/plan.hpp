@@ -25,13 +25,6 @@ constexpr bool reduces(kind k) { return k == kind::parameterwise || k == kind::m
 /// Whether it has a kernel, which a pass runs.
 constexpr bool has_kernel(kind k) { return k == kind::elementwise || reduces(k); }
 
-/// A type, as a value.
-using type_id = const void*;
-template <class Type>
-inline constexpr char place_of_type = 0;
-template <class Type>
-constexpr type_id id_of() { return &place_of_type<Type>; }
-
 /// What a chain must know of a transform.
 struct traits {
   kind what = kind::contextual;
@@ -79,9 +72,25 @@ constexpr traits traits_of() {
   return is;
 }
 
+/// Whether its fields may move: not those of what gathers steps, nor those by which x is recovered.
+constexpr bool fields_may_move(const traits& is) { return !is.gates && !(is.averages && is.scalars == 0); }
+
 // ---- what may stand where ------------------------------------------------------------------------
 
-enum class mistake { none, behind_the_end, stop_not_first, gate_not_first, second_gate, feeds_nobody };
+/// Each with what is said of it, by the compiler and by the engine.
+#define THALWEG_MISTAKES(is)                                                                                              \
+  is(behind_the_end, "Something stands after a transform that has written the parameters; the terminal transform "        \
+                     "(apply_update, update_by_schedule_free, …) must be the last of its chain.")                         \
+  is(stop_not_first, "A transform that may stop the step (when_finite) must be the first of the whole chain.")            \
+  is(gate_not_first, "A transform that swallows steps (accumulate) must be the first of the whole chain, or stand "       \
+                     "behind when_finite.")                                                                               \
+  is(second_gate, "A chain may hold one transform that swallows steps (accumulate), and no second one.")                  \
+  is(feeds_nobody, "Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before a "       \
+                   "transform that reads beta, such as update_by_schedule_free.")
+
+#define THALWEG_NAME(mistake, text) mistake,
+enum class mistake { none, THALWEG_MISTAKES(THALWEG_NAME) };
+#undef THALWEG_NAME
 
 /// What is wrong with a chain, and which transform is wrong. If it stands behind the end, also the transform that ends.
 struct finding {

@@ -53,7 +53,7 @@ struct parameter_report {
   std::optional<double> beta{};             ///< β_t, where the chain sets Schedule-Free's interpolation
   std::optional<double> average_weight{};   ///< c_t, where the chain keeps an average
 
-  [[nodiscard]] double ratio() const { return parameter_norm > 0 ? update_norm / parameter_norm : 0; }
+  [[nodiscard]] double ratio() const { return parameter_norm != 0 ? update_norm / parameter_norm : 0; }
 };
 
 /// What became of a step.

@@ -37,17 +37,6 @@ struct unfused_passes {
     run_reduction<unfused_passes, number<double>>(n, update, gradient, parameter, sums, bound);
   }
 };
-
-template <class T>
-struct bindable {  // what an optimizer can be made from: a chain, or one transform
-  using passes = fused_passes;
-  static constexpr auto links(T t) { return chain(std::move(t)); }
-};
-template <class Chain>
-struct bindable<unfused_chain<Chain>> {
-  using passes = unfused_passes;
-  static constexpr auto links(unfused_chain<Chain> t) { return std::move(t.chain); }
-};
 }  // namespace detail
 
 }  // namespace thalweg

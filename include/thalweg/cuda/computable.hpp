@@ -24,7 +24,8 @@ template <class Transform>
 constexpr bool computes() {
   constexpr std::make_index_sequence<states_of<Transform>::arrays> arrays;
   const auto t = thalweg::detail::with_defaults<Transform>();
-  const context c{.lr = 1, .beta = 0.9, .loss = 1};
+  context c{.lr = 1, .loss = 1};
+  c.say<interpolation_beta>(0.9);
   std::array<double, states_of<Transform>::scalars + 1> scalars{};
   scalars.fill(0.9);
   if constexpr (thalweg::detail::reducing<Transform>) {

@@ -28,15 +28,6 @@ struct device_update {
 template <class Transform, class T>
 struct device_form;
 
-/// A transform as it is at a step, plain: on a device, what a schedule moves has moved.
-template <class Transform>
-constexpr auto settled(const Transform& t, const context& c) {
-  if constexpr (requires { t.settled(c); }) return settled(t.settled(c), c);
-  else return t;
-}
-template <class Transform>
-using settled_t = decltype(settled(std::declval<const Transform&>(), context()));
-
 template <class Transform, class T>
 concept has_device_form = requires { sizeof(device_form<Transform, T>); };
 

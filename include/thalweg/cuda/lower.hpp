@@ -23,13 +23,13 @@ namespace thalweg::cuda::detail {
 
 template <class T, class Transform>
 any_form form_of(const Transform& t, std::span<const device_update<T>> updates, cudaStream_t stream) {
-  static_assert(has_device_form<settled_t<Transform>, T>,
+  static_assert(has_device_form<Transform, T>,
                 "thalweg: [cuda] a tensor-wise transform of this chain has no device form for numbers of this type");
   static_assert(states_of<Transform>::arrays == 0, "thalweg: [cuda] a device form is handed no states");
-  const auto form = std::make_shared<device_form<settled_t<Transform>, T>>(settled(t, context()), updates, stream);
+  const auto form = std::make_shared<device_form<Transform, T>>(t, updates, stream);
   any_form made{.run = [form](const void* prepared) {
     const at_barrier<Transform>& now = made_by<Transform>(prepared);
-    (*form)(settled(*now.transform, now.seen), now.seen);
+    (*form)(*now.transform, now.seen);
   }};
   if constexpr (requires { form->computed_by(); }) made.computed_by = form->computed_by();
   if constexpr (requires { form->scratch_bytes(); }) made.scratch_bytes = form->scratch_bytes();
@@ -38,7 +38,7 @@ any_form form_of(const Transform& t, std::span<const device_update<T>> updates, 
 
 template <class T, class Transform>
 launched_transform<T> launched() {
-  static_assert(computable<settled_t<Transform>>,
+  static_assert(computable<Transform>,
                 "thalweg: [cuda] a transform of this chain is no constant expression on ones at its defaults: its `at`, "
                 "`reduce`, kernels and whatever they call must be constexpr");
   launched_transform<T> made{id_of<Transform>()};
@@ -87,15 +87,7 @@ void add_pass(launches<T>& to, kernels<Transforms...>) {
 /// The passes of every stage of a chain.
 template <class T, class Chain>
 void add_passes(launches<T>& to) {
-  using plan = laid_out<Chain>;
-  const auto add_way = [&]<class Way>(std::type_identity<Way>) {
-    [&]<std::size_t... Stage>(std::index_sequence<Stage...>) {
-      (add_pass<T>(to, Way::template kernels_of<Stage>()), ...);
-    }(std::make_index_sequence<Way::stages.count>());
-  };
-  [&]<class... Paths>(path_list<Paths...>) {
-    (add_way(std::type_identity<cut_way<true, typename plan::leaves, Paths>>()), ...);
-  }(typename plan::paths());
+  for_each_stage_of_chain<Chain, true>([&](auto kernels) { add_pass<T>(to, kernels); });
 }
 
 template <class T, class Chain>

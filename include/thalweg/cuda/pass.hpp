@@ -64,14 +64,14 @@ struct awaiting_sums {
   context seen;
 };
 
-/// What a transform has made for the step, and what travels of it.
+/// What a transform has made for the step, and what of it is an argument of the pass.
 template <class Transform>
 const auto& made_by(const void* prepared) { return **static_cast<const prepared_of<Transform>*>(prepared); }
 template <class Transform>
-auto travelling(const void* prepared) {
+auto kernel_argument(const void* prepared) {
   const auto& made = made_by<Transform>(prepared);
   if constexpr (reducing<Transform>)
-    return awaiting_sums<settled_t<Transform>>{settled(*made.transform, made.seen), made.seen};
+    return awaiting_sums<Transform>{*made.transform, made.seen};
   else return made;
 }
 
@@ -137,7 +137,7 @@ struct average_body {
 template <class T, class... Transforms>
 struct pass_tag {
   static constexpr bool ends = (terminal<Transforms> || ...);
-  using body = pass_body<T, traffic{.update = !ends, .parameter = ends}, decltype(travelling<Transforms>(nullptr))...>;
+  using body = pass_body<T, traffic{.update = !ends, .parameter = ends}, decltype(kernel_argument<Transforms>(nullptr))...>;
 };
 template <class T, class Transform>
 struct absorb_tag {
@@ -152,7 +152,7 @@ struct average_tag {
 template <class T, class... Transforms>
 void launch_pass(cudaStream_t stream, const members<T>& all, [[maybe_unused]] const void* const* prepared) {
   [&]<std::size_t... I>(std::index_sequence<I...>) {
-    launch_as<pass_tag<T, Transforms...>>(stream, all.chunk_count, {all, {travelling<Transforms>(prepared[I])...}});
+    launch_as<pass_tag<T, Transforms...>>(stream, all.chunk_count, {all, {kernel_argument<Transforms>(prepared[I])...}});
   }(std::make_index_sequence<sizeof...(Transforms)>());
 }
 

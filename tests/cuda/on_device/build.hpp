@@ -108,7 +108,7 @@ constexpr bool have_tensorwise(const std::tuple<Leaves...>*) {
 template <class T, class... Leaves>
 constexpr bool have_forms(const std::tuple<Leaves...>*) {
   return ((!thalweg::tensorwise_transform<Leaves> ||
-           thalweg::cuda::has_device_form<thalweg::cuda::settled_t<Leaves>, T>) && ...);
+           thalweg::cuda::has_device_form<Leaves, T>) && ...);
 }
 
 template <class Chain>

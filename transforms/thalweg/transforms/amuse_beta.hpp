@@ -33,7 +33,7 @@ namespace thalweg {
 /// N/5 to 2/5 of N. With T₀ = N/20 the defaults end at 0.96 and cost 0.36 bits a byte: gradients are taken at the average,
 /// which moves slowly (docs/claims.md, section 5). T₀ may be longer than the warm-up: give a warm-up of N/20 and `beta1_steps`.
 ///
-/// Contextual: sets `beta` for the Schedule-Free transform downstream. It needs T₀, from the warm-up or from the field. A
+/// Contextual: says `interpolation_beta` to the Schedule-Free transform downstream. It needs T₀, from the warm-up or from the field. A
 /// warm-up of one step is of no use (T₀ = 1 makes β 1 from the second step on). A learning rate that was raised later could
 /// carry S above 1; then S is held at 1. Steps whose lr, and with it c, is 0 do not count: T₀ is the last step up to T₀ that
 /// moved, and no earlier than the second step that moves. State: the scalar `warmup_average_weight`, c_T₀.
@@ -61,11 +61,11 @@ struct amuse_beta {
     const double now = c.average_weight;  // 1 up to the first step that moves, 0 in later steps that do not
     const bool has_moved = at_warmup > 0 && (at_warmup < 1 || last == 1);
     if (c.step <= last || !has_moved) {
-      c.beta = beta1;
+      c.say<interpolation_beta>(beta1);
       return next(c, now > 0 ? now : at_warmup);
     }
     const double ratio = now < 1 ? now * (1 - at_warmup) / (at_warmup * (1 - now)) : 1.0;
-    c.beta = 1 - pow(min(1.0, ratio), rho) * (1 - beta1);
+    c.say<interpolation_beta>(1 - pow(min(1.0, ratio), rho) * (1 - beta1));
     return next(c, at_warmup);
   }
 };

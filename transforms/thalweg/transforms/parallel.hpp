@@ -63,7 +63,9 @@ struct parallel_chains {
     const auto add = [&]<class... Links>(const chained<Links...>& c) {
       auto& branch = branches.emplace_back();
       std::apply([&](const auto&... l) { (branch.push_back(detail::erased<T, Passes, false>(l, set)), ...); }, c.links);
-      detail::add_passes<T, Passes, detail::cut_way<Passes::fused, std::tuple<Links...>, std::index_sequence_for<Links...>>>(known);
+      using way = detail::cut_way<Passes::fused, std::tuple<typename detail::run_as<Links>::type...>,
+                                  std::index_sequence_for<Links...>>;
+      detail::for_each_stage<way>([&](auto kernels) { detail::add_pass<T, Passes>(known, kernels); });
     };
     std::apply([&](const auto&... c) { (add(c), ...); }, chains);
 

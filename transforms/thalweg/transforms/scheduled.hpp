@@ -3,18 +3,22 @@
 
 #include <concepts>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include <thalweg/core/concepts.hpp>
+#include <thalweg/core/combinators.hpp>
+#include <thalweg/core/lower.hpp>
 #include <thalweg/core/recipe.hpp>
 
 namespace thalweg {
 
 template <class Transform, class Place, class Schedule>
-struct scheduled_transform : Transform {  // states and fields are the transform's own
+struct scheduled_transform : Transform {  // states, fields and kernel are the transform's own
   Place place;
   Schedule schedule;
+  using runs = Transform;
   using leaves_type = std::tuple<Transform, Schedule>;
   static constexpr std::string_view name = [] {
     if constexpr (requires { std::string_view(Transform::name); }) return std::string_view(Transform::name);
@@ -22,67 +26,42 @@ struct scheduled_transform : Transform {  // states and fields are the transform
   }();
 
   [[nodiscard]] std::string text() const {
-    return call_text("scheduled", name_of_field(*this, place), text_of(schedule),
-                     text_of(static_cast<const Transform&>(*this)));
+    return call_text("scheduled", name_of_field(*this, place), text_of(schedule), text_of(as_written()));
   }
 
-  template <class... Scalars>
-    requires(!detail::reducing<Transform>) && requires(const Transform& t, context c, Scalars... s) { t.at(c, s...); }
-  constexpr auto at(const context& c, Scalars... scalars) const {
-    return now(c).at(c, scalars...);
-  }
-
-  template <class... Sums>
-    requires detail::reducing<Transform> && requires(const Transform& t, context c, Sums... s) { t.at(c, s...); }
-  constexpr auto at(const context& c, Sums... sums) const noexcept {
-    return settled(c).at(c, sums...);  // `reduce` has checked it
-  }
-  constexpr auto reduce(const context& c) const
-    requires detail::reducing<Transform>
-  {
-    return now(c).reduce(c);
-  }
-
+  /// For a schedule that another schedule asks.
   template <class... Given>
-    requires requires(const Transform& t, const context& c, Given... g) { t.apply(c, g...); }
-  void apply(const context& c, Given... given) const
-      noexcept(noexcept(std::declval<const Transform&>().apply(c, given...))) {
-    settled(c).apply(c, given...);
-  }
-  void check(const context& c) const
-    requires tensorwise_transform<Transform>
-  {
-    [[maybe_unused]] const Transform t = now(c);
-    if constexpr (requires { t.check(c); }) t.check(c);
-  }
-  void check(const parameter_info& p) const
-    requires requires(const Transform& t) { t.check(p); }
-  {
-    Transform::check(p);
+    requires requires(const Transform& t, const context& c, Given... given) { t.at(c, given...); }
+  constexpr auto at(const context& c, Given... given) const
+      noexcept(noexcept(std::declval<const Transform&>().at(c, given...))) {
+    Transform now = *this;
+    now.*place = field_value<std::remove_reference_t<decltype(now.*place)>>(
+        detail::scheduled_value(static_cast<double>(now.*place), c, asked(schedule)));
+    if constexpr (has_fields<Transform>) check_fields(name, now);
+    return now.at(c, given...);
   }
 
-  constexpr context pass_on(context c) const
-    requires requires(const Transform& t) { t.pass_on(c); }
-  {
-    return settled(c).pass_on(c);
-  }
-
-  /// The transform as it is at a step, unchecked.
-  [[nodiscard]] constexpr Transform settled(const context& c) const {
-    Transform t = *this;
-    context of_value = c;
-    of_value.lr = static_cast<double>(t.*place);
-    of_value.step = c.schedule_step.value_or(c.step);
-    t.*place = field_value<std::remove_reference_t<decltype(t.*place)>>(schedule.at(of_value).lr);
-    return t;
+  template <class T, class Passes>
+  [[nodiscard]] detail::any_transform<T> lowered(std::size_t set) const {
+    std::size_t number = 0, found = 0;
+    for_each_field<Transform>([&](const auto& field) {
+      if constexpr (std::is_same_v<decltype(field.place), Place>)
+        if (field.place == place) found = number + 1;
+      ++number;
+    });
+    if (!found) throw error("scheduled", "Expected a field that ", name, " names in its fields. Received another.");
+    return detail::make_scheduled<T>(detail::erased<T, Passes, false>(as_written(), set),
+                                     {found - 1, static_cast<double>(this->*place), asked(schedule), detail::reads_loss<Schedule>},
+                                     text());
   }
 
 private:
-  constexpr Transform now(const context& c) const {
-    if constexpr (has_fields<Schedule>) check_fields(name_of(schedule), schedule);
-    const Transform t = settled(c);
-    if constexpr (has_fields<Transform>) check_fields(name, t);
-    return t;
+  [[nodiscard]] const Transform& as_written() const { return *this; }
+  static constexpr auto asked(const Schedule& schedule) {
+    return [schedule](const context& c) {
+      if constexpr (has_fields<Schedule>) check_fields(name_of(schedule), schedule);
+      return schedule.at(c);
+    };
   }
 };
 
@@ -98,9 +77,10 @@ constexpr auto scheduled(Value Owner::*place, Schedule schedule, Transform trans
                 "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
                 "state");
   static_assert(!recipe<Transform>, "thalweg: scheduled(&transform::field, schedule) moves no recipe's field");
-  static_assert(!gate<Transform>, "thalweg: the fields of what swallows steps (accumulate) may not move");
-  static_assert(!averaging<Transform> || states_of<Transform>::scalars > 0,
-                "thalweg: this transform recovers x by its fields, which therefore may not move");
+  static_assert(detail::fields_may_move(detail::traits_of<Transform>()),
+                "thalweg: the fields of what swallows steps (accumulate), or recovers x by them, may not move");
+  static_assert(has_fields<Transform>, "thalweg: scheduled(&transform::field, schedule) moves what the transform names in "
+                                       "its `fields`");
   return scheduled_transform<Transform, Value Owner::*, Schedule>{std::move(transform), place, std::move(schedule)};
 }
 

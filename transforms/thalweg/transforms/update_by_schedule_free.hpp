@@ -57,7 +57,7 @@ struct update_by_schedule_free {
 
   constexpr auto at(const context& c, double built_with) const {
     const bool stands_still = c.average_weight == 0;  // lr is 0: y stays where it is
-    const double ahead = stands_still ? built_with : c.beta.value_or(beta);
+    const double ahead = stands_still ? built_with : c.heard<interpolation_beta>().value_or(beta);
     check_in_range("update_by_schedule_free", "beta", ahead, betas);
     if (ahead > 0 && ahead < 0.001)
       throw error("update_by_schedule_free", "Expected beta = 0 or beta >= 0.001. Received ", ahead,

@@ -1,6 +1,7 @@
 // weigh_by_largest_lr: an average that goes on when the learning rate is lowered.
 #pragma once
 
+#include <thalweg/core/average_weights.hpp>
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -17,7 +18,7 @@ namespace thalweg {
 ///              scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct weigh_by_largest_lr {
   constexpr context at(context c) const {
-    c.weighs_largest_lr = true;
+    c.say<weighs_largest_lr>(1);
     return c;
   }
 };

@@ -1,16 +1,15 @@
 // What a call is refused with.
 #pragma once
 
+#include <exception>
 #include <string>
-
-#include <thalweg/core/error.hpp>
 
 namespace test {
 
 std::string message(const auto& call) {
   try {
     call();
-  } catch (const thalweg::error& e) {
+  } catch (const std::exception& e) {
     return e.what();
   }
   return "nothing was thrown";

@@ -1,0 +1,201 @@
+// The optimizer: a chain that is bound to parameters. It owns the state. Nothing else writes parameters or state.
+//
+//     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
+//     for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
+//     { auto at_x = opt.evaluation_point(); validate(model); }
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/evaluation.hpp>
+#include <thalweg/core/instruction_sets.hpp>
+#include <thalweg/core/options.hpp>
+#include <thalweg/core/program.hpp>
+#include <thalweg/core/recipe.hpp>
+#include <thalweg/core/step.hpp>
+
+namespace thalweg {
+
+namespace recipes {
+/// A recipe of this namespace as a program whose passes the library holds, for `instruction_sets()[which]`.
+template <class T, class Recipe>
+detail::program<T> as_program(const Recipe& recipe, std::size_t which);
+
+/// Declared for the recipes of this namespace only.
+template <class Recipe>
+std::true_type is_in_library(const Recipe&);
+}  // namespace recipes
+
+namespace detail {
+template <class T>
+class engine;
+template <class T>
+class device;
+template <class T>
+struct bound_program;
+/// Makes the device that a program runs on: the host, or a GPU.
+template <class T>
+using device_maker = std::function<std::shared_ptr<device<T>>(bound_program<T> bound)>;
+
+/// The program of a text, as thalweg::parse reads it.
+template <class T>
+program<T> program_of_text(std::string_view text, std::size_t which);
+
+/// A chain, or one transform: core/lower.hpp defines it, for those who compile chains.
+template <class Given>
+struct bindable;
+
+/// The program of anything that an optimizer can be made from. Where the library holds the passes, they are those for
+/// `instruction_sets()[which]`.
+template <class T, class Given>
+program<T> program_of(const Given& given, std::size_t which = 0) {
+  if constexpr (std::convertible_to<const Given&, std::string_view>) return program_of_text<T>(given, which);
+  else if constexpr (requires { given.template as_program<T>(which); }) return given.template as_program<T>(which);
+  else if constexpr (recipe<Given> && requires { is_in_library(given); })
+    return recipes::as_program<T>(given, which);
+  else {
+    static_assert(requires { sizeof(bindable<Given>); },
+                  "thalweg: an optimizer of a chain wants <thalweg/thalweg.hpp> or <thalweg/core/optimizer.hpp>");
+    return bindable<Given>::template lowered<T>(given);
+  }
+}
+template <class T, class Given>
+program<T> program_of(const on_instruction_set<Given>& given) {
+  return program_of<T>(given.given, given.which);
+}
+}  // namespace detail
+
+/// A chain that is bound to parameters. The type is the same for every chain, so an optimizer can be a member that is
+/// empty at first, and can be assigned an optimizer of another chain. Throws `error` where a hyper-parameter, a shape or
+/// an array is not what it must be.
+///
+/// `given`: a chain, a recipe, one transform, `unfused(chain)`, a text (`"amuse(rho=0.5)"`) or the result of `parse`.
+///
+/// An optimizer may be moved, but not copied. The rules for threads are those of std::vector. Several threads may use
+/// different optimizers at once, and an optimizer may go from thread to thread. Several threads may call the const
+/// members of one optimizer at once, but not while another thread steps, sets, moves or destroys it, or begins or ends
+/// an evaluation point. To give x to a validation thread, copy it with `averaged` between two steps.
+///
+///     optimizer<float> opt;
+///     opt = optimizer(recipes::lion(), parameters, {.lr = 1e-4});
+///     opt = optimizer("amuse(rho=0.5)", parameters, {.lr = 0.02, .warmup_steps = 100});
+template <class T>
+class optimizer {
+  static_assert(std::is_same_v<T, float> || std::is_same_v<T, double>, "thalweg: parameters are float or double");
+  std::unique_ptr<detail::engine<T>> engine_;
+
+public:
+  /// Empty: all members but assignment throw.
+  optimizer() noexcept;
+  optimizer(optimizer&&) noexcept;
+  optimizer& operator=(optimizer&&) noexcept;
+  ~optimizer();
+
+  template <class Given>
+  optimizer(const Given& given, std::vector<parameter<T>> parameters, const options& o)
+      : optimizer(detail::program_of<T>(given), std::move(parameters), o) {}
+  optimizer(detail::program<T> p, std::vector<parameter<T>> parameters, const options& o);
+  /// On another device than the host.
+  optimizer(detail::program<T> p, std::vector<parameter<T>> parameters, const options& o,
+            const detail::device_maker<T>& make_device);
+
+  /// One step: reads the gradients, writes the parameters and the state. Throws before it writes anything if a gradient is
+  /// wrong. If a tensor-wise function of the user throws, parameters and state are put back.
+  ///
+  /// `gradients`: one contiguous range a parameter, in the order of the parameters. A range may be a std::optional. Its
+  /// elements are of T, or where T is float of `bfloat16` or `float16`; `gradient_view` takes any.
+  ///
+  /// A parameter without a gradient (an empty range, `nullopt`) stands still, and so does its state. Bias corrections and
+  /// averages count the steps in which the parameter had a gradient. Schedules count all steps. Where `accumulate` gathers,
+  /// a missing gradient is zero, unless all gradients of the step are missing. A gradient of zeros is something else: it
+  /// decays momentum and weights.
+  ///
+  ///     const auto report = opt.step(gradients, {.loss = loss});
+  template <class Gradients>
+  step_report step(const Gradients& gradients, const step_inputs& inputs = {}) {
+    detail::check_read_in_place<Gradients>();
+    std::size_t i = 0;
+    for (const auto& g : gradients) take_gradient(i++, detail::elements_of<T>(g));
+    return take_step(i, inputs);
+  }
+  step_report step(std::initializer_list<std::span<const T>> gradients, const step_inputs& inputs = {}) {
+    std::size_t i = 0;
+    for (const auto& g : gradients) take_gradient(i++, g);
+    return take_step(i, inputs);
+  }
+
+  /// Takes a step with the gradients that `accumulate` has gathered, though they are fewer than it wants: their mean. Where
+  /// there are none the report says that no step was taken.
+  step_report flush();
+  /// Forgets them.
+  void drop();
+
+  /// While the guard lives the parameters hold x, the average. Afterwards they hold y again, bit for bit. In a chain
+  /// without an average, x is y. The guard holds a copy of y.
+  [[nodiscard]] evaluation_guard<T> evaluation_point();
+
+  /// Copies x of parameter `i` to `out`; the parameters are not touched.
+  void averaged(std::size_t i, std::span<T> out) const;
+
+  /// How many steps were taken.
+  [[nodiscard]] long steps() const;
+
+  [[nodiscard]] double lr() const;
+  /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
+  void lr(double lr);
+
+  /// Sets a number from the next step on: an option ("weight_decay"), or a transform's field ("scale_by_adam.beta2"). Of
+  /// several transforms of one name this sets all; "scale_by_adam#2.beta2" sets the second. A checkpoint keeps it. Throws
+  /// where there is no such number or the value is out of its range. The fields of `accumulate` cannot be set, nor those by
+  /// which `update_and_average` recovers x.
+  ///
+  ///     opt.set("scale_by_adam.beta2", 0.95);
+  void set(std::string_view name, double value);
+  [[nodiscard]] double get(std::string_view name) const;
+
+  /// Writes all that the next step depends on to a safetensors file. The old file is replaced whole or not at all. May be
+  /// called while an evaluation point lives. <thalweg/core/checkpoint.hpp> describes the content of the file.
+  ///
+  ///     opt.save("opt.safetensors");
+  void save(const std::string& path) const;
+
+  /// Continues where `save` stopped, bit for bit. The parameters must be bound and hold what they held then. All options
+  /// must be the same as then, except lr and what `set` has changed, which are restored. Throws before it changes anything,
+  /// also where the file is damaged. A file of an earlier version may have no checksums: the report says so.
+  ///
+  /// With another policy the optimizer keeps its own chain and options, or takes over what it shares with the checkpoint:
+  /// so parameters are added and removed.
+  ///
+  ///     const auto report = opt.load("opt.safetensors", {.parameters = parameter_match::partial});
+  load_report load(const std::string& path, const load_policy& policy = {});
+
+  /// The same in memory: the bytes that `save` would write, and a `load` of them.
+  [[nodiscard]] std::string to_bytes() const;
+  load_report load_bytes(std::string_view bytes, const load_policy& policy = {});
+
+  /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
+  [[nodiscard]] std::string describe() const;
+
+private:
+  void take_gradient(std::size_t i, const gradient_view& g);
+  step_report take_step(std::size_t gradient_count, const step_inputs& inputs);
+};
+
+template <class Given, class T>
+optimizer(Given, std::vector<parameter<T>>, options) -> optimizer<T>;
+
+extern template class optimizer<float>;
+extern template class optimizer<double>;
+
+}  // namespace thalweg
