@@ -62,7 +62,7 @@ TEST_CASE("gradients are those of finite differences") {
 
 TEST_CASE("the loss is the mean of -log probability") {
   race::network<double> net({2, 3}, 1);
-  for (const auto& p : net.parameters()) std::fill_n(p.data, p.name == "head.weight" ? 6 : 3, 0.0);
+  for (const auto& p : net.parameters()) std::fill_n(static_cast<double*>(p.data), p.name == "head.weight" ? 6 : 3, 0.0);
   net.parameters()[1].data[2] = std::log(2.0);  // outputs 0, 0, log 2: probabilities ¼, ¼, ½
   const race::matrix<double> images = race::matrix<double>::Ones(2, 2);
   const auto [loss, accuracy] = net.forward(images, std::vector<std::uint8_t>{2, 0});

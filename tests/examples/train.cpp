@@ -81,7 +81,7 @@ TEST_CASE("a task's models of one seed are equal, and their batches") {
   CHECK(fixed == one->differentiate(race::examples::fixed));
   const auto copy = other->parameters(), of = one->parameters();
   for (std::size_t i = 0; i < of.size(); ++i)
-    std::copy_n(of[i].data, thalweg::element_count(of[i].shape), copy[i].data);
+    std::copy_n(static_cast<float*>(of[i].data), thalweg::element_count(of[i].shape), static_cast<float*>(copy[i].data));
   CHECK(fixed == other->differentiate(race::examples::fixed));
   CHECK(one->differentiate(race::examples::next) == same->differentiate(race::examples::next));
 }
