@@ -50,7 +50,7 @@ inline std::vector<double> numbers_of(number_type type, const std::byte* values,
   std::vector<std::uint64_t> memory((n * bytes_of(type) + 7) / 8);
   std::vector<float> scales(rest.size() / sizeof(float)), in_float(n);
   std::memcpy(memory.data(), values, n * bytes_of(type));
-  std::memcpy(scales.data(), rest.data(), rest.size());
+  std::ranges::copy(rest, std::as_writable_bytes(std::span(scales)).begin());
   detail::read({memory.data(), type, rest.empty() ? nullptr : scales.data()}, 0, n, in_float.data());
   std::ranges::copy(in_float, all.begin());
   return all;

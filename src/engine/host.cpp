@@ -71,7 +71,12 @@ public:
     gradients_ = gradients;
     if (!copies_tiles_ && std::ranges::any_of(gradients, [](const stored_array& g) { return g.data && g.type != type_of<T>; })) {
       copies_tiles_ = true;
-      make_work_room();
+      try {
+        make_work_room();
+      } catch (...) {  // no memory
+        copies_tiles_ = false;
+        throw;
+      }
     }
     store.gather();
     std::ranges::fill(sums_, 0.0);

@@ -67,6 +67,14 @@ struct named_object {
   py::object value;
 };
 
+/// A name. Python's texts may hold halves of characters, which UTF-8 cannot.
+std::string utf8_of(std::string_view where, const py::handle& name) {
+  Py_ssize_t size = 0;
+  if (const char* const text = PyUnicode_AsUTF8AndSize(name.ptr(), &size)) return {text, static_cast<std::size_t>(size)};
+  PyErr_Clear();
+  throw error(where, "Expected names in UTF-8. Received ", py::repr(name).cast<std::string>(), ".");
+}
+
 /// What a dict or a list of pairs holds.
 std::vector<named_object> named_objects(std::string_view where, std::string_view what, const py::object& given) {
   const auto refuse = [&](const std::string& received) {
@@ -80,7 +88,7 @@ std::vector<named_object> named_objects(std::string_view where, std::string_view
     if (!py::isinstance<py::tuple>(item) || py::len(item) != 2) refuse("an entry " + name_of_type(item));
     const auto pair = py::reinterpret_borrow<py::tuple>(item);
     if (!py::isinstance<py::str>(pair[0])) refuse("a name of type " + name_of_type(pair[0]));
-    all.push_back({pair[0].cast<std::string>(), pair[1]});
+    all.push_back({utf8_of(where, pair[0]), pair[1]});
   }
   return all;
 }

@@ -67,10 +67,11 @@ void compare(const std::string& chain, std::size_t states) {
     const std::size_t of_state = f.state == state_in::same ? 4 : f.state == state_in::bfloat16 ? 2 : 1;
     const std::size_t of_gradient = f.halves ? 2 : 4, all = count * (f.bytes_of_weights + states * of_state);
     const std::size_t n = count * of_gradient / sizeof(line), arrays = all / (count * of_gradient);
-    const auto memory = detail::allocate<line>((arrays + 1) * n);
-    std::fill_n(memory.get(), (arrays + 1) * n, line{1, 2, 3, 4});
+    const std::size_t apart = n + 34;  // not at the same place of a page
+    const auto memory = detail::allocate<line>((arrays + 1) * apart);
+    std::fill_n(memory.get(), (arrays + 1) * apart, line{1, 2, 3, 4});
     std::vector<line*> written;
-    for (std::size_t i = 1; i <= arrays; ++i) written.push_back(memory.get() + i * n);
+    for (std::size_t i = 1; i <= arrays; ++i) written.push_back(memory.get() + i * apart);
     for (int turn = 0; turn <= turns; ++turn) {
       const double step = seconds([&] {
         if (f.halves) opt.step(std::array{std::span<const bfloat16>(h)});

@@ -70,6 +70,7 @@ class Parameters(unittest.TestCase):
         a, wide, half, bits = np.zeros(3, np.float32), np.zeros(3), np.zeros(3, np.float16), np.zeros(3, np.uint16)
         self.refused(r"for 'b'. Received uint16; dtypes=\{'b': 'bfloat16'\} says", {"a": a, "b": bits})
         self.refused("Expected dtypes of 'a'. Received one of 'c'", {"a": a}, dtypes={"c": "bfloat16"})
+        self.refused(r"Expected names in UTF-8. Received '\\ud800'", {"\ud800": a})
         self.refused("Expected a dtype of 'float32' for 'a', whose array is float32. Received 'bfloat16'", {"a": a},
                      dtypes={"a": "bfloat16"})
         self.refused("Expected a dtype of 'bfloat16' for 'a', whose array is uint16. Received 'float16'", {"a": bits},
