@@ -15,7 +15,7 @@ namespace valley {
 using parameters = std::vector<thalweg::parameter<float>>;
 
 inline std::span<float> memory_of(const thalweg::parameter<float>& p) {
-  return {p.data, thalweg::element_count(p.shape)};
+  return {static_cast<float*>(p.data), thalweg::element_count(p.shape)};
 }
 
 // Vectors one behind the other.
