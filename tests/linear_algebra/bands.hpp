@@ -27,14 +27,14 @@ struct band {
   double low, high, high_for_squares;
 
   [[nodiscard]] double lowest(std::size_t rows, std::size_t cols, thalweg::precision p) const {
-    const double shorter = p == thalweg::float32 ? 1 : std::pow(set.margin, set.count - 1);
+    const double shorter = p == thalweg::precision::float32 ? 1 : std::pow(set.margin, set.count - 1);
     return (nearly_square(rows, cols) ? 0 : low / shorter) - rounding(p);
   }
   [[nodiscard]] double highest(std::size_t rows, std::size_t cols, thalweg::precision p) const {
     return (nearly_square(rows, cols) ? high_for_squares : high) + rounding(p);
   }
   static double rounding(thalweg::precision p) {
-    return p == thalweg::float32 ? 0 : p == thalweg::float16 ? 0.005 : 0.03;
+    return p == thalweg::precision::float32 ? 0 : p == thalweg::precision::float16 ? 0.005 : 0.03;
   }
   static bool nearly_square(std::size_t rows, std::size_t cols) { return rows + 1 >= cols && cols + 1 >= rows; }
 };

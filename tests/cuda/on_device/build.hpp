@@ -63,7 +63,7 @@ public:
 private:
   static std::vector<std::span<T>> spans_of(const std::vector<thalweg::parameter<T>>& parameters) {
     std::vector<std::span<T>> all;
-    for (const auto& p : parameters) all.emplace_back(p.data, thalweg::element_count(p.shape));
+    for (const auto& p : parameters) all.emplace_back(static_cast<T*>(p.data), thalweg::element_count(p.shape));
     return all;
   }
   template <class Spans>
