@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "../engine/begin_rest.hpp"
 #include "checksum.hpp"
 #include "element_type.hpp"
 #include "file.hpp"
@@ -96,6 +97,13 @@ std::string checksum_of(std::span<const std::byte> values, element_type element,
   return element.bytes == sizeof(double) ? first(double()) : first(float());
 }
 
+/// How parameters of 16 bits are kept; where there are none, nothing is lost.
+template <class T>
+weights_in rounding_of(const storage<T>& store, const progress& now) {
+  const bool rounds = std::ranges::any_of(store.parameters, [](const auto& p) { return p.values.type != type_of<T>; });
+  return rounds ? now.settings.weights : weights_in::exact;
+}
+
 /// The array of a parameter, at y or at x.
 template <class T>
 named_array parameter_at(const bound_parameter<T>& p, const void* data) {
@@ -112,10 +120,6 @@ std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const c
       const stored_array& numbers = p.arrays[s];
       named_array a{parameter_key(p.info, p.state_names[s]), p.state_shapes[s], p.state_orders[s], numbers.data,
                     element_of(numbers.type), i, &numbers};
-      if (numbers.type == number_type::eight_bits && a.transposed()) {  // its blocks lie as memory does
-        std::swap(a.shape[0], a.shape[1]);
-        a.order = storage_order::row_major;
-      }
       all.push_back(a);
       if (numbers.type == number_type::eight_bits)
         all.push_back({name_of_scales(a.name), {blocks_of(a.size())}, storage_order::row_major, numbers.rest,
@@ -317,9 +321,10 @@ bool converts(const safetensors::tensor_entry& t, const named_array& a) {
   return there && a.numbers && has_shape(t, a) && t.end - t.begin == a.size() * bytes_of(*there);
 }
 
-/// The arrays that are to be read. Of a parameter that the checkpoint does not have so, `starts_anew` becomes true.
+/// The arrays that are to be read. `is_promised`: whether the metadata speak of an array. Of a parameter that the checkpoint does not have so, `starts_anew` becomes true.
 std::vector<named_array> arrays_to_read(const safetensors::header& header, std::vector<named_array> arrays,
-                                        const load_policy& policy, std::vector<bool>& starts_anew) {
+                                        const load_policy& policy, const std::function<bool(const std::string&)>& is_promised,
+                                        std::vector<bool>& starts_anew) {
   const bool partial = policy.parameters == parameter_match::partial, keeps = policy.settings == setting_match::keep;
   std::vector<named_array> read;
   for (auto& a : arrays) {
@@ -329,7 +334,9 @@ std::vector<named_array> arrays_to_read(const safetensors::header& header, std::
       read.push_back(std::move(a));
       continue;
     }
-    if (keeps && !a.rest_of.empty()) continue;  // made anew from the numbers
+    if (there && !a.numbers && a.rest_of.empty() && found->second.dtype != a.element.dtype)
+      throw error("load", "Expected a checkpoint that was saved at y, for numbers of another type. Received one at x.");
+    if (keeps && !a.rest_of.empty() && !is_promised(a.name)) continue;  // made anew from the numbers
     if (partial) {
       starts_anew[a.parameter] = true;
       continue;
@@ -515,7 +522,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   std::vector<T> x;
   h.metadata["numbers"] = element_of(type_of<T>).dtype;
   if (now.settings.seed) h.metadata["seed"] = to_text(now.settings.seed);
-  if (now.settings.weights != weights_in::exact) h.metadata["weights"] = to_text(now.settings.weights);
+  if (rounding_of(store, now) != weights_in::exact) h.metadata["weights"] = to_text(now.settings.weights);
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const auto& p = store.parameters[i];
     const element_type element = element_of(p.values.type);
@@ -593,7 +600,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     differences.note(name, there, here);
   };
   check_same("seed", to_text(now.settings.seed), "0");
-  check_same("weights", std::string(to_text(now.settings.weights)), "exact");
+  check_same("weights", std::string(to_text(rounding_of(store, now))), "exact");
   now.changed = read_changed(metadata, now.changed, differences);
   now.steps = metadata.take_number<long>("step", counts);
   now.calls = metadata.take_number<long>("calls", counts);
@@ -613,7 +620,8 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     if (starts_anew[i]) loaded.report.added.push_back(store.parameters[i].info.name);
   const std::vector<bool> is_added = starts_anew;
-  const auto arrays = arrays_to_read(header, arrays_of(store, mode == "x", "load"), policy, starts_anew);
+  const auto is_promised = [&](const std::string& array) { return metadata.has(checksum_key(array)); };
+  const auto arrays = arrays_to_read(header, arrays_of(store, mode == "x", "load"), policy, is_promised, starts_anew);
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     if (starts_anew[i] && !is_added[i]) {
       loaded.report.reshaped.push_back(store.parameters[i].info.name);
@@ -655,6 +663,11 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     const auto rest = scales != header.tensors.end() ? values_of(scales->second) : std::span<const std::byte>();
     if (type == number_type::eight_bits && rest.size() != blocks_of(a.size()) * sizeof(float))
       throw error("load", "Expected the scales of '", a.name, "' in the checkpoint. Received none.");
+    if (!rest.empty()) {
+      if (loaded.report.checked && metadata.take(checksum_key(name_of_scales(a.name))) != checksum(rest))
+        refuse_damaged(name_of_scales(a.name));
+      check_finite("load", name_of_scales(a.name), "F32", rest);
+    }
     converted.back().emplace(numbers_of(type, values_of(there).data(), rest, a.size()), a);
     differences.note(in_words("type of ", in_quotes(a.name)), there.dtype, a.element.dtype);
   }
@@ -664,6 +677,11 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   for (std::size_t i = 0; i < arrays.size(); ++i) {  // from here on nothing throws
     if (converted[i]) converted[i]->write_to(arrays[i]);
     else from_row_major(values_of(header.tensors.find(arrays[i].name)->second).data(), arrays[i]);
+  }
+  for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+    const stored_array& values = store.parameters[i].values;
+    const auto is_its_rest = [&](const named_array& a) { return a.data == values.rest; };
+    if (values.rest && !starts_anew[i] && std::ranges::none_of(arrays, is_its_rest)) begin_rest(values, store.parameters[i].size);
   }
   return loaded;
 }

@@ -63,7 +63,8 @@ namespace {
 /// How an array of a transform is stored.
 template <class T>
 number_type state_type(const any_transform<T>& t, const slot& s, state_in by_options) {
-  const bool may_differ = has_kernel(t.info->is.what) && s.of_its_shape && (t.state || !s.copies_parameter);
+  // What a gate gathers is the gradient itself.
+  const bool may_differ = has_kernel(t.info->is.what) && s.of_its_shape && (t.state || (!s.copies_parameter && !t.info->is.gates));
   switch (may_differ ? t.state.value_or(by_options) : state_in::same) {
     case state_in::bfloat16: return number_type::bfloat16;
     case state_in::eight_bits: return number_type::eight_bits;
@@ -149,6 +150,9 @@ void engine<T>::bind(bound_program<T>& bound, std::vector<parameter<T>>& given, 
         if (s.what == slot_kind::array) {
           p.add_state(what.info(t).name, s.name, what.info(t).shape(array++, p.info), s.of_its_shape,
                       state_type<T>(what.transforms[t], s, options_.state));
+          if (p.state_types.back() == number_type::eight_bits && p.info.order == storage_order::column_major)
+            throw error("optimizer", "Expected a row-major parameter, for state in eight_bits. Received ", in_quotes(p.info.name),
+                        ", which is column-major.");
           check_state(p.state_names.back(), p.state_shapes.back(), p.info, sizeof(T));
         }
     }

@@ -14,6 +14,7 @@
 #include <thalweg/core/device.hpp>
 #include <thalweg/core/error.hpp>
 
+#include "begin_rest.hpp"
 #include "out_of_memory.hpp"
 #include "tasks.hpp"
 #include "workspace.hpp"
@@ -306,8 +307,7 @@ private:
       name_keys_.push_back(0);
       for (const char letter : p.info.name) name_keys_.back() = scrambled(name_keys_.back(), static_cast<unsigned char>(letter));
       p.values.rest = take(rest_of_weights(p));
-      if constexpr (std::is_same_v<T, float>)
-        if (p.values.rest) begin_rest(p.values, p.size);
+      if (p.values.rest) begin_rest(p.values, p.size);
       for (const std::size_t l : bound.what.paths[p.path].transforms)
         for (std::size_t array = 0; array < bound.what.info(l).is.arrays; ++array) {
           const std::size_t s = p.arrays.size(), n = element_count(p.state_shapes[s]);
@@ -317,16 +317,6 @@ private:
           p.place_state(to);
           fill(p, bound.what.code(l), array, p.arrays.back(), n);
         }
-    }
-  }
-
-  /// The user's numbers of 16 bits are all there is: nothing is left out.
-  static void begin_rest(const stored_array& values, std::size_t n) {
-    std::vector<float> given(tile_elements);
-    for (std::size_t first = 0; first < n; first += tile_elements) {
-      const std::size_t count = std::min(tile_elements, n - first);
-      read({values.data, values.type, nullptr}, first, count, given.data());
-      write(given.data(), values, first, count);
     }
   }
 

@@ -150,8 +150,7 @@ any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transfo
     all->first_array.push_back(arrays);
     for (auto& l : branch) {
       if (l.state)
-        throw error("parallel", "Expected transforms with state of the numbers' own type. Received stored(", *l.state, ", ",
-                    l.info->text(), ").");
+        throw error("parallel", "Expected transforms with state of the numbers' own type. Received ", l.info->text(), ".");
       arrays += l.info->is.arrays;
       first_sum.push_back(first_sum.back() + l.info->is.sums);
       ways.back().push_back(all->transforms.size());

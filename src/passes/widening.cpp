@@ -212,8 +212,9 @@ THALWEG_INLINE void encode(const float* from, std::size_t n, float inverse_scale
     const words is_small = mask_of(x < smallest);
     const words code = (select(is_small, of(1u << 20), bits_of(x) - bias) + (r >> 12)) >> 20;
     // What is smaller than all codes: by chance, or the smallest where a zero would be divided by.
-    const floats least = WithSigns ? __builtin_convertvector(bits_as<whole_numbers>(r >> 8), floats) * (0x1p-24f * smallest) : floats{};
-    const words size = select(is_small, mask_of(x > least) & 1u, select(less(code, of(top)), code, of(top)));
+    const words by_chance = mask_of(x > __builtin_convertvector(bits_as<whole_numbers>(r >> 8), floats) * (0x1p-24f * smallest));
+    const words least = WithSigns ? by_chance : mask_of((all & 0x7fffffffu) != 0u);
+    const words size = select(is_small, least & 1u, select(less(code, of(top)), code, of(top)));
     store<std::uint8_t>(to, i, count, narrow_to_bytes(size | (WithSigns ? (all >> 24) & 0x80u : words{})));
   });
 }
@@ -312,7 +313,9 @@ template <class Arch>
       }
       if (how.stream)
         return for_each_group_by_chance(first, n, *how.stream, [=](std::size_t i, auto count, words chance) {
-          store<std::uint16_t>(upper, i, count, upper_half(load<float>(from, i, count), chance >> 16));
+          const floats x = load<float>(from, i, count);
+          const words below_last = less(bits_of(x) & 0x7fffffffu, of(0x7f7f0000));  // else it would become infinite
+          store<std::uint16_t>(upper, i, count, upper_half(x, (chance >> 16) & below_last));
         });
       return for_each_group(n, [=](std::size_t i, auto count) {
         const floats x = load<float>(from, i, count);

@@ -183,7 +183,7 @@ int main(int count, char** arguments) {
       steady(benchmark::RegisterBenchmark(("amuse/thalweg/" + tail).c_str(), amuse_step, p, std::size_t(workers)))
           ->UseRealTime()->Iterations(3);
       steady(benchmark::RegisterBenchmark(("amuse/torch/" + tail).c_str(), torch, "amuse",
-                                          p == float32 ? "float32" : "bfloat16", workers))
+                                          p == precision::float32 ? "float32" : "bfloat16", workers))
           ->UseManualTime()->Iterations(3);
     }
   }

@@ -270,6 +270,16 @@ TEST_CASE("eight bits: relative errors, zeros, and the ends of the range") {
   positive[0] = 1;
   detail::write(positive.data(), numbers, 0, 256, {1});
   CHECK(read_one({codes.data() + 1, number_type::eight_bits, scales.data()}) > 0);  // a second moment does not become zero
+  positive.assign({1e30f, 1e-40f, 0});
+  positive.resize(256);
+  detail::write(positive.data(), numbers, 0, 256, {1});
+  CHECK(read_one({codes.data() + 1, number_type::eight_bits, scales.data()}) > 0);
+  CHECK(read_one({codes.data() + 2, number_type::eight_bits, scales.data()}) == 0);
+  positive.assign(256, 1e-30f);
+  std::vector<float> ends_of_bfloat16(64, 3.3895e38f);  // beyond the largest
+  std::vector<bfloat16> last(64);
+  detail::write(ends_of_bfloat16.data(), {last.data(), number_type::bfloat16}, 0, 64, {1});
+  for (const bfloat16 b : last) CHECK(b.bits == 0x7f7f);
   for (const float size : {1e-45f, 1e-38f, 1e-20f, 1e20f, 3.4e38f}) {
     std::vector<float> ends(256, size);
     ends[1] = -size;
@@ -382,6 +392,8 @@ TEST_CASE("what 16 and 8 bits refuse") {
   CHECK(refused([&] { to_nearest.load_bytes(by_chance.to_bytes()); }) == "[load] Expected a checkpoint of weights=nearest. Received one of stochastic.");
   CHECK(to_nearest.load_bytes(by_chance.to_bytes(), {.settings = setting_match::keep}).changed == std::vector<std::string>{"weights: stochastic there, nearest here"});
   CHECK(by_chance.describe().find(", weights stochastic, seed=1, compiled for ") != std::string::npos);
+  CHECK(refused([&] { optimizer<float>("adamw", {{.name = "m", .shape = {2, 2}, .data = w.data(), .order = storage_order::column_major}}, {.state = state_in::eight_bits}); })
+            .starts_with("[optimizer] Expected a row-major parameter, for state in eight_bits. Received 'm'"));
   // A checkpoint of another type is refused, or converted where that is allowed.
   optimizer<float> of_halves("adamw", {{.name = "w", .shape = {4}, .data = b.data()}}, {.state = state_in::eight_bits});
   of_halves.step(std::array{bg});
@@ -429,4 +441,39 @@ TEST_CASE("a checkpoint in another precision: float to double and back, floats t
   CHECK(difference < 0.02 * moved);
   back = eight;
   CHECK_NOTHROW(once_more.load_bytes(in_bits.to_bytes(), keep));
+}
+
+TEST_CASE("a checkpoint whose 16 or 8 bits are damaged, or whose lower halves are of other weights") {
+  const load_policy keep{.settings = setting_match::keep};
+  std::vector<bfloat16> b = halves_of<bfloat16>(numbers(1, 300)), g = halves_of<bfloat16>(numbers(2, 300));
+  std::vector<float> w = floats_of(b);
+  const auto of = [](auto& to) { return std::vector<parameter<float>>{{.name = "w", .shape = {300}, .data = to.data()}}; };
+  optimizer<float> eight("adamw", of(w), {.lr = 0.01, .state = state_in::eight_bits}), exact("adamw", of(b), {.lr = 0.01});
+  eight.step(std::array{g});
+  exact.step(std::array{g});
+  for (const optimizer<float>* from : {&eight, &exact}) {
+    const std::string whole = from->to_bytes();
+    const std::size_t data = 8 + *reinterpret_cast<const std::uint64_t*>(whole.data());
+    auto other = w;
+    optimizer<float> to_floats("adamw", of(other), {.lr = 0.01});
+    for (std::size_t at = data; at < whole.size(); at += from == &eight ? 1 : 97) {
+      std::string damaged = whole;
+      damaged[at] = static_cast<char>(damaged[at] ^ 1);
+      if (from == &eight) CHECK_THROWS_AS(to_floats.load_bytes(damaged, keep), error);
+      CHECK_THROWS_AS((from == &eight ? eight : exact).load_bytes(damaged), error);
+    }
+  }
+  std::string renamed = exact.to_bytes();
+  renamed.replace(renamed.find("w/lower_half\":{"), 3, "w/k");
+  CHECK_THROWS_AS(exact.load_bytes(renamed, keep), error);
+
+  // The weights of a run that rounds to nearest, in an optimizer that has its own lower halves.
+  std::vector<bfloat16> n = halves_of<bfloat16>(numbers(3, 300));
+  optimizer<float> nearest("adamw", of(n), {.lr = 0.01, .weights = weights_in::nearest});
+  nearest.step(std::array{g});
+  b = n;
+  exact.load_bytes(nearest.to_bytes(), keep);
+  std::vector<float> x(300);
+  exact.averaged(0, x);
+  CHECK(same(x, floats_of(n)));
 }
