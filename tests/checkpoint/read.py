@@ -70,7 +70,7 @@ def check(folder, dtype, code, mode):
     check_checksums(path, metadata)
     said = {key: value for key, value in metadata.items() if "checksum" not in key}
     assert said == {
-        "thalweg": "2", "mode": mode, "step": "1", "calls": "1",
+        "thalweg": "2", "mode": mode, "step": "1", "calls": "1", "numbers": dtype,
         "chain": "nesterov_ema(beta=0.5, look_ahead=interpolate) | "
                  "update_by_schedule_free(beta=0.5, decay=z, weight=plain_weight)",
         "options.lr": "0.30000000000000004", "options.weight_decay": "0", "options.warmup_steps": "0",

@@ -391,7 +391,7 @@ TEST_CASE("cuda: a gradient that no float begins at is refused") {
   const auto* bytes = reinterpret_cast<const char*>(gradients[1].data());
   gradients[1] = {reinterpret_cast<const float*>(bytes + 2), gradients[1].size()};
   CHECK(message_of([&] { opt.step(gradients); })
-            .find("[cuda] Expected the gradient of 'b1' at a multiple of 4 bytes.") == 0);
+            .find("[step] Expected a gradient aligned to its element type for 'b1'.") == 0);
 }
 
 TEST_CASE("cuda: an optimizer says on what it runs and what it takes") {

@@ -78,7 +78,7 @@ TEST_CASE("amuse_beta: T₀ is the last step of the warm-up that moves, or the s
                       .average_weight = sum > 0 ? lrs[i] * lrs[i] / sum : 1};
       const auto after = amuse_beta{.beta1 = 0.5, .rho = 1}.at(c, at_warmup);
       at_warmup = std::get<0>(after.states);
-      all.push_back(*after.value.beta);
+      all.push_back(*after.value.heard<interpolation_beta>());
     }
     return all;
   };
