@@ -12,9 +12,9 @@ import sys
 nm, *archives = sys.argv[1:]
 wrong = []
 for archive in archives:
-    name = pathlib.Path(archive).stem.removeprefix("libthalweg_passes_")
+    name = pathlib.Path(archive).stem.removeprefix("libthalweg_passes_").removeprefix("libthalweg_widening_")
     tag = r"xsimd::.*" + ("" if name == "default" else name)
-    ours = re.compile(rf"thalweg::passes::(pass|reduction|measured)<{tag}|run_(whole_registers|reduction)<thalweg::passes::.*{tag}")
+    ours = re.compile(rf"thalweg::passes::(pass|reduction|read|write)<{tag}|run_(whole_registers|reduction)<thalweg::passes::.*{tag}")
     lines = subprocess.run([nm, "-C", "--defined-only", archive], capture_output=True, text=True, check=True).stdout
     shared = [found.groups() for found in map(re.compile(r"[0-9a-f]+ (\S) (.+)").match, lines.splitlines())
               if found and not found[1].islower()]
