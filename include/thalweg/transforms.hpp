@@ -84,6 +84,7 @@
 #include <thalweg/transforms/scheduled.hpp>
 #include <thalweg/transforms/skip_large_updates.hpp>
 #include <thalweg/transforms/stored.hpp>
+#include <thalweg/transforms/step_on_sphere.hpp>
 #include <thalweg/transforms/tap.hpp>
 #include <thalweg/transforms/tensorwise.hpp>
 #include <thalweg/transforms/update_and_average.hpp>
@@ -110,7 +111,7 @@ using all_transforms = type_list<
     scale_by_factored_rms, scale_by_laprop, scale_by_layer_norm, scale_by_lion, scale_by_nadam,
     scale_by_parameter_rms, scale_by_polyak, scale_by_psgd_kron, scale_by_radam, scale_by_rms, scale_by_row_rms,
     scale_by_rprop, scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_sm3, scale_by_soap, scale_by_trust_ratio,
-    scale_by_yogi, scale_lr, scale_to_rms, scale_weight_decay, skip_large_updates, update_and_average,
+    scale_by_yogi, scale_lr, scale_to_rms, scale_weight_decay, skip_large_updates, step_on_sphere, update_and_average,
     update_by_lookahead, update_by_primal_averaging, update_by_schedule_free, update_on_sphere, warmup,
     warmup_stable_decay, weigh_by_largest_lr, when_finite>;
 

@@ -73,7 +73,7 @@ TEST_CASE("what is not said has its default, and every field is shown") {
   CHECK(read("orthogonalize_update(scale=match_rms, coefficients=turbo_muon, steps=3, epsilon=1e-9, precision=bfloat16)") ==
         "orthogonalize_update(scale=match_rms(rms=0.2), coefficients=turbo_muon, steps=3, epsilon=1e-09, precision=bfloat16, "
         "norm=frobenius)");
-  for (const char* set : {"deepseek_v4", "polar_express_for(lower=0.0001)", "cans_for(lower=0.01, degree=three)",
+  for (const char* set : {"deepseek_v4", "polar_express_for(lower=1e-04)", "cans_for(lower=0.01, degree=three)",
                           "cans_for(lower=0.001, degree=five)",
                           "polynomials(steps=\"3.4445 -4.775 2.0315; 1.5 -0.5\", margin=1)"}) {
     const std::string chain = in_words("orthogonalize_update(scale=unit_rms_norm, coefficients=", set,

@@ -121,13 +121,13 @@ TEST_CASE("computed steps are the best polynomials on their intervals") {
       double low = lower, high = 1;
       for (std::size_t i = 0; i < 12; ++i) {
         const auto& [a, b, c] = set.step(i);
-        const auto distance = [&](double x) { return a * x + b * std::pow(x, 3) + c * std::pow(x, 5) - 1; };
+        const auto value = [&](double x) { return a * x + b * std::pow(x, 3) + c * std::pow(x, 5); };
         double greatest = 0, least = 9;
         std::vector<double> extremes;  // of the stretches of one sign
         for (int k = 0; k <= 4000; ++k) {
-          const double here = distance(low * std::pow(high / low, k / 4000.0));
+          const double there = value(low * std::pow(high / low, k / 4000.0)), here = there - 1;
           greatest = std::max(greatest, std::abs(here));
-          least = std::min(least, here + 1);
+          least = std::min(least, there);
           if (extremes.empty() || (here > 0) != (extremes.back() > 0)) extremes.push_back(here);
           else if (std::abs(here) > std::abs(extremes.back())) extremes.back() = here;
         }
@@ -135,7 +135,7 @@ TEST_CASE("computed steps are the best polynomials on their intervals") {
         CAPTURE(lower);
         CAPTURE(i);
         REQUIRE(extremes.size() == (d == degree::five ? 4 : 3));
-        for (const double e : extremes) CHECK(std::abs(e) == doctest::Approx(greatest).epsilon(1e-5));
+        for (const double e : extremes) CHECK(std::abs(e) == doctest::Approx(greatest).epsilon(1e-4));
         low = least, high = 2 - low;
       }
     }
@@ -221,7 +221,8 @@ TEST_CASE("orthogonalize_update without an epsilon does not care how small the g
       CHECK(orthogonalized<float>(o, {5, 8}, vector(40, 0.0)) == vector(40, 0.0));
       vector half = g;  // rows of zeros
       std::fill_n(half.begin(), 16, 0.0);
-      CHECK(apart(orthogonalized<double>(o, {5, 8}, half), slow(o, 5, 8)(half)) < (set.rescale_columns ? 9 : 1e-11));
+      if (!set.rescale_columns)  // the oracle would divide nothing by nothing
+        CHECK(apart(orthogonalized<double>(o, {5, 8}, half), slow({.coefficients = set}, 5, 8)(half)) < 1e-6);
       for (const double x : orthogonalized<float>(o, {5, 8}, half)) CHECK(std::isfinite(x));
     }
 }

@@ -25,9 +25,7 @@ struct orthogonal_to_parameter {
   constexpr auto at(const context&, double theta2, double product, double u2) const noexcept {
     const double share = theta2 == 0 ? 0 : product / theta2, rest = u2 - share * product;
     const double by = rest <= 1e-12 * u2 ? 0 : sqrt(u2) / sqrt(rest);  // NaN stays
-    return [by, along = by * share]<class T>(element<T> e) {
-      return next(T(by) * e.update - T(along) * e.parameter);
-    };
+    return [by, share]<class T>(element<T> e) { return next(T(by) * (e.update - T(share) * e.parameter)); };
   }
 };
 
