@@ -1,5 +1,5 @@
 // What a checkpoint holds, how it is written, and all that is checked before one is read.
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 
 #include <algorithm>
 #include <array>
