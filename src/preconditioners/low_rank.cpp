@@ -44,9 +44,9 @@ void step(const low_rank_step& s, const low_rank_matrix<T>& given) {
   orthonormalize_rows(p);
   multiply(p, m, r);
   for (Eigen::Index i = 0; i < r.rows(); ++i) {
-    const double length = r.row(i).template cast<double>().norm() * (is_long ? 0x1p64 : 1);
+    const double unit = is_long ? 0x1p64 : 1, length = unit * r.row(i).template cast<double>().norm();
     if (length == 0) draw(i);  // a direction without momentum begins anew
-    else basis.row(i) = (r.row(i).template cast<double>() * ((is_long ? 0x1p64 : 1) / (length + s.epsilon))).template cast<T>();
+    else basis.row(i) = (unit / (length + s.epsilon) * r.row(i).template cast<double>()).template cast<T>();
   }
   multiply(p.transpose(), basis, update);
   update *= static_cast<T>(s.scale);

@@ -206,7 +206,8 @@ TEST_CASE("what has no default must be said") {
   std::string all;  // the words that say nothing alone
   for (const std::string& name : text::names_of_transforms())
     if (refusal(name).starts_with("[" + name + "] Expected ")) all += name + " ";
-  CHECK(all == "accumulate clip_by_value cosine cosine_restarts inverse_sqrt linear scale scale_lr warmup warmup_stable_decay ");
+  CHECK(all == "accumulate anneal_beta average_from clip_by_value cosine cosine_restarts exponential inverse_sqrt linear "
+               "one_cycle reciprocal scale scale_lr skip_large_updates warmup warmup_stable_decay ");
 }
 
 TEST_CASE("required fields may stand without their names, in their order; others have names") {

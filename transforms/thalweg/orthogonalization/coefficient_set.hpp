@@ -125,7 +125,8 @@ constexpr std::string_view to_text(degree d) { return d == degree::three ? "thre
 struct cans_for {
   double lower = 1e-3;
   thalweg::degree degree = degree::five;
-  static constexpr auto fields = list{field{"lower", &cans_for::lower, from(1e-15).below(1)}, field{"degree", &cans_for::degree}};
+  static constexpr auto fields = list{field{"lower", &cans_for::lower, from(1e-15).below(1)},
+                                      field{"degree", &cans_for::degree}};
   operator coefficient_set() const;  // NOLINT: the same
 };
 
@@ -135,7 +136,8 @@ struct cans_for {
 struct polynomials {
   required<std::string> steps;
   double margin = 1;
-  static constexpr auto fields = list{field{"steps", &polynomials::steps}, field{"margin", &polynomials::margin, from(1).to(2)}};
+  static constexpr auto fields = list{field{"steps", &polynomials::steps},
+                                      field{"margin", &polynomials::margin, from(1).to(2)}};
   operator coefficient_set() const;  // NOLINT: the same
 };
 

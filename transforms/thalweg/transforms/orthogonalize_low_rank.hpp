@@ -67,10 +67,12 @@ struct orthogonalize_low_rank {
           if (back) matrix(i, j) = rows[i * u.cols + j];
           else rows[i * u.cols + j] = matrix(i, j);
     };
-    T *const rows_of_m = lies_so ? momentum.data : scratch.data(), *const rows_of_u = lies_so ? update.data : rows_of_m + update.size();
+    T* const rows_of_m = lies_so ? momentum.data : scratch.data();
+    T* const rows_of_u = lies_so ? update.data : rows_of_m + update.size();
     if (!lies_so) copy(m, rows_of_m, false), copy(u, rows_of_u, false);
     T* const free = scratch.data() + (lies_so ? 0 : 2 * update.size());
-    const detail::low_rank_step step{keep, epsilon, factor(scale, u.rows, u.cols), c.step == 1, white_noise(seed, c.step, "")};
+    const detail::low_rank_step step{keep, epsilon, factor(scale, u.rows, u.cols), c.step == 1,
+                                     white_noise(seed, c.step, "")};
     step({rows_of_m, rows_of_u, q.data, free, u.rows, u.cols, rank(u.rows, u.cols)});
     if (!lies_so) copy(m, rows_of_m, true), copy(u, rows_of_u, true);
   }

@@ -37,7 +37,8 @@ struct scale_by_rprop {
   constexpr auto at(const context&) const {
     return [*this]<class T>(element<T> e, T previous, T step) {
       const T agree = sign(e.update) * sign(previous);
-      step = where(agree > T(0), min(T(longer) * step, T(longest)), where(agree < T(0), max(T(shorter) * step, T(least)), step));
+      step = where(agree > T(0), min(T(longer) * step, T(longest)),
+                   where(agree < T(0), max(T(shorter) * step, T(least)), step));
       const T u = where(agree < T(0), T(0), e.update);
       return next(sign(u) * step, u, step);
     };
