@@ -195,7 +195,7 @@ def details(header, text):
         elif is_table_of_fields(block) and text:
             lines += [*table, ""]
         elif number == 0 and re.search(r"←|^update ", "\n".join(block)):
-            lines += ["```text", *block, "```", ""]
+            lines += ["```text", *(line.replace("`", "") for line in block), "```", ""]
         else:
             lines += [*block, ""]
     return lines
