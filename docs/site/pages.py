@@ -88,6 +88,11 @@ def with_pictures(text):
     return text
 
 
+def indented(text):
+    """Lists as Python's Markdown wants them: what belongs to an item stands four columns to the right, not two."""
+    return re.sub(r"^ {2,3}(?=\S)", "    ", text, flags=re.M)
+
+
 def lay_out(folder):
     pages = sources()
     place = {file: page for page, file in pages.items()}
@@ -99,11 +104,13 @@ def lay_out(folder):
                 return match[0]
             path, anchor = target
             to = folder / place[path] if path in place else as_text(folder, path)
+            if path in place and text == f"[{path.name}]":
+                text = f"[{re.match('# (.*)', path.read_text())[1]}]"
             return f"{text}({os.path.relpath(to, folder)}{'#' + anchor if anchor else ''})"
 
         text = file.read_text()
         pieces = re.split(r"(^```.*?^```$)", text, flags=re.S | re.M)
-        text = "".join(piece if piece.startswith("```") else LINK.sub(moved, piece) for piece in pieces)
+        text = "".join(piece if piece.startswith("```") else LINK.sub(moved, indented(piece)) for piece in pieces)
         (folder / page).write_text(with_pictures(text) if page == "catalogue.md" else text)
     (folder / "api.md").write_text(api_page(folder))
 
