@@ -4,9 +4,9 @@
     catalogue.py           writes the page anew
     catalogue.py --check   says what differs, and fails then
 
-Headings, text, the names in the tables and their sources are written by hand. The other cells, and what follows a table,
-come from the library: `parse` and `describe` of the Python module say fields, defaults, ranges, states and bytes. Formulas
-and examples come from the comments of the headers, whose defaults are compared with the library's.
+Headings, text, the names in the tables and their sources are written by hand. The other cells, and what follows a
+table, come from the library: `parse` and `describe` of the Python module say fields, defaults, ranges, states and bytes.
+Formulas and examples come from the headers' comments. Their defaults must be the library's.
 """
 import difflib
 import pathlib

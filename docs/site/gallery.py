@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """gallery.py FOLDER: draws what transforms do, as SVG files in the folder.
 
-Every number comes from the library: each curve is a chain from text, which trains numpy arrays. gnuplot draws the curves.
+Every number comes from the library: each curve is a chain from text, which trains numpy arrays. gnuplot draws them.
 """
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -15,18 +16,21 @@ COLOURS = ["#2a6f97", "#e07a1f", "#5b9a4a", "#b0413e", "#7b5ea7", "#8a8a8a"]
 
 def draw(path, title, across, up, curves, style="lines", settings=()):
     """curves: name -> rows of numbers (x, y)."""
-    script = [f"set terminal svg size 720,{360 + 20 * len(curves)} dynamic font 'sans-serif,13' background 'white'", f"set output '{path}'",
-              f"set title \"{title}\" noenhanced", f"set xlabel \"{across}\" noenhanced", f"set ylabel \"{up}\" noenhanced",
+    size = f"720,{360 + 20 * len(curves)}"  # a line for each name
+    script = [f"set terminal svg size {size} dynamic font 'sans-serif,13' background 'white'", f"set output '{path}'",
+              *(f'set {where} "{text}" noenhanced' for where, text in
+                (("title", title), ("xlabel", across), ("ylabel", up))),
               "set grid lc rgb '#dddddd'", "set border 3 lc rgb '#666666'", "set tics nomirror",
               f"set key below left vertical maxrows {len(curves)} Left reverse noenhanced samplen 2", *settings]
     for i, rows in enumerate(curves.values()):
         script += [f"$d{i} << end", *(" ".join(f"{x:.5g}" for x in row) for row in rows), "end"]
-    plots = [f"$d{i} using 1:2 with {style} lw 2 lc rgb '{COLOURS[i % 6]}' title \"{name}\"" for i, name in enumerate(curves)]
+    plots = [f"$d{i} using 1:2 with {style} lw 2 lc rgb '{COLOURS[i % 6]}' title \"{name}\""
+             for i, name in enumerate(curves)]
     subprocess.run(["gnuplot"], input="\n".join([*script, "plot " + ", ".join(plots)]), text=True, check=True)
 
 
 def updates_of(chain, gradients, start=None, roles={}, **options):
-    """What the chain makes of gradients, one array a step: the way of a parameter with lr = 1, backwards."""
+    """What the chain makes of gradients, one array a step. With lr = 1 a parameter moves by minus the update."""
     w = np.zeros_like(gradients[0]) if start is None else start.copy()
     opt, updates = thalweg.Optimizer(chain, {"w": w}, lr=1, roles=roles, **options), []
     for g in gradients:
@@ -36,7 +40,7 @@ def updates_of(chain, gradients, start=None, roles={}, **options):
     return updates
 
 
-# ---- one picture for each section of the catalogue ---------------------------------------------------------------------
+# ---- one picture for each section of the catalogue -------------------------------------------------------------------
 
 
 def momentum(path):
@@ -51,7 +55,8 @@ def adaptive(path):
     """A noisy gradient that grows tenfold half-way."""
     random = np.random.default_rng(1)
     gradients = [random.standard_normal(256) * 0.3 + (1.0 if t < 100 else 10.0) for t in range(200)]
-    chains = ["scale_by_adam", "scale_by_rms", "scale_by_rss", "scale_by_adopt", "scale_by_lion", "scale_by_adam(beta2=0.95)"]
+    chains = ["scale_by_adam", "scale_by_rms", "scale_by_rss", "scale_by_adopt", "scale_by_lion",
+              "scale_by_adam(beta2=0.95)"]
     draw(path, "The gradient grows from 1 to 10 after 100 steps", "step", "mean update",
          {chain: [(t + 1, u.mean()) for t, u in enumerate(updates_of(chain, gradients))] for chain in chains},
          settings=["set yrange [0:4]"])
@@ -92,8 +97,8 @@ def bounds(path):
     direction = random.standard_normal(100)
     direction /= np.linalg.norm(direction)
     norms = np.linspace(0.02, 4, 100)
-    chains = ["clip_by_value(limit=0.2)", "clip_by_norm(max_norm=1)", "clip_by_rms(max_rms=0.2)", "scale_to_rms(rms=0.15)",
-              "scale_by_trust_ratio(trust=0.5)"]
+    chains = ["clip_by_value(limit=0.2)", "clip_by_norm(max_norm=1)", "clip_by_rms(max_rms=0.2)",
+              "scale_to_rms(rms=0.15)", "scale_by_trust_ratio(trust=0.5)"]
     start = random.standard_normal(100)
     start /= np.linalg.norm(start)
     draw(path, "One update of 100 numbers; the parameter has the norm 1", "norm before", "norm after",
@@ -191,4 +196,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
+    if not shutil.which("gnuplot"):
+        print("gnuplot is not installed")
+        sys.exit(77)
     main(pathlib.Path(sys.argv[1]))
