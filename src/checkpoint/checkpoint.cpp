@@ -1,5 +1,5 @@
 // What a checkpoint holds, how it is written, and all that is checked before one is read.
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 
 #include <algorithm>
 #include <array>
@@ -100,8 +100,11 @@ std::string checksum_of(std::span<const std::byte> values, element_type element,
 /// How parameters of 16 bits are kept; where there are none, nothing is lost.
 template <class T>
 weights_in rounding_of(const storage<T>& store, const progress& now) {
-  const bool rounds = std::ranges::any_of(store.parameters, [](const auto& p) { return p.values.type != type_of<T>; });
-  return rounds ? now.settings.weights : weights_in::exact;
+  return store.has_sixteen_bit_parameters() ? now.settings.weights : weights_in::exact;
+}
+
+[[noreturn]] void refuse_saved_at_x() {
+  throw error("load", "Expected a checkpoint that was saved at y, for numbers of another type. Received one at x.");
 }
 
 /// The array of a parameter, at y or at x.
@@ -335,7 +338,7 @@ std::vector<named_array> arrays_to_read(const safetensors::header& header, std::
       continue;
     }
     if (there && !a.numbers && a.rest_of.empty() && found->second.dtype != a.element.dtype)
-      throw error("load", "Expected a checkpoint that was saved at y, for numbers of another type. Received one at x.");
+      refuse_saved_at_x();
     if (keeps && !a.rest_of.empty() && !is_promised(a.name)) continue;  // made anew from the numbers
     if (partial) {
       starts_anew[a.parameter] = true;
@@ -456,7 +459,7 @@ std::map<std::string, std::string_view> check_parameters(metadata_reader& metada
       for (const char* what : {"checksum", "checksum at x", "checksum at y"})
         static_cast<void>(metadata.take_if_there(parameter_key(p.info, what)));
       if (at_x && p.averaged)
-        throw error("load", "Expected a checkpoint that was saved at y, for numbers of another type. Received one at x.");
+        refuse_saved_at_x();
       continue;
     }
     const bool kept = differences.kept();

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 
 namespace thalweg::detail::safetensors {
 

@@ -517,8 +517,7 @@ load_report engine<T>::load(const readable_bytes& from, const load_policy& polic
 
 template <class T>
 std::string engine<T>::weights_in_words() const {
-  const bool sixteen_bits = std::ranges::any_of(store().parameters, [](const auto& p) { return p.values.type != type_of<T>; });
-  return in_words(sixteen_bits ? in_words(", weights ", options_.weights) : "", options_.seed ? in_words(", seed=", options_.seed) : "");
+  return in_words(store().has_sixteen_bit_parameters() ? in_words(", weights ", options_.weights) : "", options_.seed ? in_words(", seed=", options_.seed) : "");
 }
 
 template <class T>

@@ -269,10 +269,6 @@ private:
             .stored_as = mixed ? &as : nullptr};
   }
 
-  /// What an array of a type needs beside it, if it needs something.
-  [[nodiscard]] static std::size_t rest_of_state(number_type type, std::size_t n) {
-    return type == number_type::eight_bits ? bytes_of_rest(type, n) : 0;
-  }
   [[nodiscard]] std::size_t rest_of_weights(const bound_parameter<T>& p) const {
     const bool exact = p.values.type != type_of<T> && weights_ == weights_in::exact;
     return exact ? bytes_of_rest(p.values.type, p.size) : 0;
@@ -288,7 +284,7 @@ private:
       store.state_bytes += lines_of(rest_of_weights(p));
       for (std::size_t s = 0; s < p.state_shapes.size(); ++s) {
         const std::size_t n = element_count(p.state_shapes[s]);
-        store.state_bytes += lines_of(n * bytes_of(p.state_types[s])) + lines_of(rest_of_state(p.state_types[s], n));
+        store.state_bytes += lines_of(n * bytes_of(p.state_types[s])) + lines_of(bytes_beside_state(p.state_types[s], n));
       }
     }
     try {
@@ -304,8 +300,7 @@ private:
       return bytes ? std::exchange(free, free + lines_of(bytes)) : nullptr;
     };
     for (auto& p : store.parameters) {
-      name_keys_.push_back(0);
-      for (const char letter : p.info.name) name_keys_.back() = scrambled(name_keys_.back(), static_cast<unsigned char>(letter));
+      name_keys_.push_back(scrambled(0, p.info.name));
       p.values.rest = take(rest_of_weights(p));
       if (p.values.rest) begin_rest(p.values, p.size);
       for (const std::size_t l : bound.what.paths[p.path].transforms)
@@ -313,7 +308,7 @@ private:
           const std::size_t s = p.arrays.size(), n = element_count(p.state_shapes[s]);
           const number_type type = p.state_types[s];
           stored_array to{take(n * bytes_of(type)), type, nullptr};
-          to.rest = take(rest_of_state(type, n));
+          to.rest = take(bytes_beside_state(type, n));
           p.place_state(to);
           fill(p, bound.what.code(l), array, p.arrays.back(), n);
         }

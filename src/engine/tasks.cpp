@@ -1,5 +1,7 @@
 #include "tasks.hpp"
 
+#include "../threads/crew.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -13,6 +15,9 @@ constexpr std::size_t elements_a_task = 64 * 1024;
 
 // Below this many elements the threads would cost more than they bring.
 constexpr double worth_sharing = 32 * 1024;
+
+// From this cost on, the products of one matrix occupy several threads.
+constexpr double worth_helping = 256.0 * 1024 * 1024;
 
 // As a matrix's products cost: its size times its short side.
 double product_cost(const parameter_info& p) {
@@ -49,20 +54,30 @@ void add_tasks(std::vector<task>& tasks, std::size_t path, std::span<const std::
 void run_tasks(std::span<const task> tasks, const parallel_for& parallel, std::size_t workers, task_body body) {
   double cost = 0;
   for (const auto& t : tasks) cost += t.cost;
+  const bool alone = tasks.empty() || tasks.front().cost < worth_helping;  // the longest is the first
+  const std::size_t threads = alone || !parallel.run ? workers : parallel.workers;
+  crew together;
   std::atomic<std::size_t> next = 0;
   std::atomic_flag failed = ATOMIC_FLAG_INIT;
   std::exception_ptr failure;
-  const auto take = [&](std::size_t worker) {
+  const auto take = [&](std::size_t room) {
+    const crew::worker one(together);
     for (std::size_t i; (i = next.fetch_add(1)) < tasks.size();) {
       try {
-        body(i, worker);
+        body(i, room);
       } catch (...) {
         if (!failed.test_and_set()) failure = std::current_exception();
         next = tasks.size();
       }
     }
   };
-  if (workers > 1 && tasks.size() > 1 && cost >= worth_sharing) parallel.run(workers, worker_body(take));
+  // Who comes first has room for tasks, whatever its number: so a pool may run one worker after the other.
+  std::atomic<std::size_t> arrived = 0;
+  const auto come = [&](std::size_t) {
+    if (const std::size_t room = arrived.fetch_add(1); room < workers) take(room);
+    if (!alone) together.help();
+  };
+  if (threads > 1 && (tasks.size() > 1 || !alone) && cost >= worth_sharing) parallel.run(threads, worker_body(come));
   take(0);  // what nobody took
   if (failure) std::rethrow_exception(failure);
 }

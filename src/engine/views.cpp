@@ -9,6 +9,19 @@
 
 #include <thalweg/core/error.hpp>
 
+namespace thalweg::view {
+
+list::list() noexcept = default;
+list::list(std::initializer_list<part> parts) : parts_(parts) {}
+list::list(std::vector<part> parts) : parts_(std::move(parts)) {}
+list::list(const list&) = default;
+list::list(list&&) noexcept = default;
+list& list::operator=(const list&) = default;
+list& list::operator=(list&&) noexcept = default;
+list::~list() = default;
+
+}  // namespace thalweg::view
+
 namespace thalweg::detail {
 
 namespace {

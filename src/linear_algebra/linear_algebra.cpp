@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../threads/crew.hpp"
 #include "bfloat16.hpp"
 #include "request.hpp"
 
@@ -9,31 +10,43 @@ namespace thalweg::linear_algebra {
 
 namespace {
 
+// f(rows) for some of `all` rows at a time, with the help of idle threads. Where the rows are cut depends on their number
+// alone, and so does each number of the result.
+template <class F>
+void by_rows(std::size_t all, const F& f) {
+  constexpr std::size_t fewest = 256;  // fewer would multiply more slowly
+  const std::size_t pieces = std::max(std::size_t{1}, all / fewest);
+  detail::in_pieces(pieces, detail::piece_body([&](std::size_t i) { f(rows{i * all / pieces, (i + 1) * all / pieces}); }));
+}
+
 // The upper triangle from the lower, block by block: both sides stay in cache.
 template <class T>
-void mirror(T* data, std::size_t n) {
+void mirror(T* data, std::size_t n, rows lower) {
   constexpr std::size_t block = 32;
-  for (std::size_t i = 0; i < n; i += block)
+  for (std::size_t i = lower.first; i < lower.last; i += block)
     for (std::size_t j = 0; j <= i; j += block)
-      for (std::size_t k = j; k < std::min(j + block, n); ++k)
-        for (std::size_t l = std::max(i, k + 1); l < std::min(i + block, n); ++l) data[k * n + l] = data[l * n + k];
+      for (std::size_t k = j; k < std::min(j + block, lower.last); ++k)
+        for (std::size_t l = std::max(i, k + 1); l < std::min(i + block, lower.last); ++l) data[k * n + l] = data[l * n + k];
 }
 
 template <class T>
-void prefill(const request<T>& q) {
-  const std::size_t n = q.rows * q.cols;
+void prefill(const request<T>& q, rows these) {
+  const std::size_t begin = these.first * q.cols, end = these.last * q.cols;
   if (q.c && q.d)
-    for (std::size_t i = 0; i < n; ++i) q.out[i] = q.beta * q.c[i] + q.gamma * q.d[i];
+    for (std::size_t i = begin; i < end; ++i) q.out[i] = q.beta * q.c[i] + q.gamma * q.d[i];
   else if (q.c)
-    for (std::size_t i = 0; i < n; ++i) q.out[i] = q.beta * q.c[i];
+    for (std::size_t i = begin; i < end; ++i) q.out[i] = q.beta * q.c[i];
   else
-    std::fill_n(q.out, n, T(0));
+    std::fill(q.out + begin, q.out + end, T(0));
 }
 
 template <class T>
 void multiply(const request<T>& q) {
-  prefill(q);
-  native::accumulate(q);
+  by_rows(q.rows, [&](rows these) {
+    prefill(q, these);
+    native::accumulate(q, these);
+  });
+  if (q.lower) by_rows(q.rows, [&](rows these) { mirror(q.out, q.rows, these); });
 }
 
 }  // namespace
@@ -42,7 +55,6 @@ template <class T>
 void gram(matrix<const T> x, matrix<T> out) noexcept {
   multiply<T>({.a = x.data, .b = x.data, .rows = x.rows, .inner = x.cols, .cols = x.rows, .b_by_columns = true,
                .lower = true, .out = out.data});
-  mirror(out.data, out.rows);
 }
 
 template <class T>
@@ -51,7 +63,6 @@ void symmetric_product(double alpha, matrix<const T> a, matrix<const T> b, adden
   multiply<T>({.alpha = T(alpha), .a = a.data, .b = b.data, .rows = a.rows, .inner = a.rows, .cols = a.rows,
                .b_by_columns = true, .lower = true, .beta = T(c.factor), .c = c.data, .gamma = T(d.factor),
                .d = d.data, .out = out.data});
-  mirror(out.data, out.rows);
 }
 
 template <class T>

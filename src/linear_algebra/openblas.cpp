@@ -1,5 +1,4 @@
 // Products by OpenBLAS.
-#include <algorithm>
 #include <mutex>
 #include <string>
 
@@ -11,34 +10,33 @@ namespace thalweg::linear_algebra::native {
 
 namespace {
 
-void gemm(std::size_t rows, std::size_t cols, const request<float>& q, std::size_t first) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, q.b_by_columns ? CblasTrans : CblasNoTrans, blasint(rows), blasint(cols),
-              blasint(q.inner), q.alpha, q.a + first * q.inner, blasint(q.inner), q.b,
-              blasint(q.b_by_columns ? q.inner : q.cols), 1, q.out + first * q.cols, blasint(q.cols));
+// The first `cols` columns of these rows.
+void gemm(const request<float>& q, rows these, std::size_t cols) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, q.b_by_columns ? CblasTrans : CblasNoTrans, blasint(these.last - these.first),
+              blasint(cols), blasint(q.inner), q.alpha, q.a + these.first * q.inner, blasint(q.inner), q.b,
+              blasint(q.b_by_columns ? q.inner : q.cols), 1, q.out + these.first * q.cols, blasint(q.cols));
 }
-void gemm(std::size_t rows, std::size_t cols, const request<double>& q, std::size_t first) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, q.b_by_columns ? CblasTrans : CblasNoTrans, blasint(rows), blasint(cols),
-              blasint(q.inner), q.alpha, q.a + first * q.inner, blasint(q.inner), q.b,
-              blasint(q.b_by_columns ? q.inner : q.cols), 1, q.out + first * q.cols, blasint(q.cols));
+void gemm(const request<double>& q, rows these, std::size_t cols) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, q.b_by_columns ? CblasTrans : CblasNoTrans, blasint(these.last - these.first),
+              blasint(cols), blasint(q.inner), q.alpha, q.a + these.first * q.inner, blasint(q.inner), q.b,
+              blasint(q.b_by_columns ? q.inner : q.cols), 1, q.out + these.first * q.cols, blasint(q.cols));
 }
-void syrk(const request<float>& q) {
-  cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, blasint(q.rows), blasint(q.inner), q.alpha, q.a,
-              blasint(q.inner), 1, q.out, blasint(q.cols));
+// Of these rows the columns of the same numbers, up to the diagonal.
+void syrk(const request<float>& q, rows these) {
+  cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, blasint(these.last - these.first), blasint(q.inner), q.alpha,
+              q.a + these.first * q.inner, blasint(q.inner), 1, q.out + these.first * (q.cols + 1), blasint(q.cols));
 }
-void syrk(const request<double>& q) {
-  cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, blasint(q.rows), blasint(q.inner), q.alpha, q.a,
-              blasint(q.inner), 1, q.out, blasint(q.cols));
+void syrk(const request<double>& q, rows these) {
+  cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, blasint(these.last - these.first), blasint(q.inner), q.alpha,
+              q.a + these.first * q.inner, blasint(q.inner), 1, q.out + these.first * (q.cols + 1), blasint(q.cols));
 }
 
 template <class T>
-void accumulate_any(const request<T>& q) {
-  if (!q.lower) return gemm(q.rows, q.cols, q, 0);
-  if (q.a == q.b) return syrk(q);
-  constexpr std::size_t strip = 192;  // thinner ones multiply more slowly than they save
-  for (std::size_t i = 0; i < q.rows; i += strip) {
-    const std::size_t rows = std::min(strip, q.rows - i);
-    gemm(rows, i + rows, q, i);  // what is beyond the diagonal is left out
-  }
+void accumulate_any(const request<T>& q, rows these) {
+  if (!q.lower) return gemm(q, these, q.cols);
+  if (q.a != q.b) return gemm(q, these, these.last);  // what is beyond the diagonal is left out
+  if (these.first > 0) gemm(q, these, these.first);
+  syrk(q, these);
 }
 
 // OpenBLAS knows only one number of threads for the whole process: the first of us to come sets it to one, the
@@ -52,8 +50,8 @@ const char* name() {
   static const std::string text = std::string("OpenBLAS (") + openblas_get_corename() + ")";
   return text.c_str();
 }
-void accumulate(const request<float>& q) { accumulate_any(q); }
-void accumulate(const request<double>& q) { accumulate_any(q); }
+void accumulate(const request<float>& q, rows these) { accumulate_any(q, these); }
+void accumulate(const request<double>& q, rows these) { accumulate_any(q, these); }
 
 void begin_one_thread() {
   const std::lock_guard lock(guard);

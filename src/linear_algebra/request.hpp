@@ -21,11 +21,16 @@ struct request {
   T* out = nullptr;
 };
 
+/// Rows [first, last) of a product. Where only the lower triangle is wanted, of these rows the part up to the diagonal.
+struct rows {
+  std::size_t first, last;
+};
+
 /// Eigen or OpenBLAS, chosen when configured. Here `out` holds beta·c + gamma·d.
 namespace native {
 const char* name();
-void accumulate(const request<float>&);
-void accumulate(const request<double>&);
+void accumulate(const request<float>&, rows);
+void accumulate(const request<double>&, rows);
 void begin_one_thread();
 void end_one_thread();
 }  // namespace native

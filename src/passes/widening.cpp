@@ -44,29 +44,36 @@ THALWEG_INLINE To bits_as(From from) {
 }
 THALWEG_INLINE words bits_of(floats x) { return bits_as<words>(x); }
 THALWEG_INLINE floats of_bits(words bits) { return bits_as<floats>(bits); }
-// g++ 12 makes these of halves of registers.
+// What is made narrower fits the narrower type. g++ 12 makes these of halves of registers.
 #if defined(__AVX512F__)
 THALWEG_INLINE words wide(halves x) { return bits_as<words>(_mm512_cvtepu16_epi32(bits_as<__m256i>(x))); }
+THALWEG_INLINE words wide_signed(halves x) { return bits_as<words>(_mm512_cvtepi16_epi32(bits_as<__m256i>(x))); }
 THALWEG_INLINE words wide(bytes x) { return bits_as<words>(_mm512_cvtepu8_epi32(bits_as<__m128i>(x))); }
+THALWEG_INLINE halves narrow(words x) { return bits_as<halves>(_mm512_cvtepi32_epi16(bits_as<__m512i>(x))); }
 THALWEG_INLINE bytes narrow_to_bytes(words x) { return bits_as<bytes>(_mm512_cvtepi32_epi8(bits_as<__m512i>(x))); }
 #elif defined(__AVX2__)
 THALWEG_INLINE words wide(halves x) { return bits_as<words>(_mm256_cvtepu16_epi32(bits_as<__m128i>(x))); }
+THALWEG_INLINE words wide_signed(halves x) { return bits_as<words>(_mm256_cvtepi16_epi32(bits_as<__m128i>(x))); }
 THALWEG_INLINE words wide(bytes x) {
   long long low;
   std::memcpy(&low, &x, sizeof low);
   return bits_as<words>(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(low)));
 }
-THALWEG_INLINE bytes narrow_to_bytes(words x) {
+THALWEG_INLINE halves narrow(words x) {
   const __m256i all = bits_as<__m256i>(x);
-  const __m128i by_two = _mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1));
+  return bits_as<halves>(_mm_packus_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+}
+THALWEG_INLINE bytes narrow_to_bytes(words x) {
+  const __m128i by_two = bits_as<__m128i>(narrow(x));
   return bits_as<bytes>(_mm_cvtsi128_si64(_mm_packus_epi16(by_two, by_two)));
 }
 #else
 THALWEG_INLINE words wide(halves x) { return __builtin_convertvector(x, words); }
+THALWEG_INLINE words wide_signed(halves x) { return (wide(x) ^ 0x8000u) - 0x8000u; }
 THALWEG_INLINE words wide(bytes x) { return __builtin_convertvector(x, words); }
+THALWEG_INLINE halves narrow(words x) { return __builtin_convertvector(x, halves); }
 THALWEG_INLINE bytes narrow_to_bytes(words x) { return __builtin_convertvector(x, bytes); }
 #endif
-THALWEG_INLINE halves narrow(words x) { return __builtin_convertvector(x, halves); }
 THALWEG_INLINE words select(words mask, words yes, words no) { return bits_as<whole_numbers>(mask) ? yes : no; }
 template <class Compared>
 THALWEG_INLINE words mask_of(Compared c) { return bits_as<words>(c); }
@@ -259,8 +266,8 @@ template <class Arch>
       const auto* const lower = at(half, from.rest);
       fetch_next(lower, n);
       return for_each_group(n, [=](std::size_t i, auto count) {  // upper·2¹⁶ + lower, which may be negative
-        const words low = wide(load<std::uint16_t>(lower, i, count));
-        store<std::uint32_t>(to, i, count, (wide(load<std::uint16_t>(upper, i, count)) << 16) + ((low ^ 0x8000u) - 0x8000u));
+        store<std::uint32_t>(to, i, count, (wide(load<std::uint16_t>(upper, i, count)) << 16) +
+                                               wide_signed(load<std::uint16_t>(lower, i, count)));
       });
     }
     case number_type::float16: {
@@ -308,7 +315,7 @@ template <class Arch>
         return for_each_group(n, [=](std::size_t i, auto count) {
           const floats x = load<float>(from, i, count);
           store<std::uint16_t>(upper, i, count, upper_half(x, of(0x8000)));
-          store<std::uint16_t>(lower, i, count, narrow(bits_of(x)));
+          store<std::uint16_t>(lower, i, count, narrow(bits_of(x) & 0xffffu));
         });
       }
       if (how.stream)

@@ -25,7 +25,8 @@ template <class... Branches>
 void add_links(std::vector<node>& to, const routed<Branches...>& r);
 template <class... Links>
 void add_links(std::vector<node>& to, const chained<Links...>& c) {
-  std::apply([&](const auto&... l) { (add_links(to, l), ...); }, c.links);
+  const auto add = [&](const auto& l) { add_links(to, l); };
+  c.links.for_each(add);
 }
 template <class... Branches>
 void add_links(std::vector<node>& to, const routed<Branches...>& r) {
@@ -37,7 +38,7 @@ void add_links(std::vector<node>& to, const routed<Branches...>& r) {
     add_links(made.links, b.chain);
     fork.branches.push_back(std::move(made));
   };
-  std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
+  r.branches.for_each(add);
   to.emplace_back(std::move(fork));
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 
 #include "../checkpoint/safetensors.hpp"
 

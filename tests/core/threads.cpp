@@ -1,6 +1,8 @@
 // Threads: the same result, bit for bit, for any number of workers and whoever runs them.
 #include <doctest/doctest.h>
 
+#include <array>
+#include <atomic>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -12,6 +14,8 @@
 
 #include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>
+
+#include "../../src/threads/crew.hpp"
 
 namespace {
 
@@ -99,6 +103,61 @@ TEST_CASE("a pool that runs some of the workers, or none, loses no work") {
   CHECK(trained<float>(chain, {.workers = 4, .run = [](std::size_t, worker_body) {}}) == alone);
   CHECK(trained<float>(chain, {.workers = 4, .run = [](std::size_t, worker_body body) { body(2); }}) == alone);
 }
+
+TEST_CASE("idle threads of a crew take pieces of what its workers compute; each piece runs once") {
+  detail::crew crew;
+  std::array<std::vector<int>, 2> runs{std::vector<int>(100), std::vector<int>(3)};
+  std::atomic<std::size_t> began = 0;
+  const auto work = [&](std::vector<int>& counts) {
+    const detail::crew::worker one(crew);
+    ++began;
+    for (int again = 0; again < 20; ++again)
+      detail::in_pieces(counts.size(), detail::piece_body([&](std::size_t i) { ++counts[i]; }));
+  };
+  {
+    std::jthread first([&] { work(runs[0]); }), second([&] { work(runs[1]); });
+    while (began < 2) std::this_thread::yield();
+    std::jthread helper([&] { crew.help(); }), late([&] { crew.help(); });
+  }
+  for (const auto& counts : runs)
+    for (const int n : counts) CHECK(n == 20);
+  crew.help();  // nobody works: it returns
+}
+
+TEST_CASE("without a crew the pieces run one after the other") {
+  std::vector<std::size_t> order;
+  detail::in_pieces(4, detail::piece_body([&](std::size_t i) { order.push_back(i); }));
+  CHECK(order == std::vector<std::size_t>{0, 1, 2, 3});
+}
+
+#ifdef __OPTIMIZE__
+TEST_CASE("the products of one large matrix are divided among threads, and the result is the same bits") {
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  constexpr std::size_t rows = 523, cols = 1100;
+  std::vector<float> first(rows * cols), gradient(rows * cols);
+  for (float& x : gradient) x = normal(random);
+  const auto trained = [&](const parallel_for& parallel) {
+    auto w = first;
+    optimizer<float> opt("muon", {{.name = "w", .shape = {rows, cols}, .role = role::hidden, .data = w.data()}},
+                         {.lr = 0.01, .warmup_steps = 1, .parallel = parallel});
+    opt.step(std::array{std::span<const float>(gradient)});
+    return w;
+  };
+  const auto alone = trained(sequential());
+  CHECK(alone != first);
+  for (const std::size_t workers : {2, 3, 7}) CHECK(trained(on_new_threads(workers)) == alone);
+  CHECK(trained(threads(2)) == alone);
+  // Pools that run the workers one after the other, from the first or from the last.
+  CHECK(trained({.workers = 3, .run = [](std::size_t n, worker_body body) {
+                   for (std::size_t w = 0; w < n; ++w) body(w);
+                 }}) == alone);
+  CHECK(trained({.workers = 3, .run = [](std::size_t n, worker_body body) {
+                   while (n > 0) body(--n);
+                 }}) == alone);
+  CHECK(trained({.workers = 3, .run = [](std::size_t, worker_body body) { body(2); }}) == alone);
+}
+#endif
 
 TEST_CASE("what a tensor-wise function throws on a worker arrives, and the step is undone") {
   model<float> m;

@@ -3,7 +3,7 @@
 //
 // An input that begins with { or a space is a header, and gets its length and the arrays that go with it: those at y or
 // those at x. Any other is a whole file.
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 
 #include <algorithm>
 #include <cmath>

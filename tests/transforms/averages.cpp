@@ -62,6 +62,18 @@ TEST_CASE("update_and_average, forgetting") {
   });
 }
 
+TEST_CASE("update_and_average: an average of floats follows changes below half a unit of its last place") {
+  using single = number<float>;
+  const auto kernel = update_and_average{.memory = forgetting{0.9999}}.at(context{});
+  single average(1), lost(0);
+  for (int step = 0; step < 20000; ++step) {
+    const auto after = kernel(element<single>{.update = 0, .gradient = 0, .parameter = single(1.0005f)}, average, lost);
+    average = std::get<0>(after.states);
+    lost = std::get<1>(after.states);
+  }
+  CHECK(average.value() == doctest::Approx(1 + 0.0005 * (1 - std::pow(0.9999, 20000))).epsilon(1e-7));
+}
+
 TEST_CASE("update_by_primal_averaging") {
   const subject s = ema{.beta = 0.8} | update_by_primal_averaging{.mu_x = 0.7, .mu_y = 0.6};
   suite(s);

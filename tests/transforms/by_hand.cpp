@@ -311,9 +311,10 @@ TEST_CASE("by hand: averages") {
   // ¾·8 - ½·4 = 4; half of the way from 2; and back to it where they meet
   static_assert(gives(update_by_lookahead{.alpha = 0.5, .period = 3}.at(c)(of(4, 8), 2.0), 4, 2));
   static_assert(gives(update_by_lookahead{.alpha = 0.5, .period = 2}.at(c)(of(4, 8), 2.0), 3, 3));
-  // ¼ of the way from 0 to 4, or half of it
-  static_assert(gives(update_and_average{}.at(c)(of(4, 8), 0.0), 4, 1));
-  static_assert(gives(update_and_average{.memory = forgetting{0.5}}.at(c)(of(4, 8), 0.0), 4, 2));
+  // ¼ of the way from 0 to 4, or half of it; and the 1 that rounding took before
+  static_assert(gives(update_and_average{}.at(c)(of(4, 8), 0.0, 0.0), 4, 1, 0));
+  static_assert(gives(update_and_average{.memory = forgetting{0.5}}.at(c)(of(4, 8), 0.0, 0.0), 4, 2, 0));
+  static_assert(gives(update_and_average{}.at(c)(of(4, 8), 0.0, 1.0), 4, 2, 0));
   // y = 4, z = 2: x = 2 + (4 - 2)/½ = 6.  z' = ¾·2 - ½·3 = 0,  x' = ¾·6,  y' = ½·x'
   constexpr update_by_primal_averaging averaging{.mu_x = 0.75, .mu_y = 0.5};
   static_assert(gives(averaging.at(c)(of(3, 4), 2.0), 2.25, 0));

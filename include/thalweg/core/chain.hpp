@@ -7,17 +7,17 @@
 #pragma once
 
 #include <string>
-#include <tuple>
 #include <utility>
 
 #include <thalweg/core/checked_transform.hpp>
+#include <thalweg/core/list.hpp>
 #include <thalweg/core/recipe.hpp>
 
 namespace thalweg {
 
 template <class... Links>
 struct chained {
-  std::tuple<Links...> links;
+  list<Links...> links;
 };
 
 template <class... Branches>
@@ -44,25 +44,29 @@ constexpr auto links_of(T t) {
     return links_of(t.links());
   } else {
     if constexpr (!is_routed<T>) static_assert(checked_transform<T>::value);
-    return std::tuple<T>(std::move(t));
+    return list<T>(std::move(t));
   }
 }
 
 template <class... Links>
 std::string text_of_links(const chained<Links...>& c) {
   std::string text;
-  std::apply([&](const auto&... l) { ((text += in_words(text.empty() ? "" : " | ", text_of(l))), ...); }, c.links);
+  const auto add = [&](const auto& l) { text += in_words(text.empty() ? "" : " | ", text_of(l)); };
+  c.links.for_each(add);
   return text;
+}
+
+template <class... Links>
+constexpr chained<Links...> chain_of(list<Links...>&& links) {
+  return {std::move(links)};
 }
 }  // namespace detail
 
 /// Composes transforms, routes, recipes and chains. `chain()` passes the gradient on as it is.
 template <class... Ts>
 constexpr auto chain(Ts... ts) {
-  auto links = std::tuple_cat(detail::links_of(std::move(ts))...);
-  return [&]<class... Links>(std::tuple<Links...>&& flat) {
-    return chained<Links...>{std::move(flat)};
-  }(std::move(links));
+  if constexpr (sizeof...(Ts) == 0) return chained<>();
+  else return detail::chain_of((detail::links_of(std::move(ts)) + ...));
 }
 
 /// The chain as it is written: `nesterov_ema(beta=0.95, look_ahead=interpolate) | freeze`, and `chain()` if it is empty.

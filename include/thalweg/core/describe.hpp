@@ -37,7 +37,7 @@ struct description {
     for (std::size_t s = 0; s < p.state_names.size(); ++s) {
       const number_type type = p.state_types[s];
       const std::size_t count = element_count(p.state_shapes[s]);
-      bytes += count * bytes_of(type) + (type == number_type::eight_bits ? bytes_of_rest(type, count) : 0);
+      bytes += count * bytes_of(type) + bytes_beside_state(type, count);
       states.push_back(type == type_of<T> ? p.state_names[s] : in_words(p.state_names[s], " in ", type));
     }
     rows.push_back({p.info.name, to_text(std::span(p.info.shape)), std::string(to_text(p.info.role)), std::move(chain),

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 #include <thalweg/core/describe.hpp>
 #include <thalweg/core/options.hpp>
 #include <thalweg/core/program.hpp>

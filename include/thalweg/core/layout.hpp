@@ -103,11 +103,11 @@ struct laid_out {
       const auto indices = []<std::size_t... Leaf>(std::index_sequence<Leaf...>) {
         return std::array<std::size_t, sizeof...(Leaf)>{Leaf...};
       };
-      const std::tuple ways{indices(Paths())...};
-      return std::apply([](const auto&... w) {
+      const list ways{indices(Paths())...};
+      return ways.apply([](const auto&... w) {
         const std::array<way, sizeof...(w)> spans{way(w)...};
         return find_mistake(all, spans).what;
-      }, ways);
+      });
     }(paths());
   }();
 #define THALWEG_REFUSED(what, text) static_assert(wrong != mistake::what, "thalweg: " text);

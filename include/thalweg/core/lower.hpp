@@ -378,7 +378,8 @@ template <class T, class Passes, bool Alone, class... Branches>
 void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set);
 template <class T, class Passes, bool Alone, class... Links>
 void add_nodes(nodes<T>& to, const chained<Links...>& c, std::size_t set) {
-  std::apply([&](const auto&... l) { (add_nodes<T, Passes, Alone>(to, l, set), ...); }, c.links);
+  const auto add = [&](const auto& l) { add_nodes<T, Passes, Alone>(to, l, set); };
+  c.links.for_each(add);
 }
 template <class T, class Passes, bool Alone, class... Branches>
 void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set) {
@@ -388,7 +389,7 @@ void add_nodes(nodes<T>& to, const routed<Branches...>& r, std::size_t set) {
     if constexpr (!std::is_same_v<Predicate, every_parameter>) holds = b.predicate;
     add_nodes<T, Passes, Alone>(to.add_branch(std::move(holds)), b.chain, set);
   };
-  std::apply([&](const auto&... b) { (add(b), ...); }, r.branches);
+  r.branches.for_each(add);
 }
 
 /// The program of a chain whose passes are compiled here.

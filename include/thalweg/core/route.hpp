@@ -8,7 +8,6 @@
 
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -30,7 +29,7 @@ struct every_parameter {
 
 template <class... Branches>
 struct routed {
-  std::tuple<Branches...> branches;
+  list<Branches...> branches;
 
   /// `route(when(hidden_matrix, nesterov_ema(…) | …), otherwise(…))`; a predicate without a `name` is `...`.
   [[nodiscard]] std::string text() const {
@@ -40,7 +39,7 @@ struct routed {
       return in_words(names ? "when(" : "otherwise(", names ? text_of(b.predicate) : std::string(),
                       names && !links.empty() ? ", " : "", links, ")");
     };
-    return std::apply([&](const auto&... b) { return call_text("route", text_of_branch(b)...); }, branches);
+    return branches.apply([&](const auto&... b) { return call_text("route", text_of_branch(b)...); });
   }
 };
 

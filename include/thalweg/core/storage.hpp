@@ -121,6 +121,10 @@ struct storage {
   std::vector<std::vector<std::byte>> held_back;  ///< y of the averaged parameters, as it is stored, while they hold x
   bool at_evaluation_point = false;
 
+  [[nodiscard]] bool has_sixteen_bit_parameters() const {
+    return std::ranges::any_of(parameters, [](const auto& p) { return p.values.type != type_of<T>; });
+  }
+
   /// Reads those copies from the user's memory, and writes them there.
   void gather() const {
     for (const auto& p : parameters)

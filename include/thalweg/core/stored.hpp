@@ -81,12 +81,22 @@ constexpr std::size_t bytes_of_rest(number_type t, std::size_t n) {
   return t == number_type::bfloat16 ? n * sizeof(std::int16_t) : (t == number_type::eight_bits ? blocks_of(n) : n) * sizeof(float);
 }
 
+/// The same beside n numbers of a state.
+constexpr std::size_t bytes_beside_state(number_type t, std::size_t n) {
+  return t == number_type::eight_bits ? bytes_of_rest(t, n) : 0;
+}
+
 // A counter, scrambled (the finaliser of SplitMix64, Steele et al. 2014).
 constexpr std::uint64_t scrambled(std::uint64_t stream, std::uint64_t counter) {
   std::uint64_t x = stream + (counter + 1) * 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
   return x ^ (x >> 31);
+}
+
+constexpr std::uint64_t scrambled(std::uint64_t stream, std::string_view name) {
+  for (const char letter : name) stream = scrambled(stream, static_cast<unsigned char>(letter));
+  return stream;
 }
 
 /// How numbers that a type does not hold are rounded: to nearest, or by chance. The chance depends on the stream and on the

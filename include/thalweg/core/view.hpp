@@ -53,9 +53,15 @@ class list {
   std::vector<part> parts_;
 
 public:
-  list() noexcept {}  // written out: with a vector as the member g++ 12 ends with an internal error
-  list(std::initializer_list<part> parts) : parts_(parts) {}
-  list(std::vector<part> parts) : parts_(std::move(parts)) {}
+  // In the library: every program copies parameters, and few have views.
+  list() noexcept;
+  list(std::initializer_list<part> parts);
+  list(std::vector<part> parts);
+  list(const list&);
+  list(list&&) noexcept;
+  list& operator=(const list&);
+  list& operator=(list&&) noexcept;
+  ~list();
 
   [[nodiscard]] const std::vector<part>& parts() const { return parts_; }
 };

@@ -20,9 +20,7 @@ class white_noise {
 
 public:
   constexpr white_noise(long seed, long step, std::string_view name)
-      : stream_(detail::scrambled(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(step))) {
-    for (const char letter : name) stream_ = detail::scrambled(stream_, static_cast<unsigned char>(letter));
-  }
+      : stream_(detail::scrambled(detail::scrambled(static_cast<std::uint64_t>(seed), static_cast<std::uint64_t>(step)), name)) {}
 
   /// By Box and Muller's transform.
   [[nodiscard]] double normal(std::uint64_t i) const {

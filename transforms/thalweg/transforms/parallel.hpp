@@ -44,13 +44,18 @@ struct grafting {
   }
 };
 
+namespace detail {
+template <class... Links>
+std::tuple<Links...> leaves_in(const chained<Links...>&);
+}
+
 template <class Merge, class... Chains>
 struct parallel_chains {
   Merge merge;
   std::tuple<Chains...> chains;
   static constexpr std::string_view name = "parallel";
   static constexpr bool is_combinator = true;
-  using leaves_type = decltype(std::tuple_cat(std::declval<Chains>().links...));
+  using leaves_type = decltype(std::tuple_cat(detail::leaves_in(std::declval<Chains>())...));
 
   [[nodiscard]] std::string text() const {
     return std::apply([&](const auto&... c) { return call_text(name, name_of(merge), to_text(c)...); }, chains);
@@ -62,7 +67,8 @@ struct parallel_chains {
     detail::known_passes<T> known;
     const auto add = [&]<class... Links>(const chained<Links...>& c) {
       auto& branch = branches.emplace_back();
-      std::apply([&](const auto&... l) { (branch.push_back(detail::erased<T, Passes, false>(l, set)), ...); }, c.links);
+      const auto add_to_branch = [&](const auto& l) { branch.push_back(detail::erased<T, Passes, false>(l, set)); };
+      c.links.for_each(add_to_branch);
       using way = detail::cut_way<Passes::fused, std::tuple<typename detail::run_as<Links>::type...>,
                                   std::index_sequence_for<Links...>>;
       detail::for_each_stage<way>([&](auto kernels) { detail::add_pass<T, Passes>(known, kernels); });
