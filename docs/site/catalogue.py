@@ -101,24 +101,34 @@ def ranges(name):
     raise RuntimeError(f"{name} takes any field")
 
 
+def parts(text):
+    """What stands between the commas that are outside of brackets."""
+    depth, start, found = 0, 0, []
+    for i, letter in enumerate(text + ","):
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and depth == 0:
+            found.append(text[start:i].strip())
+            start = i + 1
+    return [part for part in found if part]
+
+
 def fields_of(text):
-    """`beta in [0, 1), rule = a | b(c in (0, 1))` in parts: a comma between two fields stands outside of brackets."""
-    spans = []  # of numbers, whose brackets need not match
+    """field -> range, of `beta in [0, 1), steps in [1, inf), whole, rule = a | b(c in (0, 1))`."""
+    spans, fields = [], []  # spans: ranges of numbers, whose brackets need not match
     text = re.sub(r"in ([\[(][^][()]*[\])])", lambda m: spans.append(m[1]) or f"in <{len(spans) - 1}>", text)
-    for part in re.split(r", (?=\w+ (?:in|=) )(?![^()]*\))", text):
-        name, says = re.match(r"(\w+) (?:in |= )(.*)", part).groups()
+    for part in parts(text):
+        if re.match(r"\w+ (?:in|=) ", part):
+            fields.append(part)
+        else:  # as `whole`
+            fields[-1] += ", " + part
+    for field in fields:
+        name, says = re.match(r"(\w+) (?:in |= )(.*)", field).groups()
         yield name, re.sub(r"<(\d+)>", lambda m: spans[int(m[1])], says).replace(" | ", " or ")
 
 
 def defaults(text):
     """field -> value, of `word(field=value, …)`."""
-    inside, depth, start, found = text[text.index("(") + 1:-1] if "(" in text else "", 0, 0, []
-    for i, letter in enumerate(inside + ","):
-        depth += (letter == "(") - (letter == ")")
-        if letter == "," and depth == 0:
-            found.append(inside[start:i].strip())
-            start = i + 1
-    return dict(field.split("=", 1) for field in found if field)
+    return dict(field.split("=", 1) for field in (parts(text[text.index("(") + 1:-1]) if "(" in text else []))
 
 
 def alike(ours, theirs):
@@ -146,16 +156,19 @@ def described(chain, name, shape):
     return states, scalars, int(row.split()[-1]), word[1] if word else ""
 
 
-def bytes_of(chain, name, behind=""):
+def bytes_of(chain, name, behind="", by_hand=None):
     """Bytes of state for each number of an m × n matrix, as `8 + 4m/n`, without those of what stands behind."""
-    shapes = [(16, 64), (64, 16), (16, 16), (32, 64), (128, 16), (48, 24)]
-    terms = numpy.array([[m * n, m * m, n * n, m, n] for m, n in shapes], float)
+    shapes = [(16, 64), (64, 16), (16, 16), (32, 64), (128, 16), (48, 24), (24, 80)]
+    terms = numpy.array([[m * n, m * m, n * n, m, n, 1] for m, n in shapes], float)
     spent = numpy.array([described(chain, name, shape)[2] - (described(behind, name, shape)[2] if behind else 0)
                          for shape in shapes], float)
     factors = numpy.linalg.lstsq(terms, spent, rcond=None)[0].round()
-    if (terms @ factors != spent).any():
+    if (terms @ factors == spent).all():
+        units = ["", "m/n", "n/m", "/n", "/m", "/mn"]
+        return " + ".join(f"{f:.0f}{unit}" for f, unit in zip(factors, units) if f) or "0"
+    if by_hand is None:
         sys.exit(f"{name}: its bytes {spent} for the shapes {shapes} follow no formula of this script")
-    return " + ".join(f"{f:.0f}{unit}" for f, unit in zip(factors, ["", "m/n", "n/m", "/n", "/m"]) if f) or "0"
+    return by_hand
 
 
 # ---- the page ---------------------------------------------------------------------------------------------------------
@@ -220,7 +233,7 @@ def row_of(name, cells):
     stored = ", ".join(f"`{s}`" for s in states)
     stored += (", " if states and scalars else "") + ("scalars " if len(scalars) > 1 else "scalar " if scalars else "")
     stored += ", ".join(f"`{s}`" for s in scalars)
-    return f"| {link} | {header.kind()} | {stored} | {bytes_of(chain, name, behind)} | {cells[-1]} |", word
+    return f"| {link} | {header.kind()} | {stored} | {bytes_of(chain, name, behind, cells[-2])} | {cells[-1]} |", word
 
 
 def links(chain):
