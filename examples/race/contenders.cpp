@@ -61,9 +61,11 @@ std::string by_muon(const description& about, std::string_view scale, std::strin
   return routed(about, "nesterov_ema", scale, "", auxiliary);
 }
 
-// SF-NorMuon, arXiv 2605.23061, Algorithm 1. What is no matrix goes as in Schedule-Free AdamW.
-std::string by_normuon(const description& about) {
-  return routed(about, "ema(beta=0.8)", "none", " | scale_by_row_rms(beta2=0.95) | scale_to_rms(rms=0.2)", "scale_by_exp_avg_sq");
+// The recipe; a fused matrix needs a branch of its own.
+std::string sf_normuon(const description& about) {
+  if (about.fused.empty()) return "sf_normuon";
+  return routed(about, "ema(beta=0.8)", "none", " | scale_by_row_rms(beta2=0.95) | scale_to_rms(rms=0.2)", "scale_by_exp_avg_sq") +
+         "update_by_schedule_free(beta=0.9)";
 }
 
 }  // namespace
@@ -94,7 +96,7 @@ std::vector<contender> contenders(std::string_view task, const description& abou
       {"sf_muon", "SFMuon", with_squares + "update_by_schedule_free(beta=0.9)"},
       {"sf_muon_95", "SFMuon, β = 0.95", with_squares + "update_by_schedule_free(beta=0.95)"},
       {"sf_muon_98", "SFMuon, β = 0.98", with_squares + "update_by_schedule_free(beta=0.98)"},
-      {"sf_normuon", "SF-NorMuon", by_normuon(about) + "update_by_schedule_free(beta=0.9)"},
+      {"sf_normuon", "SF-NorMuon", sf_normuon(about)},
       {"amuse", "AMUSE", is_text ? as_llama : as_cifar},  // as the published experiment that is nearest …
       {"amuse_other", "AMUSE, other β", is_text ? as_cifar : as_llama},  // … and as the other one
       {"amuse_short_warmup", "AMUSE, short warm-up",  // β as of Llama 124M; only the learning rate rises sooner

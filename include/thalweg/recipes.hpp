@@ -27,6 +27,7 @@
 #include <thalweg/recipes/rmsprop.hpp>
 #include <thalweg/recipes/sf_adamw.hpp>
 #include <thalweg/recipes/sf_muon.hpp>
+#include <thalweg/recipes/sf_normuon.hpp>
 #include <thalweg/recipes/sf_radam.hpp>
 #include <thalweg/recipes/sf_sgd.hpp>
 #include <thalweg/recipes/sgd.hpp>
@@ -38,7 +39,7 @@ namespace thalweg::recipes {
 /// Each once, by name.
 using all = type_list<
     adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw, lamb,
-    laprop, lars, lion, mars_adamw, muon, nadam, normuon, radam, rmsprop, sf_adamw, sf_muon, sf_radam, sf_sgd, sgd,
-    signum, soap>;
+    laprop, lars, lion, mars_adamw, muon, nadam, normuon, radam, rmsprop, sf_adamw, sf_muon, sf_normuon, sf_radam, sf_sgd,
+    sgd, signum, soap>;
 
 }  // namespace thalweg::recipes

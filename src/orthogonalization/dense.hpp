@@ -52,7 +52,21 @@ public:
     return centre(out);
   }
 
+  /// √‖gram + shift·I‖_F: of x, (Σσ⁴)^¼
+  double root_of_norm(square gram, double shift) const {
+    double sum = 0;
+    for (std::size_t i = 0; i < rows_ * rows_; ++i) {
+      const double g = static_cast<double>(gram[i]) + (i % (rows_ + 1) == 0 ? shift : 0);
+      sum += g * g;
+    }
+    return std::sqrt(std::sqrt(sum));
+  }
+
   double symmetric_product(double alpha, square a, square b, double beta, square c, double gamma, square d, square out) {
+    if (alpha == 0 && gamma == 0) {  // of a cubic step
+      std::transform(c, c + rows_ * rows_, out, [f = static_cast<T>(beta)](T x) { return f * x; });
+      return centre(out);
+    }
     linear_algebra::symmetric_product<T>(alpha, {a, rows_, rows_}, {b, rows_, rows_}, {beta, c},
                                       {gamma, gamma != 0 ? d : nullptr}, {out, rows_, rows_});
     return centre(out);

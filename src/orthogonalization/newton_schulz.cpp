@@ -36,7 +36,9 @@ choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_s
   constexpr std::size_t worth_rounding = 64;
   choice best{arithmetic::dense, {1}};
   const auto unit = bfloat16::available();
-  if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.by = arithmetic::rounded;
+  if (n.norm != norm::frobenius) {
+    // the norm of a Gram matrix is that of a dense one
+  } else if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.by = arithmetic::rounded;
   else if (!doubles && unit == bfloat16::unit::tiles && short_side >= worth_rounding) best.by = arithmetic::whole;
   if (scratch_of(best, short_side, long_side) > room) best.by = arithmetic::dense;
   // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
@@ -62,6 +64,11 @@ struct shifted {
   double shift = 0;
 };
 
+/// The step that makes of x what the given one makes of x / s.
+quintic of_quotient(const quintic& p, double s) {
+  return s > 0 ? quintic{p.a / s, p.b / (s * s * s), p.c / (s * s * s * s * s)} : p;
+}
+
 template <class Matrices>
 void iterate(const newton_schulz& options, const coefficient_set& coefficients, grouping groups, Matrices matrices,
              double scale) {
@@ -74,7 +81,7 @@ void iterate(const newton_schulz& options, const coefficient_set& coefficients, 
                 matrices.symmetric_product(1, a.rest, b.rest, b.shift, a.rest, a.shift, b.rest, out.rest);
   };
 
-  const double norm = matrices.norm() + options.epsilon;
+  const double measured = matrices.norm() + options.epsilon, norm = measured > 0 ? measured : 1;  // a zero matrix stays zero
   matrices.load(std::sqrt(1 / norm));
   if (options.coefficients.rescale_columns) {  // rows of x: x is wide; it was divided by the norm before
     r.shift = matrices.gram(r.rest);
@@ -86,7 +93,9 @@ void iterate(const newton_schulz& options, const coefficient_set& coefficients, 
     const std::size_t begin = step, end = step + length;
     r.shift = matrices.gram(r.rest);
     for (; step < end; ++step) {
-      const auto [a, b, c] = coefficients.step(step);
+      const bool divides = step == 0 && options.norm == thalweg::norm::schatten_4;
+      const auto [a, b, c] = divides ? of_quotient(coefficients.step(0), matrices.root_of_norm(r.rest, r.shift))
+                                     : coefficients.step(step);
       // w = a + b·r + c·r², and the new x would be w·x, the new r then w·r·w
       w.shift = a + r.shift * (b + c * r.shift) +
                 matrices.symmetric_product(c, r.rest, r.rest, 2 * c * r.shift + b, r.rest, 0, r.rest, w.rest);

@@ -57,6 +57,8 @@ public:
                                        static_cast<float>(gamma), d, out);
   }
 
+  double root_of_norm(square, double) const { return 1; }  // not chosen where it is wanted
+
   void apply(square q, double shift) { sum_of_squares_ = bfloat16::apply(how_, q, static_cast<float>(shift), x_); }
 
   void finish(square q, double shift, double factor) {

@@ -73,9 +73,10 @@ int main() {
                ill = ill_conditioned(), timed = matrix::Random(768, 3072);
   std::printf("| coefficients | steps | precision | Gaussian | rank 8 + 1%% noise | condition 1e6 | ms |\n");
   std::printf("|---|---|---|---|---|---|---|\n");
-  const auto row = [&](const coefficient_set& set, long steps, precision p) {
-    const orthogonalize_update t{.scale = none{}, .coefficients = set, .steps = steps, .precision = p};
-    std::printf("| %s | %ld | %s | %s | %s | %s | %.0f |\n", std::string(set.name).c_str(), steps,
+  const auto row = [&](const coefficient_set& set, long steps, precision p, norm by = norm::frobenius) {
+    const orthogonalize_update t{.scale = none{}, .coefficients = set, .steps = steps, .precision = p, .norm = by};
+    std::printf("| %s%s | %ld | %s | %s | %s | %s | %.0f |\n", to_text(set).c_str(),
+                by == norm::frobenius ? "" : " after the Schatten norm", steps,
                 std::string(to_text(p)).c_str(), spectrum(orthogonalized(normal, t)).c_str(),
                 spectrum(orthogonalized(low_rank, t)).c_str(), spectrum(orthogonalized(ill, t)).c_str(),
                 milliseconds(t, timed));
@@ -85,4 +86,11 @@ int main() {
     for (const auto& set : {jordan, polar_express, heavyball, cans, turbo_muon})
       for (const long steps : {3, 4, 5})
         row(set, steps, p);
+  for (const auto by : {norm::frobenius, norm::schatten_4}) {
+    row(deepseek_v4, 10, precision::float32, by);
+    row(polar_express_for{.lower = 1e-4}, 8, precision::float32, by);
+    row(cans_for{.lower = 1e-2, .degree = degree::three}, 5, precision::float32, by);
+    row(jordan, 3, precision::float32, by);
+    row(jordan, 5, precision::float32, by);
+  }
 }

@@ -83,7 +83,7 @@ TEST_CASE("describe shows each parameter's shape, role, chain, state and bytes")
   CHECK(
       has(table,
           "nesterov_ema(beta=0.95, look_ahead=interpolate) | orthogonalize_update(scale=match_rms(rms=0.2), "
-          "coefficients=jordan, steps=5, epsilon=1e-07, precision=float32) | amuse_beta(beta1=0.6, rho=0.8) | "
+          "coefficients=jordan, steps=5, epsilon=1e-07, precision=float32, norm=frobenius) | amuse_beta(beta1=0.6, rho=0.8) | "
           "update_by_schedule_free(beta=0.9, decay=z, weight=plain_weight)"));
   CHECK(has(table, "update_by_schedule_free.beta=0.9"));
   CHECK(has(table, "orthogonalize_update by " + linear_algebra::backend()));

@@ -40,7 +40,7 @@ TEST_CASE("a chain reads as it is written") {
   CHECK(to_text(ema{.beta = 0.5} | scale{.by = 1e-3} | apply_update{}) == "ema(beta=0.5) | scale(by=0.001) | apply_update");
   CHECK(to_text(chain(sign_momentum{})) == "sign_momentum");
   CHECK(to_text(chain(orthogonalize_update{.scale = none{}, .steps = 3})) ==
-        "orthogonalize_update(scale=none, coefficients=jordan, steps=3, epsilon=1e-07, precision=float32)");
+        "orthogonalize_update(scale=none, coefficients=jordan, steps=3, epsilon=1e-07, precision=float32, norm=frobenius)");
 }
 
 TEST_CASE("a recipe stands wherever its chain may, and reads as that") {

@@ -146,6 +146,24 @@ double unscaled(double, double) { return 1; }
 
 }  // namespace
 
+TEST_CASE("recipe: sf_normuon") {
+  const subject s = recipes::sf_normuon({.momentum = 0.7, .beta = 0.8, .neuron_beta2 = 0.7, .rms = 0.3, .auxiliary_lr = 0.5});
+  suite(s);
+  const auto m = model();
+  oracle::outcome expected;
+  for (const auto& p : m.parameters) {
+    const std::size_t rows = p.shape.front(), cols = p.size() / rows;
+    const auto matrices = in_turn(in_turn(oracle::ema(0.7), oracle::orthogonalized({.rows = rows, .cols = cols, .steps = oracle::muon_steps})),
+                                  in_turn(oracle::row_rms(cols, 0.7, 1e-8), oracle::of_rms(0.3)));
+    const auto at = oracle::schedule_free(
+        oracle::start(p), oracle::gradients(m, p), is_matrix(p) ? matrices : oracle::second_moment(0.999, 1e-10), m.options,
+        times(is_matrix(p) ? 1 : 0.5, oracle::warmed_up(m.options)), oracle::constant(0.8), decay_point::z);
+    expected.y.push_back(at.y);
+    expected.x.push_back(at.x);
+  }
+  oracle::agrees(s, m, expected, 1e-3, 1e-11);
+}
+
 TEST_CASE("recipe: normuon") {
   const subject s = recipes::normuon({.momentum = 0.8, .neuron_beta2 = 0.7, .rms = 0.3, .auxiliary_lr = 0.5});
   suite(s);

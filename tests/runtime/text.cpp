@@ -71,7 +71,22 @@ TEST_CASE("what is not said has its default, and every field is shown") {
   CHECK(read("freeze()") == "freeze");
   CHECK(read("chain(scale(by=-1e-3) | chain(freeze))") == "scale(by=-0.001) | freeze");
   CHECK(read("orthogonalize_update(scale=match_rms, coefficients=turbo_muon, steps=3, epsilon=1e-9, precision=bfloat16)") ==
-        "orthogonalize_update(scale=match_rms(rms=0.2), coefficients=turbo_muon, steps=3, epsilon=1e-09, precision=bfloat16)");
+        "orthogonalize_update(scale=match_rms(rms=0.2), coefficients=turbo_muon, steps=3, epsilon=1e-09, precision=bfloat16, "
+        "norm=frobenius)");
+  for (const char* set : {"deepseek_v4", "polar_express_for(lower=1e-04)", "cans_for(lower=0.01, degree=three)",
+                          "cans_for(lower=0.001, degree=five)",
+                          "polynomials(steps=\"3.4445 -4.775 2.0315; 1.5 -0.5\", margin=1)"}) {
+    const std::string chain = in_words("orthogonalize_update(scale=unit_rms_norm, coefficients=", set,
+                                       ", steps=10, epsilon=0, precision=float32, norm=schatten_4)");
+    CHECK(read(chain) == chain);
+  }
+  CHECK(read("orthogonalize_update(coefficients=polar_express_for)") ==
+        to_text(chain(orthogonalize_update{.coefficients = polar_express_for{}})));
+  CHECK(read("muon(coefficients=cans_for, steps=7, matrix_epsilon=0, norm=schatten_4)") ==
+        to_text(chain(recipes::muon({.coefficients = cans_for{}, .steps = 7, .matrix_epsilon = 0, .norm = norm::schatten_4}))));
+  CHECK(refusal("muon(coefficients=polynomials(\"1 x\"))").starts_with("[polynomials] Expected 1 to 32 steps"));
+  CHECK(refusal("muon(coefficients=polar_express_for(lower=1))") ==
+        "[parse] Expected for polar_express_for: lower in [1e-15, 1). Received 'lower=1' at column 37.");
   CHECK(read("update_and_average(memory=forgetting(beta=0.5))") == "update_and_average(memory=forgetting(beta=0.5))");
   CHECK(read("cosine(steps=10) | amuse(rho=0.5, scale=none)") ==
         to_text(cosine{.steps = 10} | recipes::amuse({.rho = 0.5, .scale = none{}})));
@@ -191,7 +206,8 @@ TEST_CASE("what has no default must be said") {
   std::string all;  // the words that say nothing alone
   for (const std::string& name : text::names_of_transforms())
     if (refusal(name).starts_with("[" + name + "] Expected ")) all += name + " ";
-  CHECK(all == "accumulate clip_by_value cosine cosine_restarts inverse_sqrt linear scale scale_lr warmup warmup_stable_decay ");
+  CHECK(all == "accumulate anneal_beta average_from clip_by_value cosine cosine_restarts exponential inverse_sqrt linear "
+               "one_cycle reciprocal scale scale_lr skip_large_updates warmup warmup_stable_decay ");
 }
 
 TEST_CASE("required fields may stand without their names, in their order; others have names") {
@@ -280,9 +296,11 @@ TEST_CASE("an argument that does not fit lists those that do, with their ranges"
         "column 8.");
   CHECK(refusal("freeze(1)") == "[parse] Expected for freeze: no arguments. Received '1' at column 8.");
   CHECK(refusal("orthogonalize_update(scale=rms)") ==
-        "[parse] Expected for orthogonalize_update: scale = spectral | match_rms(rms in (0, inf)) | none, coefficients = "
-        "jordan | polar_express | heavyball | cans | turbo_muon, steps in [1, 100], whole, epsilon in (0, 1), precision = "
-        "float32 | bfloat16 | float16. Received 'scale=rms' at column 22.");
+        "[parse] Expected for orthogonalize_update: scale = spectral | match_rms(rms in (0, inf)) | unit_rms_norm | "
+        "nuclear_norm | none, coefficients = jordan | polar_express | heavyball | cans | turbo_muon | deepseek_v4 | "
+        "polar_express_for(lower in [1e-15, 1)) | cans_for(lower in [1e-15, 1), degree = three | five) | polynomials(steps in "
+        "quotation marks, margin in [1, 2]), steps in [1, 100], whole, epsilon in [0, 1), precision = float32 | bfloat16 | "
+        "float16, norm = frobenius | schatten_4. Received 'scale=rms' at column 22.");
   CHECK(refusal("orthogonalize_update(scale=match_rms(rms=0))") ==
         "[parse] Expected for match_rms: rms in (0, inf). Received 'rms=0' at column 38.");
   CHECK(refusal("amuse(rho=-1)").starts_with("[parse] Expected for amuse: momentum in [0, 1), beta1 in [0.001, 1], rho in [0, inf)"));

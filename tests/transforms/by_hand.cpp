@@ -12,6 +12,7 @@ constexpr element<double> of(double update, double parameter = 0) {
 }
 
 constexpr bool near(double a, double b) { return a - b < 1e-14 && b - a < 1e-14; }
+constexpr bool about(double a, double b) { return a - b < 1e-9 && b - a < 1e-9; }  // of powers
 
 // A kernel's result: the update (or parameter) and then the states.
 template <class Value, class... States>
@@ -346,13 +347,67 @@ TEST_CASE("by hand: orthogonalize_update's scale rules and steps") {
   static_assert(factor(match_rms{0.25}, 16, 4) == 1);
   static_assert(factor(match_rms{0.25}, 4, 16) == 1);
   static_assert(near(factor(match_rms{}, 9, 4), 0.6));
-  static_assert(factor(none{}, 8, 2) == 1);
+  static_assert(factor(unit_rms_norm{}, 8, 2) == 2 && factor(unit_rms_norm{}, 2, 8) == 0.5);
+  static_assert(factor(none{}, 8, 2) == 1 && factor(nuclear_norm{}, 8, 2) == 1);
 
   static_assert(jordan.step(0).a == 3.4445 && jordan.step(4).b == -4.7750 && jordan.step(99).c == 2.0315);
+  static_assert(deepseek_v4.step(7).a == 3.4445 && deepseek_v4.step(8).a == 2 && deepseek_v4.step(99).b == -1.5);
   static_assert(heavyball.step(2).a == 3.7418 && heavyball.step(7).a == 2.8366);
   // 1.01, its cube and its fifth power, in all but the last
   static_assert(near(polar_express.step(0).a * 1.01, 8.28721201814563));
   static_assert(near(polar_express.step(3).b * 1.030301, -2.488488024314874));
   static_assert(near(polar_express.step(1).c * 1.0510100501, 0.5448431082926601));
   static_assert(polar_express.step(4).a == 2.300652019954817 && polar_express.step(5).a == 2.300652019954817);
+}
+
+TEST_CASE("by hand: schedules and decays") {
+  const auto lr = [](const auto& schedule, long step) { return schedule.at(context{.step = step, .lr = 8}).lr; };
+  static_assert(near(lr(exponential{.steps = 2}, 1), 8) && near(lr(exponential{.steps = 2}, 5), 2));
+  static_assert(near(lr(exponential{.steps = 1, .by = 0.25, .least = 0.125}, 9), 1));
+  static_assert(near(lr(reciprocal{.steps = 2}, 1), 8) && near(lr(reciprocal{.steps = 2}, 3), 4) && near(lr(reciprocal{.steps = 2}, 7), 2));
+  // Up in steps 1 to 3, at the top in step 3, down to the last of nine: halfway in step 6.
+  constexpr one_cycle cycle{.steps = 9, .rise = 1.0 / 3, .initial = 0.25, .final = 0.125};
+  static_assert(near(lr(cycle, 1), 2) && near(lr(cycle, 2), 5) && near(lr(cycle, 3), 8) && near(lr(cycle, 6), 4.5));
+  static_assert(near(lr(cycle, 9), 1) && near(lr(cycle, 99), 1));
+  static_assert(near(lr(one_cycle{.steps = 1}, 1), 8) && near(lr(one_cycle{.steps = 4, .rise = 1, .initial = 0}, 4), 8));
+
+  const auto decay = [](const auto& t, double at_lr) { return t.at(context{.lr = at_lr, .weight_decay = 3}).weight_decay; };
+  static_assert(near(decay(scale_weight_decay{}, 0.5), 1.5) && near(decay(scale_weight_decay{.of = 2}, 1), 1.5));
+  static_assert(about(decay(scale_weight_decay{.power = -1}, 0.25), 12));  // times lr is 3
+  static_assert(decay(scale_weight_decay{.power = -1}, 0) == 0);
+
+  const auto beta = [](long step) {
+    return *anneal_beta{.steps = 4, .first = 0.5, .last = 0.875}.at(context{.step = step}).heard<interpolation_beta>();
+  };
+  static_assert(about(beta(2), 0.75) && about(beta(4), 0.875) && about(beta(99), 0.875));  // 1 - √(½·⅛)
+  const auto share = [](long step, double c) {
+    return average_from{.steps = 3}.at(context{.step = step, .average_weight = c}).average_weight;
+  };
+  static_assert(share(3, 0.25) == 1 && share(4, 0.25) == 0.25 && share(1, 0) == 0);
+}
+
+TEST_CASE("by hand: what was added to the vocabulary") {
+  // m = 4, (8 - 4)² = 16: s = 8 + ¼, over 1 - ½: √16.5
+  static_assert(gives(scale_by_belief{.beta1 = 0.5, .beta2 = 0.5, .epsilon = 0.25}.at(context{.step = 1})(of(8), 0.0, 0.0),
+                      8 / (sqrt(16.5) + 0.25), 4, 8.25));
+  // u² = 4 below v = 8: v = 8 - ½·4 = 6, over 1 - ½ = 12; m̂ = 2
+  static_assert(gives(scale_by_yogi{.beta1 = 0.5, .beta2 = 0.5, .epsilon = 0.5}.at(context{.step = 1})(of(2), 0.0, 8.0),
+                      2 / (sqrt(12.0) + 0.5), 1, 6));
+  // max(½·8, 2 + 1)
+  static_assert(gives(scale_by_adamax{.beta1 = 0.5, .beta2 = 0.5, .epsilon = 0.5}.at(context{.step = 1})(of(2), 0.0, 8.0), 0.5, 1, 4));
+  // v = ½·8 + ½·4 = 6; √(3 + ¼)/√(6 + ¼)·2
+  static_assert(gives(scale_by_adadelta{.rho = 0.5, .epsilon = 0.25}.at(now)(of(2), 8.0, 3.0), 2 * sqrt(3.25) / 2.5, 6,
+                      0.5 * 3 + 0.5 * 4 * 3.25 / 6.25));
+  // m = 4, v = 32: 8/(√16 + 1)
+  static_assert(gives(scale_by_deviation{.beta = 0.5, .epsilon = 0.5}.at(now)(of(8), 0.0, 0.0), 8 / 4.5, 4, 32));
+  static_assert(gives(scale_by_rprop{}.at(now)(of(-3), -1.0, 0.5), -0.6, -3, 0.6));
+  static_assert(gives(scale_by_rprop{}.at(now)(of(3), -1.0, 0.5), 0, 0, 0.25));
+  static_assert(gives(optimistic_gradient{}.at(now)(of(3), 1.0), 5, 3));
+  static_assert(gives(decay_towards_anchor{.beta = 0.5}.at(context{.weight_decay = 0.5})(of(3, 8), 4.0), 5, 6));
+  // θ = (3, 4), u = (1, 0): p = (1, 0) - 3/25·(3, 4) = (0.64, -0.48), of length 0.8; times 1/0.8
+  static_assert(gives(orthogonal_to_parameter{}.at(now, 25, 3, 1)(of(1, 3)), 0.8));
+  static_assert(gives(orthogonal_to_parameter{}.at(now, 25, 3, 1)(of(0, 4)), -0.6));
+  static_assert(gives(orthogonal_to_parameter{}.at(now, 25, 50, 100)(of(6, 3)), 0));  // of θ's direction
+  static_assert(gives(orthogonal_to_parameter{}.at(now, 0, 0, 1)(of(1, 0)), 1));
+  static_assert(skip_large_updates{2.0}.proceeds(4) && !skip_large_updates{2.0}.proceeds(4.5));
 }

@@ -168,3 +168,39 @@ TEST_CASE("gradients so small that a factor leaves float's range shorten the ste
   step(parallel(grafting{}, scale_by_sign{}, chain()));
   step(clip_adaptively{} | scale_by_row_rms{});
 }
+
+TEST_CASE("optimistic_gradient") {
+  const subject s = optimistic_gradient{.alpha = 0.7, .beta = 0.4} | ema{.beta = 0.8};
+  suite(s);
+  descends(s, in_turn([](const oracle::history& u) {
+    const auto before = u.size() > 1 ? u[u.size() - 2] : oracle::vector(u.back().size(), 0.0);
+    return 1.1 * u.back() - 0.4 * before;
+  }, oracle::ema(0.8)));
+}
+
+TEST_CASE("orthogonal_to_parameter") {
+  const subject s = orthogonal_to_parameter{} | scale{.by = 0.5};
+  suite(s);
+  oracle::walks(s, [](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+    const auto dot = [](const oracle::vector& a, const oracle::vector& b) {
+      return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
+    };
+    const auto part = g.back() - (dot(theta, g.back()) / dot(theta, theta)) * theta;
+    return theta - lr * (0.5 * (oracle::norm(g.back()) / oracle::norm(part)) * part + decay * theta);
+  });
+}
+
+TEST_CASE("decay_towards_anchor") {
+  const subject s = ema{.beta = 0.8} | decay_towards_anchor{.beta = 0.7};
+  suite(s);
+  for (const double beta : {1.0, 0.7}) {
+    oracle::vector anchor;
+    oracle::walks(beta == 1 ? subject(ema{.beta = 0.8} | decay_towards_anchor{}) : s,
+                  [&](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+      if (g.size() == 1) anchor = theta;
+      const auto result = theta - lr * (oracle::average(g, 0.8) + decay * (theta - anchor));
+      anchor = beta * anchor + (1 - beta) * theta;
+      return result;
+    });
+  }
+}

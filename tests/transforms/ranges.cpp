@@ -26,7 +26,31 @@ std::string ranges() {
 TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges<amuse_beta>() == "beta1 [0.001, 1], rho [0, inf), beta1_steps [2, inf)");
   CHECK(ranges<clip_by_global_norm>() == "max_norm (0, inf)");
-  CHECK(ranges<coefficient_set>() == "count [1, 5]");
+  CHECK(ranges<coefficient_set>() == "count [1, 32]");
+  CHECK(ranges<polar_express_for>() == "lower [1e-15, 1)");
+  CHECK(ranges<cans_for>() == "lower [1e-15, 1), degree");
+  CHECK(ranges<polynomials>() == "steps, margin [1, 2]");
+  CHECK(ranges<anneal_beta>() == "steps [1, inf), first [0.001, 1), last [0.001, 1)");
+  CHECK(ranges<average_from>() == "steps [1, inf)");
+  CHECK(ranges<decay_towards_anchor>() == "beta [0, 1]");
+  CHECK(ranges<decorrelate_rows>() == "passes [1, 100], scale");
+  CHECK(ranges<exponential>() == "steps [1, inf), by (0, 1], least [0, 1]");
+  CHECK(ranges<one_cycle>() == "steps [1, inf), rise [0, 1], initial [0, 1], final [0, 1]");
+  CHECK(ranges<optimistic_gradient>() == "alpha [0, inf), beta [0, inf)");
+  CHECK(ranges<orthogonalize_low_rank>() == "fraction (0, 1], keep [0, 1), scale, epsilon [0, 1), seed [0, inf)");
+  CHECK(ranges<orthogonalize_rows>() ==
+        "fraction (0, 1], keep [0, 1), choice, scale, coefficients, steps [1, 100], epsilon [0, 1), precision");
+  CHECK(ranges<reciprocal>() == "steps [1, inf)");
+  CHECK(ranges<scale_by_adadelta>() == "rho [0, 1), epsilon [1e-36, 1)");
+  CHECK(ranges<scale_by_adamax>() == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-36, 1)");
+  CHECK(ranges<scale_by_belief>() == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges<scale_by_deviation>() == "beta [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges<scale_by_layer_norm>() == "beta2 [0, 1), epsilon [1e-18, 1)");
+  CHECK(ranges<scale_by_rprop>() == "initial (0, inf), longer (1, inf), shorter (0, 1), least (0, inf), longest (0, inf)");
+  CHECK(ranges<scale_by_sm3>() == "epsilon [1e-18, 1)");
+  CHECK(ranges<scale_by_yogi>() == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), initial [0, inf)");
+  CHECK(ranges<scale_weight_decay>() == "power [-1, 2], of (0, inf)");
+  CHECK(ranges<skip_large_updates>() == "max_norm (0, inf)");
   CHECK(ranges<accumulate>() == "steps [1, inf)");
   CHECK(ranges<cosine_restarts>() == "steps [1, inf), growth [1, inf), final [0, 1]");
   CHECK(ranges<forgetting>() == "beta [0, 1)");
@@ -43,7 +67,7 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges<match_rms>() == "rms (0, inf)");
   CHECK(ranges<nesterov_ema>() == "beta [0, 1), look_ahead");
   CHECK(ranges<nesterov_momentum>() == "beta [0, 1)");
-  CHECK(ranges<orthogonalize_update>() == "scale, coefficients, steps [1, 100], epsilon (0, 1), precision");
+  CHECK(ranges<orthogonalize_update>() == "scale, coefficients, steps [1, 100], epsilon [0, 1), precision, norm");
   CHECK(ranges<scale>() == "by (-inf, inf)");
   CHECK(ranges<add_noise>() == "variance [0, inf), fading [0, inf), seed [0, inf)");
   CHECK(ranges<cautious>() == "rule");

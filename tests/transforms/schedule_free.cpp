@@ -218,3 +218,30 @@ TEST_CASE("amuse_beta behind schedules: the chain's warm-up is T₀, the schedul
   suite(chain);
   oracle::agrees(chain, s, {{at.y}, {at.x}});
 }
+
+TEST_CASE("step_on_sphere: z keeps its length, x and y are averages of it") {
+  auto s = oracle::dozen();
+  s.options.weight_decay = 0;
+  const auto& p = s.parameters.front();
+  using oracle::operator+, oracle::operator-, oracle::operator*;
+  oracle::vector z = oracle::start(p), x = z, y = z;
+  const double radius = oracle::norm(z);
+  double weights = 0;
+  oracle::history seen;
+  for (const auto& g : oracle::gradients(s, p)) {
+    seen.push_back(g);
+    const double lr = oracle::warmed_up(s.options)(static_cast<long>(seen.size()));
+    const auto u = oracle::average(seen, 0.8);
+    const auto moved = z - (lr * radius / oracle::norm(u)) * u;
+    z = (radius / oracle::norm(moved)) * moved;
+    weights += lr * lr;
+    x = (1 - lr * lr / weights) * x + (lr * lr / weights) * z;
+    y = 0.3 * z + 0.7 * x;
+  }
+  oracle::agrees(ema{.beta = 0.8} | step_on_sphere{} | update_by_schedule_free{.beta = 0.7}, s, {{y}, {x}}, 1e-5, 1e-12);
+  training::suite(decay_weights{} | ema{.beta = 0.8} | step_on_sphere{} | update_by_schedule_free{.beta = 0.7});
+
+  std::vector<double> w(4, 1.0), g(4, 0.5);
+  auto opt = optimizer(step_on_sphere{} | apply_update{}, std::vector{as_parameter("w", w)}, {.lr = 0.1, .weight_decay = 0.01});
+  CHECK_THROWS_WITH_AS(opt.step({g}), "[step_on_sphere] Expected weight_decay = 0, or decay_weights upstream. Received 0.01.", error);
+}

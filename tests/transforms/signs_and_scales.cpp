@@ -45,3 +45,21 @@ TEST_CASE("three kernels in a row") {
   suite(s);
   descends(s, in_turn(oracle::times(0.5), in_turn(oracle::nesterov_ema(0.8), oracle::adam(0.6, 0.7, 1e-8))));
 }
+
+TEST_CASE("scale_by_rprop") {
+  const subject s = scale_by_rprop{.initial = 0.1, .longer = 1.5, .shorter = 0.4, .least = 0.03, .longest = 0.2};
+  suite(s);
+  descends(s, [](const oracle::history& u) {
+    return oracle::each(u.back(), [&, k = std::size_t{0}](double) mutable {
+      double previous = 0, step = 0.1, last = 0;
+      for (const auto& g : u) {
+        last = g[k];
+        if (last * previous > 0) step = std::min(1.5 * step, 0.2);
+        if (last * previous < 0) step = std::max(0.4 * step, 0.03), last = 0;
+        previous = last;
+      }
+      ++k;
+      return step * static_cast<double>((last > 0) - (last < 0));
+    });
+  });
+}

@@ -98,7 +98,7 @@ struct find_roots {
   }
   constexpr void finish(std::size_t matrix, const one_sum& sum) const {
     const Sum norm = std::sqrt(sum[0]);
-    roots[matrix] = std::sqrt(1 / (norm + epsilon));
+    roots[matrix] = norm + epsilon == 0 ? 1 : std::sqrt(1 / (norm + epsilon));
   }
 };
 

@@ -32,6 +32,9 @@ struct device_form<orthogonalize_update, T> {
   device_form(const orthogonalize_update& transform, std::span<const device_update<T>> updates, cudaStream_t stream,
               const orthogonalization_limits& limits = {})
       : limits_(limits), blas_(stream) {
+    if (transform.looks_at_update() || transform.norm != norm::frobenius)
+      throw error("orthogonalize_update", "Expected on a device: norm=frobenius, and a scale of the shape. Received ",
+                  to_text(transform), ".");
     std::vector<T*> table;
     for (std::size_t i = 0; i < updates.size(); ++i) {
       const auto& u = updates[i];

@@ -15,6 +15,7 @@
 
 #include <thalweg/core/field.hpp>
 #include <thalweg/core/text.hpp>
+#include <thalweg/core/type_list.hpp>
 
 namespace thalweg::text {
 
@@ -99,6 +100,16 @@ constexpr auto values_of() {
 template <class Value>
 concept named = std::is_enum_v<Value> || requires { named_values(std::type_identity<Value>()); };
 
+/// The types of which one stands for a value of this type: a variant's, and what has `made_values`.
+template <class... Choices>
+constexpr type_list<Choices...> choices_of_variant(std::type_identity<std::variant<Choices...>>) { return {}; }
+template <class Value>
+constexpr auto choices_of() {
+  if constexpr (requires { made_values(std::type_identity<Value>()); }) return made_values(std::type_identity<Value>());
+  else if constexpr (named<Value>) return type_list<>();
+  else return choices_of_variant(std::type_identity<Value>());
+}
+
 template <has_fields Transform>
 std::vector<readable_field> readable_fields(Transform& t);
 
@@ -119,16 +130,16 @@ std::string expected_value([[maybe_unused]] const range& allowed) {
     text = in_words(" in ", allowed, ", whole");
   } else if constexpr (std::is_same_v<Value, std::string>) {
     text = " in quotation marks";
-  } else if constexpr (named<Value>) {
-    for (const auto& value : values_of<Value>()) add(in_words(value));
   } else {
-    [&]<class... Choices>(std::type_identity<std::variant<Choices...>>) {
-      const auto of = [&]<class Choice>(std::type_identity<Choice>) {
+    if constexpr (named<Value>)
+      for (const auto& value : values_of<Value>()) add(in_words(value));
+    [&]<class... Choices>(type_list<Choices...>) {
+      [[maybe_unused]] const auto of = [&]<class Choice>(std::type_identity<Choice>) {
         if constexpr (has_fields<Choice>) add(in_words(type_name<Choice>(), "(", fields_in_words<Choice>(), ")"));
         else add(std::string(type_name<Choice>()));
       };
       (of(std::type_identity<Choices>()), ...);
-    }(std::type_identity<Value>());
+    }(choices_of<Value>());
   }
   return text;
 }
@@ -148,16 +159,16 @@ std::optional<Value> read_value(const call& w, [[maybe_unused]] const range& all
     if (value && allowed.contains(static_cast<double>(*value))) read = static_cast<Value>(*value);
   } else if constexpr (std::is_same_v<Value, std::string>) {
     read = read_quotation(w);
-  } else if constexpr (named<Value>) {
-    for (const auto& value : values_of<Value>())
-      if (w.arguments.empty() && w.text == in_words(value)) read = value;
   } else {
-    [&]<class... Choices>(std::type_identity<std::variant<Choices...>>) {
-      const auto choose = [&]<class Choice>(std::type_identity<Choice>) {
+    if constexpr (named<Value>)
+      for (const auto& value : values_of<Value>())
+        if (w.arguments.empty() && w.text == in_words(value)) read = value;
+    [&]<class... Choices>(type_list<Choices...>) {
+      [[maybe_unused]] const auto choose = [&]<class Choice>(std::type_identity<Choice>) {
         if (w.text == type_name<Choice>()) read = read_fields<Choice>(w);
       };
       (choose(std::type_identity<Choices>()), ...);
-    }(std::type_identity<Value>());
+    }(choices_of<Value>());
   }
   return read;
 }

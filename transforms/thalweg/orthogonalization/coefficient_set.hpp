@@ -1,31 +1,38 @@
-// Published coefficients of the Newton–Schulz iteration, by the names of their sources.
+// Coefficients of the Newton–Schulz iteration: published ones by the names of their sources, and sets that are computed.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 
 #include <thalweg/core/field.hpp>
+#include <thalweg/core/type_list.hpp>
 
 namespace thalweg {
 
-/// One step of a quintic Newton–Schulz iteration: X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ.
+/// One step of a Newton–Schulz iteration: X ← a·X + (b·A + c·A²)·X with A = X·Xᵀ. With c = 0 the step is cubic, and A² is not
+/// computed in float32 or double.
 struct quintic {
   double a, b, c;
 };
 
-/// A published choice of steps. With more steps than it has, the last one repeats.
+/// A choice of steps. With more steps than it has, the last one repeats.
 struct coefficient_set {
-  std::string_view name;
-  std::array<quintic, 5> steps;
+  static constexpr std::size_t most = 32;
+
+  std::string_view name;  ///< empty: the text lists the numbers
+  std::array<quintic, most> steps;
   std::size_t count;
   bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
   /// With factors of 16 bits, all steps but the last take x / margin. Otherwise a set that is steep at the end of its
   /// intervals would blow up a value that rounding lifts beyond the end.
   double margin = 1;
-  static constexpr auto fields = list{field{"count", &coefficient_set::count, from(1).to(5)}};
+  std::size_t least = 1;         ///< with fewer steps it is another method, and is refused
+  std::optional<double> lower{};  ///< the lower bound for which a set was computed
+  static constexpr auto fields = list{field{"count", &coefficient_set::count, from(1).to(most)}};
 
   [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
 
@@ -84,11 +91,59 @@ inline constexpr coefficient_set turbo_muon{"turbo_muon",
                                             4,
                                             true};
 
+/// DeepSeek-V4's ten steps (its report, algorithm 1): eight of Jordan's lift the small singular values, two more bring all to
+/// 1. It needs all ten.
+inline constexpr coefficient_set deepseek_v4 = [] {
+  coefficient_set set{"deepseek_v4", {}, 10, false, 1, 10};
+  for (std::size_t i = 0; i < 10; ++i) set.steps[i] = i < 8 ? jordan.steps[0] : quintic{2, -1.5, 0.5};
+  return set;
+}();
+
 /// Those with a name.
-constexpr std::array<coefficient_set, 5> named_values(std::type_identity<coefficient_set>) {
-  return {jordan, polar_express, heavyball, cans, turbo_muon};
+constexpr std::array<coefficient_set, 6> named_values(std::type_identity<coefficient_set>) {
+  return {jordan, polar_express, heavyball, cans, turbo_muon, deepseek_v4};
 }
 
-inline std::string to_text(const coefficient_set& set) { return std::string(set.name); }
+// A computed set has `most` steps: `steps` of `orthogonalize_update` says how many of them run. Each step is the odd
+// polynomial that comes closest to 1 on the interval in which the step before has left the singular values.
+
+/// Polar Express (arXiv 2505.16932) for singular values from `lower` to 1, relative to the norm, with its authors' safety
+/// factor of 1.01. They take `lower` = 1e-3: those are the steps of `polar_express`.
+///
+///     orthogonalize_update{.coefficients = polar_express_for{.lower = 1e-4}, .steps = 8}
+struct polar_express_for {
+  double lower = 1e-3;
+  static constexpr auto fields = list{field{"lower", &polar_express_for::lower, from(1e-15).below(1)}};
+  operator coefficient_set() const;  // NOLINT: implicit by intent
+};
+
+enum class degree { three, five };
+constexpr std::string_view to_text(degree d) { return d == degree::three ? "three" : "five"; }
+
+/// CANS (arXiv 2506.10935): the same without a safety factor, of degree 5 or of degree 3. `cans` has the first five steps for
+/// 1e-3, rounded.
+struct cans_for {
+  double lower = 1e-3;
+  thalweg::degree degree = degree::five;
+  static constexpr auto fields = list{field{"lower", &cans_for::lower, from(1e-15).below(1)},
+                                      field{"degree", &cans_for::degree}};
+  operator coefficient_set() const;  // NOLINT: the same
+};
+
+/// Steps of one's own: the numbers a, b and c of a quintic step, a and b of a cubic one, and a semicolon between steps.
+///
+///     orthogonalize_update{.coefficients = polynomials{"3.4445 -4.775 2.0315; 1.5 -0.5"}}
+struct polynomials {
+  required<std::string> steps;
+  double margin = 1;
+  static constexpr auto fields = list{field{"steps", &polynomials::steps},
+                                      field{"margin", &polynomials::margin, from(1).to(2)}};
+  operator coefficient_set() const;  // NOLINT: the same
+};
+
+/// Those that become a set.
+constexpr type_list<polar_express_for, cans_for, polynomials> made_values(std::type_identity<coefficient_set>) { return {}; }
+
+std::string to_text(const coefficient_set& set);
 
 }  // namespace thalweg

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 #include <variant>
 
 #include <thalweg/core/field.hpp>
@@ -13,13 +14,25 @@ struct match_rms {   ///< rms·√max(rows, cols): AMUSE, Moonlight (arXiv 2502.
   double rms = 0.2;
   static constexpr auto fields = list{field{"rms", &match_rms::rms, positive}};
 };
+struct unit_rms_norm {};  ///< √(rows/cols): an input of RMS 1 becomes an output of RMS 1 at most; Dion, Scion
+/// The nuclear norm of the update, Σσ, the dual of the spectral norm: PolarGrad (Lau et al., arXiv 2505.21799), computed as
+/// ⟨u, X⟩
+struct nuclear_norm {};
 struct none {};
-using scale_rule = std::variant<spectral, match_rms, none>;
+using scale_rule = std::variant<spectral, match_rms, unit_rms_norm, nuclear_norm, none>;
 
+/// What the shape alone says: 1 for `nuclear_norm`, which looks at the update.
 constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t cols) {
   const auto m = static_cast<double>(rows), n = static_cast<double>(cols);
   if (const auto* match = std::get_if<match_rms>(&rule)) return match->rms * sqrt(max(m, n));
+  if (std::holds_alternative<unit_rms_norm>(rule)) return sqrt(m / n);
   return std::holds_alternative<spectral>(rule) ? sqrt(max(1.0, m / n)) : 1.0;
+}
+
+/// Refuses the rule that looks at the update, for transforms which do not keep it.
+inline void check_is_of_shape(std::string_view where, const scale_rule& rule) {
+  if (std::holds_alternative<nuclear_norm>(rule))
+    throw error(where, "Expected a scale of the shape alone: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");
 }
 
 }  // namespace thalweg

@@ -21,7 +21,9 @@ struct adamuon {
   double rms = scale_to_rms{}.rms;
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
+  double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
+  thalweg::norm norm = orthogonalize_update{}.norm;
   double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
@@ -30,7 +32,9 @@ struct adamuon {
                                       field{"rms", &adamuon::rms, range_of(&scale_to_rms::rms)},
                                       field{"coefficients", &adamuon::coefficients},
                                       field{"steps", &adamuon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"matrix_epsilon", &adamuon::matrix_epsilon, range_of(&orthogonalize_update::epsilon)},
                                       field{"precision", &adamuon::precision},
+                                      field{"norm", &adamuon::norm},
                                       field{"auxiliary_lr", &adamuon::auxiliary_lr, range_of(&scale_lr::by)},
                                       field{"beta1", &adamuon::beta1, range_of(&scale_by_adam::beta1)},
                                       field{"beta2", &adamuon::beta2, range_of(&scale_by_adam::beta2)},
@@ -41,7 +45,8 @@ struct adamuon {
   constexpr auto links() const {
     return route(when(hidden_matrix, heavyball_momentum{.beta = momentum} | scale_by_sign{} |
                                          orthogonalize_update{.scale = none{}, .coefficients = coefficients,
-                                                              .steps = steps, .precision = precision} |
+                                                              .steps = steps, .epsilon = matrix_epsilon,
+                                                              .precision = precision, .norm = norm} |
                                          scale_by_rms{.beta = momentum, .epsilon = epsilon} |
                                          scale_to_rms{.rms = rms}),
                  otherwise(scale_lr{.by = auxiliary_lr} |

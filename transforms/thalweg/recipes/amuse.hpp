@@ -28,7 +28,9 @@ struct amuse {
   scale_rule scale = match_rms{0.2};
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
+  double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
+  thalweg::norm norm = orthogonalize_update{}.norm;
   double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
@@ -40,7 +42,9 @@ struct amuse {
                                       field{"scale", &amuse::scale},
                                       field{"coefficients", &amuse::coefficients},
                                       field{"steps", &amuse::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"matrix_epsilon", &amuse::matrix_epsilon, range_of(&orthogonalize_update::epsilon)},
                                       field{"precision", &amuse::precision},
+                                      field{"norm", &amuse::norm},
                                       field{"auxiliary_lr", &amuse::auxiliary_lr, range_of(&scale_lr::by)},
                                       field{"beta2", &amuse::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
                                       field{"epsilon", &amuse::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)},
@@ -51,7 +55,8 @@ struct amuse {
   constexpr auto links() const {
     return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
                                          orthogonalize_update{.scale = scale, .coefficients = coefficients,
-                                                              .steps = steps, .precision = precision}),
+                                                              .steps = steps, .epsilon = matrix_epsilon,
+                                                              .precision = precision, .norm = norm}),
                  otherwise(scale_lr{.by = auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = beta2, .epsilon = epsilon})) |
            amuse_beta{.beta1 = beta1, .rho = rho, .beta1_steps = beta1_steps} |
            update_by_schedule_free{.decay = decay_point::z, .decay_at_y = decay_at_y};

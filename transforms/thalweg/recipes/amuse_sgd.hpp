@@ -25,7 +25,9 @@ struct amuse_sgd {
   scale_rule scale = spectral{};
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
+  double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
+  thalweg::norm norm = orthogonalize_update{}.norm;
   double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   std::optional<double> decay_at_y = update_by_schedule_free{}.decay_at_y;
   static constexpr auto fields =
@@ -36,7 +38,9 @@ struct amuse_sgd {
            field{"scale", &amuse_sgd::scale},
            field{"coefficients", &amuse_sgd::coefficients},
            field{"steps", &amuse_sgd::steps, range_of(&orthogonalize_update::steps)},
+           field{"matrix_epsilon", &amuse_sgd::matrix_epsilon, range_of(&orthogonalize_update::epsilon)},
            field{"precision", &amuse_sgd::precision},
+           field{"norm", &amuse_sgd::norm},
            field{"auxiliary_lr", &amuse_sgd::auxiliary_lr, range_of(&scale_lr::by)},
            field{"decay_at_y", &amuse_sgd::decay_at_y, range_of(&update_by_schedule_free::decay_at_y)}};
 
@@ -45,7 +49,8 @@ struct amuse_sgd {
   constexpr auto links() const {
     return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
                                          orthogonalize_update{.scale = scale, .coefficients = coefficients,
-                                                              .steps = steps, .precision = precision}),
+                                                              .steps = steps, .epsilon = matrix_epsilon,
+                                                              .precision = precision, .norm = norm}),
                  otherwise(scale_lr{.by = auxiliary_lr})) |
            amuse_beta{.beta1 = beta1, .rho = rho, .beta1_steps = beta1_steps} |
            update_by_schedule_free{.decay = decay_point::z, .decay_at_y = decay_at_y};

@@ -18,7 +18,9 @@ struct muon {
   scale_rule scale = orthogonalize_update{}.scale;
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
+  double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
+  thalweg::norm norm = orthogonalize_update{}.norm;
   double auxiliary_lr = 0.015;  ///< of the rest, as a multiple of lr (Jordan: 3e-4 to 0.02)
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
@@ -27,7 +29,9 @@ struct muon {
                                       field{"scale", &muon::scale},
                                       field{"coefficients", &muon::coefficients},
                                       field{"steps", &muon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"matrix_epsilon", &muon::matrix_epsilon, range_of(&orthogonalize_update::epsilon)},
                                       field{"precision", &muon::precision},
+                                      field{"norm", &muon::norm},
                                       field{"auxiliary_lr", &muon::auxiliary_lr, range_of(&scale_lr::by)},
                                       field{"beta1", &muon::beta1, range_of(&scale_by_adam::beta1)},
                                       field{"beta2", &muon::beta2, range_of(&scale_by_adam::beta2)},
@@ -38,7 +42,8 @@ struct muon {
   constexpr auto links() const {
     return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
                                          orthogonalize_update{.scale = scale, .coefficients = coefficients,
-                                                              .steps = steps, .precision = precision}),
+                                                              .steps = steps, .epsilon = matrix_epsilon,
+                                                              .precision = precision, .norm = norm}),
                  otherwise(scale_lr{.by = auxiliary_lr} |
                            scale_by_adam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon})) |
            apply_update{};

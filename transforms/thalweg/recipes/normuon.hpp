@@ -21,7 +21,9 @@ struct normuon {
   double rms = scale_to_rms{}.rms;
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
+  double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
+  thalweg::norm norm = orthogonalize_update{}.norm;
   double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
@@ -31,7 +33,9 @@ struct normuon {
                                       field{"rms", &normuon::rms, range_of(&scale_to_rms::rms)},
                                       field{"coefficients", &normuon::coefficients},
                                       field{"steps", &normuon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"matrix_epsilon", &normuon::matrix_epsilon, range_of(&orthogonalize_update::epsilon)},
                                       field{"precision", &normuon::precision},
+                                      field{"norm", &normuon::norm},
                                       field{"auxiliary_lr", &normuon::auxiliary_lr, range_of(&scale_lr::by)},
                                       field{"beta1", &normuon::beta1, range_of(&scale_by_adam::beta1)},
                                       field{"beta2", &normuon::beta2, range_of(&scale_by_adam::beta2)},
@@ -42,7 +46,8 @@ struct normuon {
   constexpr auto links() const {
     return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
                                          orthogonalize_update{.scale = none{}, .coefficients = coefficients,
-                                                              .steps = steps, .precision = precision} |
+                                                              .steps = steps, .epsilon = matrix_epsilon,
+                                                              .precision = precision, .norm = norm} |
                                          scale_by_row_rms{.beta2 = neuron_beta2} | scale_to_rms{.rms = rms}),
                  otherwise(scale_lr{.by = auxiliary_lr} |
                            scale_by_adam{.beta1 = beta1, .beta2 = beta2, .epsilon = epsilon})) |

@@ -19,7 +19,9 @@ struct sf_muon {
   scale_rule scale = orthogonalize_update{}.scale;
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
+  double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
+  thalweg::norm norm = orthogonalize_update{}.norm;
   double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
@@ -29,7 +31,9 @@ struct sf_muon {
                                       field{"scale", &sf_muon::scale},
                                       field{"coefficients", &sf_muon::coefficients},
                                       field{"steps", &sf_muon::steps, range_of(&orthogonalize_update::steps)},
+                                      field{"matrix_epsilon", &sf_muon::matrix_epsilon, range_of(&orthogonalize_update::epsilon)},
                                       field{"precision", &sf_muon::precision},
+                                      field{"norm", &sf_muon::norm},
                                       field{"auxiliary_lr", &sf_muon::auxiliary_lr, range_of(&scale_lr::by)},
                                       field{"beta2", &sf_muon::beta2, range_of(&scale_by_exp_avg_sq::beta2)},
                                       field{"epsilon", &sf_muon::epsilon, range_of(&scale_by_exp_avg_sq::epsilon)}};
@@ -39,7 +43,8 @@ struct sf_muon {
   constexpr auto links() const {
     return route(when(hidden_matrix, nesterov_ema{.beta = momentum} |
                                          orthogonalize_update{.scale = scale, .coefficients = coefficients,
-                                                              .steps = steps, .precision = precision}),
+                                                              .steps = steps, .epsilon = matrix_epsilon,
+                                                              .precision = precision, .norm = norm}),
                  otherwise(scale_lr{.by = auxiliary_lr} | scale_by_exp_avg_sq{.beta2 = beta2, .epsilon = epsilon})) |
            update_by_schedule_free{.beta = beta, .decay = decay_point::z};
   }

@@ -1,0 +1,150 @@
+// orthogonalize_rows: Dion2's step, which orthogonalises a part of the momentum at a time.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <thalweg/core/concepts.hpp>
+#include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/orthogonalization/newton_schulz.hpp>
+#include <thalweg/orthogonalization/scale_rule.hpp>
+
+namespace thalweg {
+
+/// Which rows a step takes.
+enum class row_choice {
+  largest,  ///< those whose numbers' sizes add up to most
+  in_turn   ///< the next ones, from the first again after the last
+};
+
+constexpr std::string_view to_text(row_choice c) { return c == row_choice::largest ? "largest" : "in_turn"; }
+
+/// M ← M + u; S = `fraction` of M's rows, of its columns where those are fewer; update scale·(S made orthogonal) in their
+/// place and 0 elsewhere; S ← keep·S in M
+///
+/// What a step does not take stays in M whole, and so gets its turn (error feedback): M is the momentum, and no other is
+/// needed. A quarter of the rows costs a quarter of the products with the long side, and a sixteenth of the square ones.
+/// Filters are viewed as (first, rest).
+///
+/// | field        | default         | source                                                             |
+/// |--------------|-----------------|--------------------------------------------------------------------|
+/// | fraction     | 0.25            | Dion2 (microsoft/dion); rounded up to a whole number of rows        |
+/// | keep         | 0.95            | the same: its ef_decay                                             |
+/// | choice       | largest         | the same, by the sum of absolute values; the first of equals       |
+/// | scale        | unit_rms_norm{} | the same, of the whole matrix's shape; `nuclear_norm` is refused   |
+/// | coefficients | polar_express   | the same                                                           |
+/// | steps        | 5               | the same                                                           |
+/// | epsilon      | 1e-8            | the same                                                           |
+/// | precision    | float32         | Dion2 computes in bfloat16                                         |
+///
+/// Dion3 normalises the rows that were taken as NorMuon does, with a second moment that moves for those alone: that is not
+/// this transform before `scale_by_row_rms`, whose second moment would fade in the others. Throws at binding where a
+/// parameter has fewer than two dimensions. Tensor-wise. State: `momentum`, from zero.
+///
+///     auto dion2 = orthogonalize_rows{.fraction = 0.25} | apply_update{};
+struct orthogonalize_rows {
+  double fraction = 0.25;
+  double keep = 0.95;
+  row_choice choice = row_choice::largest;
+  scale_rule scale = unit_rms_norm{};
+  coefficient_set coefficients = polar_express;
+  long steps = 5;
+  double epsilon = 1e-8;
+  thalweg::precision precision = thalweg::precision::float32;
+  static constexpr const char* elsewhere[] = {"dion2"};
+  static constexpr auto fields = list{field{"fraction", &orthogonalize_rows::fraction, above(0).to(1)},
+                                      field{"keep", &orthogonalize_rows::keep, from(0).below(1)},
+                                      field{"choice", &orthogonalize_rows::choice},
+                                      field{"scale", &orthogonalize_rows::scale},
+                                      field{"coefficients", &orthogonalize_rows::coefficients},
+                                      field{"steps", &orthogonalize_rows::steps, from(1).to(100)},
+                                      field{"epsilon", &orthogonalize_rows::epsilon, from(0).below(1)},
+                                      field{"precision", &orthogonalize_rows::precision}};
+
+  using states = state<zeros<"momentum">>;
+
+  void check(const parameter_info& p) const {
+    check_has_sides("orthogonalize_rows", p);
+    check_is_of_shape("orthogonalize_rows", scale);
+    check_steps("orthogonalize_rows", coefficients, steps);
+  }
+
+  [[nodiscard]] std::string computed_by() const { return linear_algebra::backend(); }
+
+  [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
+    const std::size_t lines = std::min(p.rows(), p.cols()), length = std::max(p.rows(), p.cols()), count = taken(lines);
+    return 3 * lines + count * length + iteration().scratch(count, length);
+  }
+
+  template <class T>
+  void apply(const context& c, tensor<T> update, std::span<T> scratch, tensor<T> momentum) const noexcept {
+    const auto u = update.matrix(), m = momentum.matrix();
+    const bool by_rows = u.rows <= u.cols;
+    const std::size_t lines = by_rows ? u.rows : u.cols, length = by_rows ? u.cols : u.rows, count = taken(lines);
+    const auto at = [by_rows](const auto& matrix, std::size_t line, std::size_t i) -> T& {
+      return by_rows ? matrix(line, i) : matrix(i, line);
+    };
+    T *const sizes = scratch.data(), *const sorted = sizes + lines, *const is_taken = sorted + lines,
+            *const part = is_taken + lines;
+    for (std::size_t line = 0; line < lines; ++line) {
+      double size = 0;
+      for (std::size_t i = 0; i < length; ++i) {
+        at(m, line, i) += at(u, line, i);
+        size += std::abs(static_cast<double>(at(m, line, i)));
+      }
+      sizes[line] = size != size ? std::numeric_limits<T>::infinity() : static_cast<T>(size / static_cast<double>(length));
+    }
+    choose(c.step, sizes, sorted, is_taken, lines, count);
+
+    std::size_t row = 0;
+    for (std::size_t line = 0; line < lines; ++line) {
+      if (is_taken[line] == 0) continue;
+      for (std::size_t i = 0; i < length; ++i) {
+        part[row * length + i] = at(m, line, i);
+        at(m, line, i) *= static_cast<T>(keep);
+      }
+      ++row;
+    }
+    iteration()(part, count, length, storage_order::row_major, factor(scale, u.rows, u.cols),
+                scratch.subspan(3 * lines + count * length));
+    row = 0;
+    for (std::size_t line = 0; line < lines; ++line) {
+      const bool moves = is_taken[line] != 0;
+      for (std::size_t i = 0; i < length; ++i) at(u, line, i) = moves ? part[row * length + i] : T(0);
+      row += moves;
+    }
+  }
+
+private:
+  [[nodiscard]] detail::newton_schulz iteration() const { return {coefficients, steps, epsilon, precision}; }
+  [[nodiscard]] std::size_t taken(std::size_t lines) const {
+    const double share = std::ceil(fraction * static_cast<double>(lines) * (1 - 1e-12));  // 0.1 · 30 is 3
+    return std::max<std::size_t>(1, std::min(lines, static_cast<std::size_t>(share)));
+  }
+
+  // is_taken[line] = 1 or 0
+  template <class T>
+  void choose(long step, const T* sizes, T* sorted, T* is_taken, std::size_t lines, std::size_t count) const {
+    std::fill_n(is_taken, lines, T(0));
+    if (choice == row_choice::in_turn) {
+      const std::size_t first = static_cast<std::size_t>(step - 1) % lines * count % lines;
+      for (std::size_t i = 0; i < count; ++i) is_taken[(first + i) % lines] = T(1);
+      return;
+    }
+    std::copy_n(sizes, lines, sorted);
+    std::nth_element(sorted, sorted + (count - 1), sorted + lines, [](T a, T b) { return a > b; });
+    const T least = sorted[count - 1];
+    std::size_t left = count;
+    for (std::size_t line = 0; line < lines; ++line)
+      if (sizes[line] > least) is_taken[line] = T(1), --left;
+    for (std::size_t line = 0; line < lines && left > 0; ++line)
+      if (sizes[line] == least) is_taken[line] = T(1), --left;
+  }
+};
+
+}  // namespace thalweg

@@ -1,0 +1,48 @@
+// scale_by_rprop: a step of its own for each number, by the gradient's signs alone.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// Where u and the gradient before have the same sign, s ← min(longer·s, longest); where they have not, s ← max(shorter·s,
+/// least) and u ← 0. Update sign(u)·s.
+///
+/// | field   | default | source                                                        |
+/// |---------|---------|---------------------------------------------------------------|
+/// | initial | 0.01    | torch.optim.Rprop's lr; Riedmiller & Braun 1993               |
+/// | longer  | 1.2     | the same                                                      |
+/// | shorter | 0.5     | the same                                                      |
+/// | least   | 1e-6    | the same                                                      |
+/// | longest | 50      | the same                                                      |
+///
+/// For gradients of all data, not of batches. With lr 1. State: `previous`, from zero; `step`, from `initial`.
+///
+///     auto rprop = scale_by_rprop{} | apply_update{};
+struct scale_by_rprop {
+  double initial = 0.01;
+  double longer = 1.2;
+  double shorter = 0.5;
+  double least = 1e-6;
+  double longest = 50;
+  static constexpr const char* elsewhere[] = {"rprop"};
+  static constexpr auto fields = list{field{"initial", &scale_by_rprop::initial, positive},
+                                      field{"longer", &scale_by_rprop::longer, above(1)},
+                                      field{"shorter", &scale_by_rprop::shorter, above(0).below(1)},
+                                      field{"least", &scale_by_rprop::least, positive},
+                                      field{"longest", &scale_by_rprop::longest, positive}};
+
+  using states = state<zeros<"previous">, filled<"step", &scale_by_rprop::initial>>;
+
+  constexpr auto at(const context&) const {
+    return [*this]<class T>(element<T> e, T previous, T step) {
+      const T agree = sign(e.update) * sign(previous);
+      step = where(agree > T(0), min(T(longer) * step, T(longest)),
+                   where(agree < T(0), max(T(shorter) * step, T(least)), step));
+      const T u = where(agree < T(0), T(0), e.update);
+      return next(sign(u) * step, u, step);
+    };
+  }
+};
+
+}  // namespace thalweg

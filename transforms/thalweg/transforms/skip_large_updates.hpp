@@ -1,0 +1,33 @@
+// skip_large_updates: no step on a gradient that is too long.
+#pragma once
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// If the norm of all gradients together is at most `max_norm`, the step is taken as without this transform. Otherwise, also
+/// on NaN, no step is taken: parameters, state and the count of steps stay as they were, bit for bit.
+///
+/// | field    | default  | source                              |
+/// |----------|----------|-------------------------------------|
+/// | max_norm | required | optax.skip_large_updates            |
+///
+/// Model-wise; the first of its chain. It does what `when_finite` does as well, so that a chain has one of the two. The report
+/// of `step` says whether the step was taken: a limit of skipped steps in a row is the training loop's to keep.
+///
+///     auto c = skip_large_updates{.max_norm = 100.0} | scale_by_adam{};
+struct skip_large_updates {
+  required<double> max_norm;
+  static constexpr auto fields = list{field{"max_norm", &skip_large_updates::max_norm, positive}};
+
+  constexpr auto reduce(const context&) const {
+    return []<class T>(element<T> e) { return e.update * e.update; };
+  }
+  [[nodiscard]] constexpr bool proceeds(double sum) const { return sum <= max_norm * max_norm; }
+
+  constexpr auto at(const context&, double) const noexcept {
+    return []<class T>(element<T> e) { return next(e.update); };
+  }
+};
+
+}  // namespace thalweg
