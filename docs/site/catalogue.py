@@ -207,7 +207,7 @@ def details(header, text):
             lines += ["```c++", *(line[4:] for line in block), "```", ""]
         elif is_table_of_fields(block) and text:
             lines += [*table, ""]
-        elif number == 0 and re.search(r"←|^update ", "\n".join(block)):
+        elif number == 0 and re.search(r"←|^update |, +update | = \S.*·", "\n".join(block), re.M):
             lines += ["```text", *(line.replace("`", "") for line in block), "```", ""]
         else:
             lines += [*block, ""]
