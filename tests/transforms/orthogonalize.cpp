@@ -390,10 +390,12 @@ TEST_CASE("orthogonalize_update is for matrices") {
 TEST_CASE("orthogonalize_update behind nesterov_ema") {
   for (const auto& set : sets) {
     CAPTURE(set.name);
-    training::suite(nesterov_ema{.beta = 0.8} | orthogonalize_update{.scale = match_rms{0.3}, .coefficients = set});
+    training::suite(nesterov_ema{.beta = 0.8} | orthogonalize_update{.scale = match_rms{0.3}, .coefficients = set},
+                    training::takes::matrices);
   }
   training::suite(nesterov_ema{.beta = 0.8} |
-                  orthogonalize_update{.scale = nuclear_norm{}, .coefficients = deepseek_v4, .steps = 10, .norm = norm::schatten_4});
+                  orthogonalize_update{.scale = nuclear_norm{}, .coefficients = deepseek_v4, .steps = 10, .norm = norm::schatten_4},
+                  training::takes::matrices);
   auto s = oracle::dozen();
   s.parameters = {{.name = "wide", .shape = {5, 9}}, {.name = "filter", .shape = {14, 2, 2, 2}, .first = 45}};
   oracle::history expected;

@@ -1,6 +1,7 @@
 // What every transform must pass, alone or in a chain:
 //
 //     TEST_CASE("suite: my_transform") { suite(my_transform{.beta = 0.8}); }
+//     TEST_CASE("suite: my_matrix_transform") { suite(my_matrix_transform{}, takes::matrices); }
 //
 // Fused equals unfused and float equals double at every length and alignment, on vectors and matrices; nothing else in
 // memory is touched; a route equals separate optimizers; many parameters equal one; zero, tiny, huge and NaN gradients;
@@ -187,7 +188,10 @@ void wherever_it_runs(const subject& s, const F& f) {
   f(there);
 }
 
+/// Which parameters a chain takes. One that takes matrices refuses a vector.
+enum class takes { everything, matrices };
+
 /// The suite itself.
-void suite(const subject& s);
+void suite(const subject& s, takes what = takes::everything);
 
 }  // namespace training
