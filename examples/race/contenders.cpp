@@ -30,6 +30,21 @@ constexpr std::array all_tuned{
     tuned{"gpt", "muon_wsd", 0.016},       tuned{"gpt", "sf_muon", 0.016},
     tuned{"gpt", "sf_muon_95", 0.032},     tuned{"gpt", "sf_normuon", 0.032},
     tuned{"gpt", "amuse", 0.016},          tuned{"gpt", "amuse_short_warmup", 0.016},
+
+    tuned{"convnet", "adamw", 0.008, 0.2},      tuned{"convnet", "adamw_wsd", 0.004},
+    tuned{"convnet", "sf_adamw", 0.008, 0.005}, tuned{"convnet", "muon", 0.008, 0.2},
+    tuned{"convnet", "muon_wsd", 0.008, 0.005}, tuned{"convnet", "sf_muon", 0.016, 0.005},
+    tuned{"convnet", "sf_muon_95", 0.016},      tuned{"convnet", "sf_normuon", 0.016, 0.2},
+    tuned{"convnet", "amuse", 0.016, 0.005},    tuned{"convnet", "amuse_other", 0.016},
+    tuned{"convnet", "amuse_sgd", 0.1, 0.02},   tuned{"convnet", "amuse_sgd_decay_at_y", 0.05, 0.02},
+    tuned{"convnet", "amuse_short_warmup", 0.016},
+
+    tuned{"vit", "adamw", 0.002, 0.005},        tuned{"vit", "adamw_wsd", 0.001},
+    tuned{"vit", "sf_adamw", 0.004, 0.005},     tuned{"vit", "muon", 0.004, 0.2},
+    tuned{"vit", "muon_wsd", 0.004},            tuned{"vit", "sf_muon", 0.016},
+    tuned{"vit", "sf_muon_95", 0.016},          tuned{"vit", "sf_normuon", 0.016},
+    tuned{"vit", "amuse", 0.016},               tuned{"vit", "amuse_other", 0.016},
+    tuned{"vit", "amuse_short_warmup", 0.016, 0.005},
 };
 
 // Hidden matrices by `momentum`, orthogonalised, a fused one block by block, and `then`; all else by `auxiliary`.
