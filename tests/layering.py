@@ -6,7 +6,7 @@ import sys
 
 root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
 root = root if root.is_dir() else root.parent.parent
-ROOMS = {"include", "transforms", "src", "tests", "examples", "docs"}
+ROOMS = {"include", "transforms", "src", "tests", "examples", "docs", "debian"}
 CUDA = re.compile(r"(cuda|cublas|curand|cusolver|cusparse|nccl|thrust/|cub/|nv)")
 
 # Who sees whom. A transform never sees another transform: "transforms" is not in its own list.

@@ -5,8 +5,8 @@ In a document:  <!-- compile: NAME -->      In a file below examples/:  // snipp
                 ```cpp                                                  …
                 …                                                       // end
                 ```
-A ```cpp block without a name is an error; a sketch that is not meant to compile is a ```c++ block. C and
-Python likewise: ```c and ```python blocks, and for Python # for //.
+A ```cpp block without a name is an error; a sketch that is not meant to compile is a ```c++ block. C, Python and CMake
+likewise: ```c, ```python and ```cmake blocks, and for the latter two # for //.
 """
 import pathlib
 import re
@@ -21,7 +21,8 @@ def tidy(text):
 
 
 regions, wrong, shown = {}, [], 0
-for path in sorted([*(root / "examples").rglob("*.[ch]*"), *(root / "examples").rglob("*.py")]):
+for path in sorted([*(root / "examples").rglob("*.[ch]*"), *(root / "examples").rglob("*.py"),
+                    *(root / "examples").rglob("CMakeLists.txt")]):
     for name, text in re.findall(r"^[ \t]*(?://|#) snippet: (\S+)\n(.*?)^[ \t]*(?://|#) end$", path.read_text(),
                                  re.M | re.S):
         if name in regions:
@@ -30,7 +31,7 @@ for path in sorted([*(root / "examples").rglob("*.[ch]*"), *(root / "examples").
 
 for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
     text = path.read_text() if path.exists() else ""
-    for name, block in re.findall(r"(?:<!-- compile: (\S+) -->\s*)?^```(?:cpp|c|python)\n(.*?)^```", text,
+    for name, block in re.findall(r"(?:<!-- compile: (\S+) -->\s*)?^```(?:cpp|c|python|cmake)\n(.*?)^```", text,
                                   re.M | re.S):
         shown += 1
         where = f"{path.relative_to(root)}: {name or block.splitlines()[0]}"

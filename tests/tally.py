@@ -9,7 +9,7 @@ import pathlib
 import re
 import sys
 
-DOCTEST = re.compile(r"^\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed", re.M)
+DOCTEST = re.compile(r"^\[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed(?: \|\s*(\d+) skipped)?", re.M)
 
 
 def count(test):
@@ -20,7 +20,7 @@ def count(test):
         return 0, 0
     if ":doctest" in test["name"] or "[doctest]" in said:
         summary = DOCTEST.search(said)
-        passed, failed = (int(n) for n in summary.groups()[1:]) if summary else (0, 0)
+        passed, failed = (int(n) for n in summary.groups()[1:3]) if summary else (0, 0)
         good = good and passed + failed > 0  # a unit that runs nothing tests nothing
     elif re.search(r"^1\.\.\d+", said, re.M):
         passed = len(re.findall(r"^ok ", said, re.M))
@@ -56,6 +56,8 @@ for argument in sys.argv[1:]:
         short_name = test["name"].split(" / ")[-1]
         if test["result"] == "SKIP":
             skipped.append(short_name)
+        elif (summary := DOCTEST.search(test.get("stdout", ""))) and int(summary[4] or 0):
+            skipped.append(f"{summary[4]} cases of {short_name}")
         if f:
             notes.append(f"{short_name}: {f} failed ({test['result'].lower()})")
     if skipped:

@@ -49,6 +49,9 @@ mv "$(dirname "$includes")" moved  # it may be
 CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE_BUILD_TYPE=Release
 cmake --build by-cmake
 for program in user user_in_c user_of_cuda; do by-cmake/$program; done
+# The example that fetches the source takes an installed copy where there is one.
+CXX="${*: -1}" cmake -S "$source/examples/cmake" -B example -DTHALWEG_PREFIX="$stage/moved" -DCMAKE_BUILD_TYPE=Release
+cmake --build example && example/trainer
 
 # With the library shared, of the same installation.
 ln -s "$shared" "$soname"

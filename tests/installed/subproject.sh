@@ -9,7 +9,8 @@ project=$(mktemp -d)
 trap 'rm -rf "$project"' EXIT
 cp "$source"/tests/installed/{user.cpp,meson.build} "$project"
 mkdir "$project/subprojects"
-ln -s "$source" "$project/subprojects/thalweg"
+cp "$source/src/packaging/thalweg.wrap" "$project/subprojects"
+ln -s "$source" "$project/subprojects/thalweg"  # as if it had been fetched
 
 cd "$project"
 CXX="$*" meson setup build --wrap-mode=forcefallback -Doptimization=0

@@ -90,6 +90,7 @@ TEST_CASE("recipe: adopt") {
 TEST_CASE("recipe: laprop") {
   const subject s = recipes::laprop();
   suite(s);
+  descends(s, oracle::in_turn(oracle::second_moment(0.999, 1e-15), oracle::corrected_ema(0.9)));
   descends(recipes::laprop({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1}),
            oracle::in_turn(oracle::second_moment(0.8, 0.1), oracle::corrected_ema(0.5)));
 }
@@ -98,6 +99,8 @@ TEST_CASE("recipe: ademamix") {
   const subject s = recipes::ademamix({.beta1 = 0.5, .beta2 = 0.8, .beta3 = 0.9, .alpha = 2, .epsilon = 0.1});
   suite(s);
   descends(s, oracle::ademamix(0.5, 0.8, 0.1, [](long) { return 0.9; }, [](long) { return 2; }));
+  descends(recipes::ademamix(),
+           oracle::ademamix(0.9, 0.999, 1e-8, [](long) { return 0.9999; }, [](long) { return 5; }));
 }
 
 TEST_CASE("recipe: cautious_adamw") {
@@ -122,41 +125,55 @@ TEST_CASE("recipe: mars_adamw") {
 TEST_CASE("recipe: adan") {
   const subject s = recipes::adan();
   suite(s);
+  descends(s, oracle::adan(0.98, 0.92, 0.99, 1e-8));
   descends(recipes::adan({.beta1 = 0.5, .beta2 = 0.6, .beta3 = 0.8, .epsilon = 0.1}), oracle::adan(0.5, 0.6, 0.8, 0.1));
 }
 
 TEST_CASE("recipe: signum") {
   const subject s = recipes::signum();
   suite(s);
+  descends(s, oracle::in_turn(oracle::ema(0.9), oracle::signs()));
   descends(recipes::signum({.beta = 0.5}), oracle::in_turn(oracle::ema(0.5), oracle::signs()));
 }
 
 TEST_CASE("recipe: lamb") {
+  const auto lamb = [](double beta1, double beta2, double epsilon) {
+    return [=](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+      const auto u = oracle::adam(beta1, beta2, epsilon)(g) + decay * theta;
+      return theta - (lr * oracle::norm(theta) / oracle::norm(u)) * u;
+    };
+  };
   const subject s = recipes::lamb({.beta1 = 0.5, .beta2 = 0.8, .epsilon = 0.1});
   suite(s);
-  oracle::walks(s, [](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
-    const auto u = oracle::adam(0.5, 0.8, 0.1)(g) + decay * theta;
-    return theta - (lr * oracle::norm(theta) / oracle::norm(u)) * u;
-  });
+  oracle::walks(s, lamb(0.5, 0.8, 0.1));
+  oracle::walks(recipes::lamb(), lamb(0.9, 0.999, 1e-6));
 }
 
 TEST_CASE("recipe: lars") {
+  const auto lars = [](double momentum, double trust) {
+    return [=, trusted = oracle::history()](const oracle::vector& theta, const oracle::history& g, double lr,
+                                            double decay) mutable {
+      if (g.size() == 1) trusted.clear();
+      const auto u = g.back() + decay * theta;
+      trusted.push_back((trust * oracle::norm(theta) / oracle::norm(u)) * u);
+      return theta - lr * oracle::decaying_sum(trusted, momentum);
+    };
+  };
   const subject s = recipes::lars({.momentum = 0.5, .trust = 0.1});
   suite(s);
-  oracle::history trusted;
-  oracle::walks(s, [&](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
-    if (g.size() == 1) trusted.clear();
-    const auto u = g.back() + decay * theta;
-    trusted.push_back((0.1 * oracle::norm(theta) / oracle::norm(u)) * u);
-    return theta - lr * oracle::decaying_sum(trusted, 0.5);
-  });
+  oracle::walks(s, lars(0.5, 0.1));
+  oracle::walks(recipes::lars(), lars(0.9, 0.001));
 }
 
 TEST_CASE("recipe: adafactor") {
+  const auto adafactor = [](double decay_rate, double epsilon, double max_rms, double floor) {
+    return [=](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
+      const auto u = oracle::in_turn(oracle::factored_rms(9, decay_rate, epsilon), oracle::clipped_rms(max_rms))(g);
+      return (1 - lr * decay) * theta - (lr * std::max(oracle::rms(theta), floor)) * u;
+    };
+  };
   const subject s = recipes::adafactor({.decay = 0.6, .epsilon = 1e-3, .max_rms = 0.7, .floor = 0.01});
   suite(s);
-  oracle::walks(s, [](const oracle::vector& theta, const oracle::history& g, double lr, double decay) {
-    const auto u = oracle::in_turn(oracle::factored_rms(9, 0.6, 1e-3), oracle::clipped_rms(0.7))(g);
-    return (1 - lr * decay) * theta - (lr * std::max(oracle::rms(theta), 0.01)) * u;
-  });
+  oracle::walks(s, adafactor(0.6, 1e-3, 0.7, 0.01));
+  oracle::walks(recipes::adafactor(), adafactor(0.8, 1e-30, 1, 0.001));
 }

@@ -389,12 +389,13 @@ TEST_CASE("orthogonalize_update is for matrices") {
 TEST_CASE("orthogonalize_update behind nesterov_ema") {
   for (const auto& set : sets) {
     CAPTURE(set.name);
-    training::suite(nesterov_ema{.beta = 0.8} | orthogonalize_update{.scale = match_rms{0.3}, .coefficients = set});
+    training::suite(nesterov_ema{.beta = 0.8} | orthogonalize_update{.scale = match_rms{0.3}, .coefficients = set},
+                    training::takes::matrices);
   }
   training::subject on_host = nesterov_ema{.beta = 0.8} | orthogonalize_update{.scale = nuclear_norm{}, .coefficients = deepseek_v4,
                                                                                .steps = 10, .norm = norm::schatten_4};
   on_host.on_device.reset();  // a device refuses both
-  training::suite(on_host);
+  training::suite(on_host, training::takes::matrices);
   auto s = oracle::dozen();
   s.parameters = {{.name = "wide", .shape = {5, 9}}, {.name = "filter", .shape = {14, 2, 2, 2}, .first = 45}};
   oracle::history expected;

@@ -16,7 +16,7 @@ using namespace thalweg;
 using oracle::vector;
 using oracle::operator+, oracle::operator-, oracle::operator*;
 using training::subject;
-using training::suite;
+using training::suite, training::takes;
 
 namespace {
 
@@ -118,8 +118,8 @@ TEST_CASE("orthogonalize_rows") {
       const orthogonalize_rows t{.fraction = fraction, .keep = 0.9, .choice = choice};
       descends(t, s, rows_of(s, fraction, 0.9, choice == row_choice::in_turn));
     }
-  suite(orthogonalize_rows{.fraction = 0.4} | scale{.by = 0.5});
-  suite(orthogonalize_rows{.fraction = 0.4, .choice = row_choice::in_turn});
+  suite(orthogonalize_rows{.fraction = 0.4} | scale{.by = 0.5}, takes::matrices);
+  suite(orthogonalize_rows{.fraction = 0.4, .choice = row_choice::in_turn}, takes::matrices);
 }
 
 TEST_CASE("decorrelate_rows") {
@@ -128,7 +128,7 @@ TEST_CASE("decorrelate_rows") {
       CAPTURE(s.rows);
       descends(decorrelate_rows{.passes = passes}, s, decorrelated(s, passes));
     }
-  suite(nesterov_momentum{.beta = 0.8} | decorrelate_rows{});
+  suite(nesterov_momentum{.beta = 0.8} | decorrelate_rows{}, takes::matrices);
 
   // Orthonormal rows stay; rows of zeros, and those which depend on others, become zero; any size is the same.
   const auto of_one = [](std::vector<double> g, shape s) {
@@ -181,7 +181,7 @@ TEST_CASE("orthogonalize_low_rank") {
       return update;
     }, 3e-3);
   }
-  suite(orthogonalize_low_rank{.fraction = 0.5} | scale{.by = 0.5});
+  suite(orthogonalize_low_rank{.fraction = 0.5} | scale{.by = 0.5}, takes::matrices);
 }
 
 TEST_CASE("what transforms of parts refuse") {

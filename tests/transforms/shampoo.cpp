@@ -42,7 +42,7 @@ oracle::update shampoo(std::size_t rows, std::size_t cols, double beta, double e
 
 TEST_CASE("scale_by_shampoo") {
   const subject s = scale_by_shampoo{.beta = 0.9, .epsilon = 0.01, .period = 2};
-  suite(s);
+  suite(s, training::takes::matrices);
   descends(s, shampoo(5, 9, 0.9, 0.01, 2));
   auto tall = oracle::dozen();
   tall.parameters.front().shape = {9, 5};

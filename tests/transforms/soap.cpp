@@ -127,7 +127,7 @@ void agrees(const scale_by_soap& o, std::vector<std::size_t> shape) {
 }  // namespace
 
 TEST_CASE("scale_by_soap: the common suite, of the side that has full rank at once") {
-  suite(scale_by_soap{.period = 2, .sides = soap_sides::shorter});
+  suite(scale_by_soap{.period = 2, .sides = soap_sides::shorter}, training::takes::matrices);
   suite(recipes::soap({.sides = soap_sides::shorter}));
 }
 

@@ -1,6 +1,7 @@
 // What every transform must pass, alone or in a chain:
 //
 //     TEST_CASE("suite: my_transform") { suite(my_transform{.beta = 0.8}); }
+//     TEST_CASE("suite: my_matrix_transform") { suite(my_matrix_transform{}, takes::matrices); }
 //
 // Fused equals unfused and float equals double at every length and alignment, on vectors and matrices; nothing else in
 // memory is touched; a route equals separate optimizers; many parameters equal one; zero, tiny, huge and NaN gradients;
@@ -54,7 +55,7 @@ void follow(const Leaf& leaf, const thalweg::parameter_info& p, way& w) {
 }
 template <class... Links>
 void follow(const thalweg::chained<Links...>& c, const thalweg::parameter_info& p, way& w) {
-  std::apply([&](const auto&... l) { (follow(l, p, w), ...); }, c.links);
+  c.links.apply([&](const auto&... l) { (follow(l, p, w), ...); });
 }
 template <class... Branches>
 void follow(const thalweg::routed<Branches...>& r, const thalweg::parameter_info& p, way& w) {
@@ -78,7 +79,9 @@ void for_each_leaf(Leaf& leaf, const F& f) {
 }
 template <class... Links, class F>
 void for_each_leaf(thalweg::chained<Links...>& c, const F& f) {
-  std::apply([&](auto&... l) { (for_each_leaf(l, f), ...); }, c.links);
+  [&]<std::size_t... I>(thalweg::detail::all_listed<std::index_sequence<I...>, Links...>& links) {
+    (for_each_leaf(static_cast<thalweg::detail::listed<I, Links>&>(links).value, f), ...);
+  }(c.links);
 }
 template <class... Branches, class F>
 void for_each_leaf(thalweg::routed<Branches...>& r, const F& f) {
@@ -187,7 +190,10 @@ void wherever_it_runs(const subject& s, const F& f) {
   f(there);
 }
 
+/// Which parameters a chain takes. One that takes matrices refuses a vector.
+enum class takes { everything, matrices };
+
 /// The suite itself.
-void suite(const subject& s);
+void suite(const subject& s, takes what = takes::everything);
 
 }  // namespace training

@@ -77,7 +77,7 @@ std::vector<parameter> parameters_of(::tiny_dnn::network<Net>& net) {
   return all;
 }
 
-/// What `network::fit` and `train` take. tiny-dnn hands over one weight vector after the other and never says that a
+/// What `network::fit` and `train` take. tiny-dnn passes one weight vector after the other and never says that a
 /// batch is complete; since the vectors are known from the network, the step is taken when the last of them has come.
 /// So every chain works, also one that looks at all parameters at once. Gradients are copied as they come, parameters
 /// are not.

@@ -1,5 +1,5 @@
 // Whether a device can compute what a transform says. nvcc compiles a call of something that is not constexpr to
-// nothing, without a word; a constant expression refuses it.
+// nothing, silently; a constant expression refuses it.
 #pragma once
 
 #include <array>

@@ -11,13 +11,13 @@ namespace thalweg {
 /// |-------|----------|
 /// | steps | required |
 ///
-/// At the end of the data a window may be incomplete: `optimizer::flush` takes a step with the mean of the gradients that are
-/// there, `optimizer::drop` forgets them.
+/// At the end of the data a window may be incomplete. `optimizer::flush` then takes a step with the mean of the
+/// gradients so far. `optimizer::drop` forgets them.
 ///
-/// The transforms downstream see only the steps that are taken. t, the warm-up and the weights of an average count these
-/// steps, so it composes with Schedule-Free. Downstream the gradient is the mean of the gradients, and the loss, if there
-/// is one, the mean of the losses. It is the first of its chain, or stands behind `when_finite`, which then leaves out the
-/// gradients that are not finite. State: `mean`, from zero.
+/// The transforms downstream see only the steps that are taken. t, the warm-up and the weights of an average count
+/// these steps, so it composes with Schedule-Free. Downstream the gradient is the mean of the gradients, and the loss,
+/// if there is one, the mean of the losses. It is the first of its chain, or stands behind `when_finite`, which then
+/// leaves out the gradients that are not finite. State: `mean`, from zero.
 ///
 ///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct accumulate {

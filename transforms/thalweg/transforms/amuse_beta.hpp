@@ -29,14 +29,16 @@ namespace thalweg {
 /// | SVHN, ResNet3-96          | 0.85, 0.2 | 0.05 | 0.92         |
 /// | ImageNet, ResNet-50       | 0.6, 0.8  | 0.05 | 0.96         |
 ///
-/// In small networks T₀ was best where β ends between 0.8 and 0.9: with the defaults 3/8 of N, with β₁ = 0.8 and ρ = 0.3 from
-/// N/5 to 2/5 of N. With T₀ = N/20 the defaults end at 0.96 and cost 0.36 bits a byte: gradients are taken at the average,
-/// which moves slowly (docs/claims.md, section 5). T₀ may be longer than the warm-up: give a warm-up of N/20 and `beta1_steps`.
+/// In small networks T₀ was best where β ends between 0.8 and 0.9: with the defaults 3/8 of N, with β₁ = 0.8 and ρ =
+/// 0.3 from N/5 to 2/5 of N. With T₀ = N/20 the defaults end at 0.96 and cost 0.36 bits a byte: gradients are taken at
+/// the average, which moves slowly (docs/claims.md, section 5). T₀ may be longer than the warm-up: give a warm-up of
+/// N/20 and `beta1_steps`.
 ///
-/// Contextual: says `interpolation_beta` to the Schedule-Free transform downstream. It needs T₀, from the warm-up or from the field. A
-/// warm-up of one step is of no use (T₀ = 1 makes β 1 from the second step on). A learning rate that was raised later could
-/// carry S above 1; then S is held at 1. Steps whose lr, and with it c, is 0 do not count: T₀ is the last step up to T₀ that
-/// moved, and no earlier than the second step that moves. State: the scalar `warmup_average_weight`, c_T₀.
+/// Contextual: it passes `interpolation_beta` to the Schedule-Free transform downstream. It needs T₀, from the warm-up
+/// or from the field. A warm-up of one step is of no use (T₀ = 1 makes β 1 from the second step on). A learning rate
+/// that was raised later could carry S above 1; then S is held at 1. Steps whose lr, and with it c, is 0 do not count:
+/// T₀ is the last step up to T₀ that moved, and no earlier than the second step that moves. State: the scalar
+/// `warmup_average_weight`, c_T₀.
 ///
 ///     auto c = orthogonalize_update{} | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{};
 struct amuse_beta {

@@ -1,4 +1,4 @@
-// cautious_decay: weight decay only where the step goes towards zero anyway.
+// cautious_decay: weight decay only where the step goes towards zero.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -7,7 +7,7 @@ namespace thalweg {
 
 /// update u + λ·θ where u·θ ≥ 0, else u, with the optimizer's `weight_decay` λ. It spends λ, as `decay_weights` does.
 ///
-/// Cautious weight decay (Chen et al., arXiv 2510.12402). At the end of a chain, where u is the whole step.
+/// Cautious weight decay (Chen et al., arXiv 2510.12402). Put it at the end of a chain, where u is the whole step.
 ///
 ///     auto c = scale_by_adam{} | cautious_decay{} | apply_update{};
 struct cautious_decay {

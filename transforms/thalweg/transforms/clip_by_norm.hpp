@@ -11,7 +11,7 @@ namespace thalweg {
 /// |----------|---------|------------------------------------------------------------------|
 /// | max_norm | 1       | MARS, Yuan et al., arXiv 2411.10438                              |
 ///
-/// Parameter-wise; over all parameters together it is `clip_by_global_norm`.
+/// Parameter-wise. `clip_by_global_norm` takes the norm over all parameters together.
 ///
 ///     auto c = mars{} | clip_by_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_norm {

@@ -11,7 +11,7 @@ namespace thalweg {
 ///
 /// | field | default | source                                                                        |
 /// |-------|---------|-------------------------------------------------------------------------------|
-/// | beta2 | 0.999   | Liu et al., arXiv 1908.03265; that of the second moment it stands before      |
+/// | beta2 | 0.999   | Liu et al., arXiv 1908.03265; β₂ of the second moment that follows            |
 ///
 /// While the second moment has seen too few gradients (four steps at 0.999), no parameter moves. RAdamScheduleFree of
 /// facebookresearch/schedule_free does the same, so that a bad start gets no weight in the average.

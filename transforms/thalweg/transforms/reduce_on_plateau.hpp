@@ -5,8 +5,8 @@
 
 namespace thalweg {
 
-/// Once the loss has not come below lowest - tolerance·|lowest| for more than `patience` steps: factor ← factor·by,
-/// and the count begins anew. lr ← factor·lr, with factor ≥ least.
+/// lr ← factor·lr. If the loss has stayed above lowest - tolerance·|lowest| for more than `patience` steps:
+/// factor ← max(factor·by, least), and the count begins anew.
 ///
 /// | field     | default | source                                      |
 /// |-----------|---------|---------------------------------------------|

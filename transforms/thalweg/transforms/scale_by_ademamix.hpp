@@ -10,9 +10,6 @@ namespace thalweg {
 /// m ← β₁·m + (1-β₁)·u,  s ← β₃·s + (1-β₃)·u,  v ← β₂·v + (1-β₂)·u²,
 /// update (m̂ + α·s) / (max(√v̂, floor) + ε)  with m̂ = m/(1-β₁ᵗ), v̂ = v/(1-β₂ᵗ)
 ///
-/// Over the first `rise` steps α rises from 0 in a straight line. β₃ rises from β₁ so that its half-life rises in a straight
-/// line.
-///
 /// | field   | default | source                                                          |
 /// |---------|---------|-----------------------------------------------------------------|
 /// | beta1   | 0.9     | Pagliardini et al., arXiv 2409.03137                            |
@@ -22,6 +19,9 @@ namespace thalweg {
 /// | epsilon | 1e-8    | the same                                                        |
 /// | floor   | 0       | HeavyBall's 1e-8, in the place of ε; no less than 1e-18 |
 /// | rise    | 1       | the same: the whole training; 1 is none                         |
+///
+/// Over the first `rise` steps α rises from 0 in a straight line. β₃ rises from β₁ so that its half-life rises in a
+/// straight line.
 ///
 /// State: `first_moment`, `slow_moment`, `second_moment`, from zero.
 ///

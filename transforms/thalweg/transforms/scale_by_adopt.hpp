@@ -17,14 +17,14 @@ constexpr std::string_view to_text(adopt_start s) { return s == adopt_start::pub
 
 /// update m ← β₁·m + (1-β₁)·clip(u / max(√v, ε), ±(t-1)^¼),  then v ← β₂·v + (1-β₂)·u²
 ///
-/// The first step only sets v to u². It moves no parameter and applies no decay.
-///
 /// | field   | default   | source                                                               |
 /// |---------|-----------|----------------------------------------------------------------------|
 /// | beta1   | 0.9       | Taniguchi et al., arXiv 2411.02853                                   |
 /// | beta2   | 0.9999    | the same                                                             |
 /// | epsilon | 1e-6      | the same                                                             |
 /// | start   | published | the same; HeavyBall's is `unbiased`, with ε = 1e-8                   |
+///
+/// The first step only sets v to u². It moves no parameter and applies no decay.
 ///
 /// State: `first_moment`, `second_moment`, from zero.
 ///

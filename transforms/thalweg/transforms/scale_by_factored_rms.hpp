@@ -14,7 +14,7 @@ namespace thalweg {
 /// | epsilon | 1e-30   | the same                                                |
 ///
 /// Tensor-wise; filters are viewed as (first, rest). For a vector, r is the whole second moment.
-/// State: `rows`, `columns`, from zero: m + n numbers for a matrix of m·n.
+/// State: `rows`, `columns`, from zero: m + n numbers for a matrix of m × n.
 ///
 ///     auto c = scale_by_factored_rms{} | clip_by_rms{} | scale_by_parameter_rms{};
 struct scale_by_factored_rms {

@@ -9,10 +9,11 @@ namespace thalweg {
 ///
 /// | field   | default | source                                                                          |
 /// |---------|---------|---------------------------------------------------------------------------------|
-/// | minimum | 0       | the least loss there is; Polyak 1987, Loizou et al., arXiv 2002.10542           |
+/// | minimum | 0       | the lowest possible loss; Polyak 1987, Loizou et al., arXiv 2002.10542          |
 /// | longest | 1       | the latter: γ_b; optax.polyak_sgd's max_learning_rate                           |
 ///
-/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. A loss below the minimum moves nothing. With lr 1.
+/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. A loss below the minimum moves nothing. Use it with
+/// lr = 1.
 ///
 ///     auto opt = optimizer(scale_by_polyak{} | apply_update{}, parameters, {.lr = 1});
 struct scale_by_polyak {

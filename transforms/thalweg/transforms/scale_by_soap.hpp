@@ -38,10 +38,6 @@ void soap(const soap_matrix<double>& m, const soap_step& step, std::span<double>
 /// L ← β_p·L + (1-β_p)·u·uᵀ,  R ← β_p·R + (1-β_p)·uᵀ·u,  m ← β₁·m + (1-β₁)·u,
 /// v ← β₂·v + (1-β₂)·(Qₗᵀ·u·Qᵣ)²,  update √(1-β₂ᵏ)/(1-β₁ᵏ) · Qₗ·[Qₗᵀ·m·Qᵣ/(√v + ε)]·Qᵣᵀ,  k = t - 1
 ///
-/// Q are the eigenvectors of L and R. The first step computes them, and its update is zero. Every `period` steps, after the
-/// update, one step of orthogonal iteration turns them: Q ← QR(L·Q). The columns of Q, and those of v with them, are in the
-/// order of the falling diagonal of QᵀLQ.
-///
 /// | field               | default | source                                                             |
 /// |---------------------|---------|--------------------------------------------------------------------|
 /// | beta1               | 0.95    | SOAP, Vyas et al., arXiv 2409.11321                                |
@@ -51,11 +47,15 @@ void soap(const soap_matrix<double>& m, const soap_step& step, std::span<double>
 /// | period              | 10      | the same                                                           |
 /// | sides               | both    | the paper's one-sided variant is `shorter`                         |
 ///
-/// Tensor-wise; filters are viewed as (first, rest). At first there are fewer gradients than the longer side needs for full
-/// rank. Then its eigenvectors are in part arbitrary, and with `both` the steps are too: float and double, or two
+/// Q are the eigenvectors of L and R. The first step computes them, and its update is zero. Every `period` steps, after
+/// the update, one step of orthogonal iteration turns them: Q ← QR(L·Q). The columns of Q, and those of v with them,
+/// are in the order of the falling diagonal of QᵀLQ.
+///
+/// Tensor-wise; filters are viewed as (first, rest). At first there are fewer gradients than the longer side needs for
+/// full rank. Then its eigenvectors are in part arbitrary, and with `both` the steps are too: float and double, or two
 /// machines, may give different steps. State: `first_moment`, `second_moment` and, of each side with a basis, `left`,
-/// `left_basis`, `right`, `right_basis`: 2·(mn + m² + n²) numbers for a matrix of m × n.
-/// Throws at binding where a parameter has fewer than two dimensions.
+/// `left_basis`, `right`, `right_basis`: 2·(mn + m² + n²) numbers for a matrix of m × n. Throws at binding where a
+/// parameter has fewer than two dimensions.
 ///
 ///     auto soap = route(when(hidden_matrix, scale_by_soap{}), otherwise(scale_by_adam{})) | apply_update{};
 struct scale_by_soap {

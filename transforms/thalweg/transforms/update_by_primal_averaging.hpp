@@ -13,8 +13,9 @@ namespace thalweg {
 /// |       |         | back as DiLoCo's outer momentum of 0.9 over 32 inner steps                           |
 /// | mu_y  | 0.9     | ours: Schedule-Free's β                                                              |
 ///
-/// Evaluate at x. Take gradients at y, which is in the parameters. Only y and z are stored, so μ_y >= 0.001: x = z + (y-z)/μ_y is lost to rounding below. With μ_x = 1 - 1/t
-/// and μ_y = β this would be Schedule-Free. State: `z`, from the parameter.
+/// Evaluate at x. Take gradients at y, which is in the parameters. Only y and z are stored, and x = z + (y-z)/μ_y.
+/// Below μ_y = 0.001 rounding would lose x, so the range begins there. With μ_x = 1 - 1/t and μ_y = β this would be
+/// Schedule-Free. State: `z`, from the parameter.
 ///
 ///     auto c = scale_by_adam{.beta1 = 0} | update_by_primal_averaging{.mu_x = 0.998, .mu_y = 0.9};
 struct update_by_primal_averaging {

@@ -24,12 +24,6 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 
 /// z ← z - lr·u,  x ← (1-w)·x + w·z,  y ← (1-β)·z + β·x
 ///
-/// z is the base sequence. x is the average, where one evaluates. y is in the user's parameters, where one takes gradients.
-/// Only y and z are stored. x = z + (y-z)/β, with the β that built y. That β is stored as a scalar.
-/// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
-/// `decay_at_y` adds a decay at y: z ← z - lr·(u + decay_at_y·λ·y), beside what `decay` says (an option of AMUSE's authors).
-/// If a transform upstream sets β, it is the context's β. Otherwise it is the field.
-///
 /// | field      | default        | source                                                                  |
 /// |------------|----------------|-------------------------------------------------------------------------|
 /// | beta       | 0.9            | Defazio et al., arXiv 2405.15682                                        |
@@ -37,7 +31,14 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 /// | weight     | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
 /// | decay_at_y | none           | the second λ, as a multiple of the first: AMUSE                         |
 ///
-/// A β between 0 and 0.001 is refused: x would be lost to rounding. With β = 0, y is z and x is lost. Then evaluating at x throws, and raising β later throws.
+/// z is the base sequence. x is the average, where you evaluate. y is in your parameters, where you take gradients.
+/// Only y and z are stored. x = z + (y-z)/β, with the β that built y. That β is stored as a scalar.
+/// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
+/// `decay_at_y` adds a decay at y: z ← z - lr·(u + decay_at_y·λ·y), beside what `decay` says (an option of AMUSE's authors).
+/// If a transform upstream sets β, it is the context's β. Otherwise it is the field.
+///
+/// A β between 0 and 0.001 is refused: x would be lost to rounding. With β = 0, y is z and x is lost:
+/// evaluating at x throws then, and so does raising β later.
 /// State: `z`, from the parameter; the scalar `beta`.
 ///
 ///     auto sf_sgd = chain(update_by_schedule_free{.beta = 0.9, .decay = decay_point::y});
