@@ -55,7 +55,7 @@ void follow(const Leaf& leaf, const thalweg::parameter_info& p, way& w) {
 }
 template <class... Links>
 void follow(const thalweg::chained<Links...>& c, const thalweg::parameter_info& p, way& w) {
-  std::apply([&](const auto&... l) { (follow(l, p, w), ...); }, c.links);
+  c.links.apply([&](const auto&... l) { (follow(l, p, w), ...); });
 }
 template <class... Branches>
 void follow(const thalweg::routed<Branches...>& r, const thalweg::parameter_info& p, way& w) {
@@ -65,7 +65,13 @@ void follow(const thalweg::routed<Branches...>& r, const thalweg::parameter_info
     taken = true;
     follow(b.chain, p, w);
   };
-  std::apply([&](const auto&... b) { (consider(b), ...); }, r.branches);
+  r.branches.for_each(consider);
+}
+
+// f(value) for each value of a list, to be changed.
+template <std::size_t... I, class... Values, class F>
+void for_each_value(thalweg::detail::all_listed<std::index_sequence<I...>, Values...>& list, const F& f) {
+  (f(static_cast<thalweg::detail::listed<I, Values>&>(list).value), ...);
 }
 
 // f(transform) for each transform of a chain, to be changed.
@@ -79,11 +85,11 @@ void for_each_leaf(Leaf& leaf, const F& f) {
 }
 template <class... Links, class F>
 void for_each_leaf(thalweg::chained<Links...>& c, const F& f) {
-  std::apply([&](auto&... l) { (for_each_leaf(l, f), ...); }, c.links);
+  for_each_value(c.links, [&](auto& l) { for_each_leaf(l, f); });
 }
 template <class... Branches, class F>
 void for_each_leaf(thalweg::routed<Branches...>& r, const F& f) {
-  std::apply([&](auto&... b) { (for_each_leaf(b.chain, f), ...); }, r.branches);
+  for_each_value(r.branches, [&](auto& b) { for_each_leaf(b.chain, f); });
 }
 
 // The numbers next to a range's two ends, outside and inside; for a whole number whole.

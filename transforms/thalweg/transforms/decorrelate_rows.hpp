@@ -13,17 +13,17 @@ namespace thalweg {
 
 /// Q = u with rows of length 1; `passes` times T = tril(Q·Qᵀ), Q ← T⁻¹·Q, rows of length 1 again; update scale·Q
 ///
-/// Tall matrices are transposed for it, filters viewed as (first, rest). One pass costs a Gram matrix and a triangular
-/// solution: a tenth of five Newton–Schulz steps. Orthonormal rows stay as they are.
-///
-/// * A row of zeros stays zero. A row that depends on those above it, up to rounding, becomes zero.
-/// * The paper adds a small ε to the rows' lengths. Here there is none: 1e-30·u becomes what u becomes.
-/// * One NaN or infinity makes all rows from its own on NaN.
-///
 /// | field  | default        | source                                                              |
 /// |--------|----------------|---------------------------------------------------------------------|
 /// | passes | 1              | MUD (MomentUm Decorrelation), Southworth & Thomas, arXiv 2603.17970 |
 /// | scale  | match_rms{0.2} | the same; `nuclear_norm` is refused                                 |
+///
+/// Tall matrices are transposed for it, filters viewed as (first, rest). One pass costs a Gram matrix and a triangular
+/// solution: by its paper a twelfth of the operations of five Newton–Schulz steps. Orthonormal rows stay as they are.
+///
+/// * A row of zeros stays zero. A row that depends on those above it, up to rounding, becomes zero.
+/// * The paper adds a small ε to the rows' lengths. Here there is none: 1e-30·u becomes what u becomes.
+/// * One NaN or infinity makes all rows from its own on NaN.
 ///
 /// Throws at binding where a parameter has fewer than two dimensions.
 ///

@@ -17,9 +17,6 @@ namespace thalweg {
 /// M ← M + u,  P = the orthonormal columns of M·Q,  R = Mᵀ·P,  M ← M - (1-keep)·P·Rᵀ,  Q ← R with columns of length 1,
 /// update scale·P·Qᵀ
 ///
-/// One step of the power method finds the directions, from those of the step before. What they do not hold stays in M whole
-/// (error feedback): M is the momentum, and no other is needed. Filters are viewed as (first, rest).
-///
 /// | field    | default         | source                                                                 |
 /// |----------|-----------------|------------------------------------------------------------------------|
 /// | fraction | 0.25            | Dion, Ahn et al., arXiv 2504.05295: the rank, of the short side        |
@@ -27,6 +24,9 @@ namespace thalweg {
 /// | scale    | unit_rms_norm{} | the same; `nuclear_norm` is refused                                    |
 /// | epsilon  | 1e-8            | the same, beside the columns' lengths                                  |
 /// | seed     | 0               | of the first Q, the same for parameters of one shape                   |
+///
+/// One step of the power method finds the directions, from those of the step before. What they do not hold stays in M whole
+/// (error feedback): M is the momentum, and no other is needed. Filters are viewed as (first, rest).
 ///
 /// A column of Q without momentum is drawn anew: then the update has none of it. Throws at binding where a parameter has
 /// fewer than two dimensions. Tensor-wise. State: `momentum`, from zero; `basis`, Qᵀ, from noise at the first step.

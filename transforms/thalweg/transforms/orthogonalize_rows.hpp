@@ -27,10 +27,6 @@ constexpr std::string_view to_text(row_choice c) { return c == row_choice::large
 /// M ← M + u; S = `fraction` of M's rows, of its columns where those are fewer; update scale·(S made orthogonal) in their
 /// place and 0 elsewhere; S ← keep·S in M
 ///
-/// What a step does not take stays in M whole, and so gets its turn (error feedback): M is the momentum, and no other is
-/// needed. A quarter of the rows costs a quarter of the products with the long side, and a sixteenth of the square ones.
-/// Filters are viewed as (first, rest).
-///
 /// | field        | default         | source                                                             |
 /// |--------------|-----------------|--------------------------------------------------------------------|
 /// | fraction     | 0.25            | Dion2 (microsoft/dion); rounded up to a whole number of rows        |
@@ -41,6 +37,10 @@ constexpr std::string_view to_text(row_choice c) { return c == row_choice::large
 /// | steps        | 5               | the same                                                           |
 /// | epsilon      | 1e-8            | the same                                                           |
 /// | precision    | float32         | Dion2 computes in bfloat16                                         |
+///
+/// What a step does not take stays in M whole, and so gets its turn (error feedback): M is the momentum, and no other is
+/// needed. A quarter of the rows takes a sixteenth of the operations with the long side, and a 64th of those on squares.
+/// Filters are viewed as (first, rest).
 ///
 /// Dion3 normalises the rows that were taken as NorMuon does, with a second moment that moves for those alone: that is not
 /// this transform before `scale_by_row_rms`, whose second moment would fade in the others. Throws at binding where a
