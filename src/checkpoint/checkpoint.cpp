@@ -25,6 +25,7 @@
 #include "checksum.hpp"
 #include "element_type.hpp"
 #include "file.hpp"
+#include "held_arrays.hpp"
 #include "safetensors.hpp"
 
 namespace thalweg::detail {
@@ -444,7 +445,7 @@ template <class T>
 std::map<std::string, std::string_view> check_parameters(metadata_reader& metadata, const storage<T>& store,
                                                          const std::vector<bool>& starts_anew, bool at_x,
                                                          std::string_view numbers_there, setting_differences& differences,
-                                                         version as) {
+                                                         version as, const held_arrays* held) {
   std::map<std::string, std::string_view> of_y;
   std::vector<std::byte> room;
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
@@ -467,9 +468,15 @@ std::map<std::string, std::string_view> check_parameters(metadata_reader& metada
       throw error("load", "Expected '", p.info.name, "' as it was when the checkpoint was saved", when,
                   ". Received other values. Load the parameters that go with the checkpoint first.");
     };
-    const std::string here = checksum_of(in_row_major(parameter_at(p, p.values.data), room), element_of(p.values.type), as);
+    const bool is_away = held && !held->has_all_parameters && !held->is_here(i);
+    const std::string here = is_away ? "" : checksum_of(in_row_major(parameter_at(p, p.values.data), room), element_of(p.values.type), as);
     const auto x = metadata.take_if_there(parameter_key(p.info, "checksum at x"));
     const auto at_y = metadata.take_if_there(parameter_key(p.info, "checksum at y"));
+    if (is_away) {  // who has it compares
+      static_cast<void>(metadata.take_if_there(parameter_key(p.info, "checksum")));
+      if (at_x) of_y[parameter_key(p.info, "y")] = at_y.value_or("");
+      continue;
+    }
     if (!p.averaged) {  // with other settings its average may have ended
       if (at_y ? here == *at_y || (at_x && here == x) : here == metadata.take(parameter_key(p.info, "checksum"))) continue;
       refuse("");
@@ -491,6 +498,12 @@ std::map<std::string, std::string_view> check_parameters(metadata_reader& metada
 template <class T>
 void write_checkpoint(const write_bytes& write, const storage<T>& store, const progress& now,
                       const std::function<void(std::size_t i, T* out)>& average_into) {
+  write_checkpoint(write, store, now, average_into, nullptr);
+}
+
+template <class T>
+void write_checkpoint(const write_bytes& write, const storage<T>& store, const progress& now,
+                      const std::function<void(std::size_t i, T* out)>& average_into, const held_arrays* held) {
   const bool at_x = store.at_evaluation_point;
   safetensors::header h;
   h.metadata = {{"thalweg", std::string(current_version)},
@@ -530,7 +543,10 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     const auto& p = store.parameters[i];
     const element_type element = element_of(p.values.type);
     const auto put = [&](std::string_view what, const void* data) {
-      h.metadata[parameter_key(p.info, what)] = checksum_of(in_row_major(parameter_at(p, data), room), element);
+      const named_array values = parameter_at(p, data);
+      const bool is_away = held && !held->has_all_parameters;
+      const auto own = is_away && !held->is_here(i) ? std::span<const std::byte>() : in_row_major(values, room);
+      h.metadata[parameter_key(p.info, what)] = checksum_of(is_away ? held->bring(i, values.bytes(), own) : own, element);
     };
     if (p.values.type != type_of<T>) h.metadata[parameter_key(p.info, "type")] = element.dtype;
     h.metadata[parameter_key(p.info, "route")] = to_text(number_of.at(p.clock));
@@ -560,11 +576,21 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   }
 
   const auto arrays = arrays_of(store, at_x, "save");
+  const auto bytes_here = [&](const named_array& a) {
+    return !held || held->is_here(a.parameter) ? in_row_major(a, room) : std::span<const std::byte>();
+  };
+  const auto bytes_of_all = [&](const named_array& a) {
+    return held ? held->bring(a.parameter, a.bytes(), bytes_here(a)) : bytes_here(a);
+  };
+  if (held)
+    held->together([&] {  // afterwards nothing is refused
+      for (const auto& a : arrays) check_finite("save", a.name, a.element.dtype, bytes_here(a));
+    });
   std::size_t end = 0;
   for (const auto& a : arrays) {
     const std::size_t begin = std::exchange(end, end + a.bytes());
-    const auto values = in_row_major(a, room);
-    check_finite("save", a.name, a.element.dtype, values);
+    const auto values = bytes_of_all(a);
+    if (!held) check_finite("save", a.name, a.element.dtype, values);
     h.metadata[checksum_key(a.name)] = checksum_of(values, a.element);
     h.tensors[a.name] = {std::string(a.element.dtype), a.shape, begin, end};
   }
@@ -575,16 +601,24 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
   write(std::as_bytes(std::span(header)), left);
   for (const auto& a : arrays) {
     left -= a.bytes();
-    write(in_row_major(a, room), left);
+    write(bytes_of_all(a), left);
   }
 }
 
 template <class T>
 loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now, const load_policy& policy,
                                 const std::function<void(const loaded_progress&)>& before_writing) {
+  return read_checkpoint(bytes, store, std::move(now), policy, before_writing, nullptr);
+}
+
+template <class T>
+loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now, const load_policy& policy,
+                                const std::function<void(const loaded_progress&)>& before_writing, const held_arrays* held) {
   if (store.at_evaluation_point)
     throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
-  auto [header, arrays_begin] = safetensors::read_header(bytes);
+  auto placed = safetensors::read_header(bytes);
+  safetensors::header& header = placed.what;
+  const std::size_t arrays_begin = placed.arrays_begin;
   const bool partial = policy.parameters == parameter_match::partial;
   setting_differences differences(policy.settings);
   loaded_progress loaded;
@@ -624,7 +658,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     if (starts_anew[i]) loaded.report.added.push_back(store.parameters[i].info.name);
   const std::vector<bool> is_added = starts_anew;
   const auto is_promised = [&](const std::string& array) { return metadata.has(checksum_key(array)); };
-  const auto arrays = arrays_to_read(header, arrays_of(store, mode == "x", "load"), policy, is_promised, starts_anew);
+  auto arrays = arrays_to_read(header, arrays_of(store, mode == "x", "load"), policy, is_promised, starts_anew);
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     if (starts_anew[i] && !is_added[i]) {
       loaded.report.reshaped.push_back(store.parameters[i].info.name);
@@ -635,7 +669,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   for (std::size_t i = 0; i < store.parameters.size(); ++i)
     now.gathered.push_back(!starts_anew[i] && !metadata.take_if_there(parameter_key(store.parameters[i].info, "gathered")));
   const auto numbers_there = metadata.take_if_there("numbers").value_or(element_of(type_of<T>).dtype);
-  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", numbers_there, differences, written_as);
+  auto checksums = check_parameters(metadata, store, starts_anew, mode == "x", numbers_there, differences, written_as, held);
   if (loaded.report.checked)
     for (const auto& a : arrays) checksums.emplace(a.name, metadata.take(checksum_key(a.name)));
   loaded.report.missing = metadata.parameters_left();
@@ -644,9 +678,24 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     throw error("load", "Expected a checkpoint of these parameters. Received one with ", in_quotes(loaded.report.missing.front()),
                 " as well.");
 
+  // y is the parameter.
+  const auto is_elsewhere = [&](const named_array& a) {
+    return held && !held->is_here(a.parameter) && (a.numbers || !a.rest_of.empty() || !held->has_all_parameters);
+  };
   const std::size_t count = bytes.size - arrays_begin;
-  const auto read = allocate<std::byte>(count);
-  bytes.read(arrays_begin, {read.get(), count});
+  const auto read = allocate<std::byte>(count);  // of which what is elsewhere stays untouched
+  const auto fetch = [&](const std::string& tensor) {
+    if (const auto found = header.tensors.find(tensor); found != header.tensors.end())
+      bytes.read(arrays_begin + found->second.begin, {read.get() + found->second.begin, found->second.end - found->second.begin});
+  };
+  if (!held) bytes.read(arrays_begin, {read.get(), count});
+  std::erase_if(arrays, [&](const named_array& a) {
+    if (is_elsewhere(a)) return true;
+    if (!held) return false;
+    fetch(a.name);
+    fetch(name_of_scales(a.name));
+    return false;
+  });
   const auto values_of = [&](const safetensors::tensor_entry& t) {
     return std::span<const std::byte>(read.get() + t.begin, t.end - t.begin);
   };
@@ -684,7 +733,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   for (std::size_t i = 0; i < store.parameters.size(); ++i) {
     const stored_array& values = store.parameters[i].values;
     const auto is_its_rest = [&](const named_array& a) { return a.data == values.rest; };
-    if (values.rest && !starts_anew[i] && std::ranges::none_of(arrays, is_its_rest)) begin_rest(values, store.parameters[i].size);
+    if (values.rest && (!held || held->is_here(i)) && !starts_anew[i] && std::ranges::none_of(arrays, is_its_rest)) begin_rest(values, store.parameters[i].size);
   }
   return loaded;
 }
@@ -703,13 +752,17 @@ readable_bytes bytes_of_file(const std::string& path) {
   return {path, file->size(), [file](std::size_t from, std::span<std::byte> to) { file->read(from, to); }};
 }
 
-template void write_checkpoint(const write_bytes&, const storage<float>&, const progress&,
-                               const std::function<void(std::size_t, float*)>&);
-template void write_checkpoint(const write_bytes&, const storage<double>&, const progress&,
-                               const std::function<void(std::size_t, double*)>&);
-template loaded_progress read_checkpoint(const readable_bytes&, storage<float>&, progress, const load_policy&,
-                                         const std::function<void(const loaded_progress&)>&);
-template loaded_progress read_checkpoint(const readable_bytes&, storage<double>&, progress, const load_policy&,
-                                         const std::function<void(const loaded_progress&)>&);
+#define THALWEG_INSTANTIATE(T)                                                                                           \
+  template void write_checkpoint(const write_bytes&, const storage<T>&, const progress&,                                 \
+                                 const std::function<void(std::size_t, T*)>&);                                           \
+  template void write_checkpoint(const write_bytes&, const storage<T>&, const progress&,                                 \
+                                 const std::function<void(std::size_t, T*)>&, const held_arrays*);                       \
+  template loaded_progress read_checkpoint(const readable_bytes&, storage<T>&, progress, const load_policy&,             \
+                                           const std::function<void(const loaded_progress&)>&);                          \
+  template loaded_progress read_checkpoint(const readable_bytes&, storage<T>&, progress, const load_policy&,             \
+                                           const std::function<void(const loaded_progress&)>&, const held_arrays*);
+THALWEG_INSTANTIATE(float)
+THALWEG_INSTANTIATE(double)
+#undef THALWEG_INSTANTIATE
 
 }  // namespace thalweg::detail

@@ -52,6 +52,7 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
   read_.resize(store.parameters.size());
 
   device_ = make_device(std::move(bound));
+  processes_ = dynamic_cast<processes*>(device_.get());
   device_->store = std::move(store);
   gradients_ = given_gradients<T>(device_->store);
   prepare({.loss = 1});  // whatever `at` refuses, it refuses here
@@ -171,6 +172,23 @@ void engine<T>::set(std::string_view where, std::string_view name, double value)
 // ---- stepping -------------------------------------------------------------------------------------
 
 template <class T>
+std::string engine<T>::where_it_stands(std::string_view call) const {
+  std::string text = in_words(call, " after ", calls_, " calls, ", settings_.values());
+  for (const auto& [name, value] : settings_.changed()) text += in_words(", ", name, "=", value);
+  return text;
+}
+
+template <class T>
+void engine<T>::take_gradient(std::size_t i, const gradient_view& g) {
+  try {
+    gradients_.take(i, g);
+  } catch (...) {
+    if (processes_) processes_->agree(where_it_stands("step"), std::current_exception());
+    throw;
+  }
+}
+
+template <class T>
 void engine<T>::check_loss_is_there(const step_inputs& given) const {
   for (std::size_t p = 0; p < what().paths.size(); ++p)
     for (const std::size_t t : what().paths[p].transforms)
@@ -276,7 +294,7 @@ std::size_t engine<T>::start_clocks(bool gathers) {
   const auto& parameters = store().parameters;
   auto& clocks = device_->bound.clocks;
   for (auto& c : clocks) c.runs = true;
-  const auto given = gradients_.all();
+  const auto given = given_;
   read_.assign(given.begin(), given.end());
   if (std::ranges::find(given, nullptr, &stored_array::data) == given.end()) return 0;
 
@@ -300,16 +318,21 @@ std::size_t engine<T>::start_clocks(bool gathers) {
 }
 
 template <class T>
-step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given) {
-  device_->check_usable();
-  gradients_.check_count(gradient_count);
+step_report engine<T>::step(std::size_t gradient_count, const step_inputs& own) {
+  together("step", [&] { gradients_.check_count(gradient_count); });
+  step_inputs given = own;
+  given_ = processes_ ? processes_->mean(gradients_.all(), given) : gradients_.all();
   if (what().may_stop() && !has_finite_loss(given)) return {.taken = false};
-  check_loss_is_there(given);
   const bool gathers = what().has_gate() && !what().info(what().gate).opens(calls_ + 1);
-  const std::size_t still = start_clocks(gathers);
   gathered_losses losses = losses_;  // of all the calls that a gate makes one step of
-  const double lr = prepare(losses.take(given));
-  device_->begin_step(read_, calls_ + 1, given.measure);
+  std::size_t still = 0;
+  double lr = 0;
+  together("step", [&] {
+    check_loss_is_there(given);
+    still = start_clocks(gathers);
+    lr = prepare(losses.take(given));
+    device_->begin_step(read_, calls_ + 1, given.measure);
+  });
 
   std::size_t first = 0;
   if (what().may_stop()) {  // nothing is written before
@@ -319,7 +342,7 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& given
   }
   if (gathers) {
     device_->absorb(calls_ + 1);
-    for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || gradients_.all()[i].data;
+    for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || given_[i].data;
     ++calls_;
     losses_ = losses;
     return {.taken = false};
@@ -361,14 +384,19 @@ long engine<T>::next_window() const {
 
 template <class T>
 step_report engine<T>::flush() {
-  device_->check_usable();
   const long gathered = calls_gathered();
+  std::size_t still = 0;
+  double lr = 0;
+  together("flush", [&] {
+    if (gathered == 0) return;
+    for (std::size_t i = 0; i < store().wholes.size(); ++i) gradients_.take(i, {});
+    gradients_.check_count(store().wholes.size());
+    given_ = gradients_.all();
+    still = start_clocks(false);
+    lr = prepare(losses_.mean(), gathered);
+    device_->begin_step(read_, calls_ + 1, measure::nothing);
+  });
   if (gathered == 0) return {.taken = false};
-  for (std::size_t i = 0; i < store().wholes.size(); ++i) gradients_.take(i, {});
-  gradients_.check_count(store().wholes.size());
-  const std::size_t still = start_clocks(false);
-  const double lr = prepare(losses_.mean(), gathered);
-  device_->begin_step(read_, calls_ + 1, measure::nothing);
   // What may stop a step has let these gradients pass.
   const auto report = take_step(what().may_stop() ? 1 : 0, lr, still, measure::nothing);
   calls_ = next_window();
@@ -426,21 +454,23 @@ void engine<T>::average_into(std::size_t i, T* out) const {
 
 template <class T>
 evaluation_guard<T> engine<T>::evaluation_point() {
-  device_->check_usable();
-  for (std::size_t c = 0; c < now_.size(); ++c) check_average(c);
-  if (store().at_evaluation_point)
-    throw error("evaluation_point", "Expected the parameters at y. Received a second guard while one lives.");
+  together("evaluation_point", [&] {
+    for (std::size_t c = 0; c < now_.size(); ++c) check_average(c);
+    if (store().at_evaluation_point)
+      throw error("evaluation_point", "Expected the parameters at y. Received a second guard while one lives.");
+  });
   device_->hold_back([this](std::size_t i, T* out) { average_into(i, out); });
   return evaluation_guard<T>(device_);
 }
 
 template <class T>
 void engine<T>::averaged(std::size_t i, std::span<T> out) const {
-  device_->check_usable();
-  gradients_.check_room(i, out);
-  device_->check_room(i, out.data());
+  together("averaged", [&] {
+    gradients_.check_room(i, out);
+    device_->check_room(i, out.data());
+    for (std::size_t n = store().wholes[i].first; n < store().wholes[i].last; ++n) check_average(store().parameters[n].clock);
+  });
   const whole_parameter& whole = store().wholes[i];
-  for (std::size_t n = whole.first; n < whole.last; ++n) check_average(store().parameters[n].clock);
   store().gather();
   std::vector<T> copy;
   for (std::size_t n = whole.first; n < whole.last; ++n) {
@@ -476,13 +506,11 @@ progress engine<T>::progress_now() const {
 
 template <class T>
 void engine<T>::save(const write_bytes& write) const {
-  device_->check_usable();
   device_->save(write, progress_now(), [this](std::size_t i, T* out) { average_into(i, out); });
 }
 
 template <class T>
 load_report engine<T>::load(const readable_bytes& from, const load_policy& policy) {
-  device_->check_usable();
   if (policy.parameters == parameter_match::partial && calls_ > 0)
     throw error("load", "Expected an optimizer that has taken no step, for a part of a checkpoint. Received one after ", steps_,
                 " steps. Make a new one.");
@@ -652,20 +680,22 @@ double optimizer<T>::get(std::string_view name) const {
 template <class T>
 void optimizer<T>::save(const std::string& path) const {
   const auto& from = bound("save", engine_);
-  detail::replace_file(path, [&](const detail::write_bytes& write) { from.save(write); });
+  from.together("save", [&] { detail::replace_file(path, [&](const detail::write_bytes& write) { from.save(write); }); });
 }
 template <class T>
 load_report optimizer<T>::load(const std::string& path, const load_policy& policy) {
   auto& to = bound("load", engine_);
-  to.check_usable();  // before the file is opened
-  return to.load(detail::bytes_of_file(path), policy);
+  return to.load(to.together("load", [&] { return detail::bytes_of_file(path); }), policy);
 }
 template <class T>
 std::string optimizer<T>::to_bytes() const {
   std::string all;
-  bound("to_bytes", engine_).save([&](std::span<const std::byte> piece, std::size_t left) {
-    all.reserve(all.size() + piece.size() + left);
-    all.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+  const auto& from = bound("to_bytes", engine_);
+  from.together("to_bytes", [&] {
+    from.save([&](std::span<const std::byte> piece, std::size_t left) {
+      all.reserve(all.size() + piece.size() + left);
+      all.append(reinterpret_cast<const char*>(piece.data()), piece.size());
+    });
   });
   return all;
 }
@@ -674,7 +704,9 @@ load_report optimizer<T>::load_bytes(std::string_view bytes, const load_policy& 
   const auto read = [bytes](std::size_t from, std::span<std::byte> to) {
     std::memcpy(to.data(), bytes.data() + from, to.size());
   };
-  return bound("load_bytes", engine_).load({"bytes", bytes.size(), read}, policy);
+  auto& to = bound("load_bytes", engine_);
+  to.together("load_bytes", [] {});
+  return to.load({"bytes", bytes.size(), read}, policy);
 }
 template <class T>
 std::string optimizer<T>::describe() const {

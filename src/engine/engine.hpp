@@ -2,10 +2,14 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <thalweg/core/device.hpp>
@@ -16,6 +20,7 @@
 #include <thalweg/core/tensor.hpp>
 
 #include "gradients.hpp"
+#include "processes.hpp"
 #include "settings.hpp"
 
 namespace thalweg::detail {
@@ -36,7 +41,9 @@ class engine {
   std::vector<bool> gathered_;  ///< by parameter: whether it had a gradient since the last step that was taken
 
   std::shared_ptr<device<T>> device_;
+  processes* processes_ = nullptr;  ///< the device, if its process is one of several
   given_gradients<T> gradients_;
+  std::span<const stored_array> given_;  ///< the gradients of a step: of all processes
 
   [[nodiscard]] const program<T>& what() const { return device_->bound.what; }
   [[nodiscard]] const storage<T>& store() const { return device_->store; }
@@ -48,7 +55,7 @@ class engine {
 public:
   engine(program<T> p, std::vector<parameter<T>> parameters, const options& o, const device_maker<T>& make_device);
 
-  void take_gradient(std::size_t i, const gradient_view& g) { gradients_.take(i, g); }
+  void take_gradient(std::size_t i, const gradient_view& g);
   step_report step(std::size_t gradient_count, const step_inputs& given);
   step_report flush();
   void drop();
@@ -60,9 +67,25 @@ public:
   void set(std::string_view where, std::string_view name, double value);
   [[nodiscard]] double get(std::string_view name) const { return settings_.get(what().transforms, name); }
 
-  void check_usable() const { device_->check_usable(); }
   void save(const write_bytes& write) const;
   load_report load(const readable_bytes& from, const load_policy& policy);
+  /// Does what may fail in this process alone. All processes do it: if one fails, all throw.
+  template <class F>
+  auto together(std::string_view call, F f) const {
+    using result = decltype(f());
+    device_->check_usable();
+    if (!processes_) return f();
+    std::conditional_t<std::is_void_v<result>, bool, std::optional<result>> made{};
+    std::exception_ptr failure;
+    try {
+      if constexpr (std::is_void_v<result>) f();
+      else made.emplace(f());
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    processes_->agree(where_it_stands(call), failure);
+    if constexpr (!std::is_void_v<result>) return std::move(*made);
+  }
   [[nodiscard]] std::string describe() const;
 
 private:
@@ -72,6 +95,8 @@ private:
   [[nodiscard]] std::string_view name_of_whole(std::optional<std::size_t> part) const {
     return part ? std::string_view(store().wholes[store().parameters[*part].whole].name) : "";
   }
+  /// A call, and the numbers that must be the same in all processes.
+  [[nodiscard]] std::string where_it_stands(std::string_view call) const;
   void check_loss_is_there(const step_inputs& given) const;
   /// Lets the clocks run whose parameters have gradients; parts the others from them. Sets `read_`. Returns how many
   /// parameters stand still.

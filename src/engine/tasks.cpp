@@ -19,14 +19,13 @@ constexpr double worth_sharing = 32 * 1024;
 // From this cost on, the products of one matrix occupy several threads.
 constexpr double worth_helping = 256.0 * 1024 * 1024;
 
-// As a matrix's products cost: its size times its short side.
+}  // namespace
+
 double product_cost(const parameter_info& p) {
   const auto size = static_cast<double>(p.size());
   const double rows = p.shape.empty() ? 1.0 : static_cast<double>(p.shape.front());
   return size * std::min(rows, size / rows);
 }
-
-}  // namespace
 
 void add_tasks(std::vector<task>& tasks, std::size_t path, std::span<const std::size_t> members,
                std::span<const parameter_info* const> infos, bool whole_tensors) {

@@ -17,6 +17,9 @@ struct task {
   double cost;
 };
 
+/// As a matrix's products cost: its size times its short side.
+double product_cost(const parameter_info& p);
+
 /// Cuts large parameters and takes small ones together. Where whole tensors are needed, one task is one parameter.
 void add_tasks(std::vector<task>& tasks, std::size_t path, std::span<const std::size_t> members,
                std::span<const parameter_info* const> infos, bool whole_tensors);

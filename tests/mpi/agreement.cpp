@@ -1,0 +1,150 @@
+// Any number of ranks takes the steps of one process that is given the mean of their gradients, bit for bit.
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <thalweg/text.hpp>
+
+#include "../message.hpp"
+#include "ranks.hpp"
+
+using namespace thalweg;
+using test::same_bits;
+
+namespace {
+
+template <class T>
+void check_training(const std::string& chain, mpi::layout layout, std::size_t elements_a_message) {
+  CAPTURE(chain);
+  CAPTURE(static_cast<int>(layout));
+  CAPTURE(elements_a_message);
+  const auto layers = test::varied_layers();
+  test::model<T> m(layers), alone(layers);
+  const options o{.lr = 0.02, .weight_decay = 0.1, .warmup_steps = 2, .parallel = sequential()};
+  auto opt = mpi::optimizer(chain, m.parameters(), o, {.layout = layout, .elements_a_message = elements_a_message});
+  optimizer<T> one(chain, alone.parameters(), o);
+  for (long t = 1; t <= 4; ++t) {
+    const double loss = 1 + test::noise(7, static_cast<std::uint64_t>(t * 16 + test::rank()));
+    double sum = 0;
+    for (int r = 0; r < test::rank_count(); ++r) sum += 1 + test::noise(7, static_cast<std::uint64_t>(t * 16 + r));
+    const auto report = opt.step(test::gradients_of<T>(layers, t, test::rank()), {.loss = loss, .measure = measure::norms});
+    const auto expected = one.step(test::mean_of_ranks<T>(layers, t), {.loss = sum * (1.0 / test::rank_count()), .measure = measure::norms});
+    CHECK(report.taken == expected.taken);
+    CHECK(report.lr == expected.lr);
+    CHECK(report.gradient_norm == expected.gradient_norm);
+    REQUIRE(report.parameters.size() == expected.parameters.size());
+    for (std::size_t i = 0; i < report.parameters.size(); ++i) {
+      CHECK(report.parameters[i].name == expected.parameters[i].name);
+      CHECK(report.parameters[i].update_norm == expected.parameters[i].update_norm);
+    }
+    CHECK(same_bits(m.values, alone.values));
+  }
+  CHECK(test::both_x(m, opt) == test::both_x(alone, one));
+  CHECK(same_bits(m.values, alone.values));
+  opt.flush();
+  one.flush();
+  CHECK(same_bits(m.values, alone.values));
+}
+
+const auto& chains() {
+  static const std::vector<std::string> all{
+      "adamw",
+      "amuse",
+      "clip_by_global_norm(max_norm=0.5) | adamw",
+      "when_finite | accumulate(steps=2) | clip_by_global_norm(max_norm=0.5) | muon",
+      "route(when(hidden_matrix, scale_by_soap(period=2)), otherwise(scale_by_adam)) | report_gradient_norm | apply_update",
+      "scale_by_trust_ratio | clip_by_global_norm(max_norm=0.5) | update_by_schedule_free",
+  };
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("ranks take the steps of one process that is given the mean of their gradients") {
+  for (const auto& chain : chains())
+    for (const auto layout : {mpi::layout::sharded_state, mpi::layout::replicated}) check_training<float>(chain, layout, 1 << 16);
+}
+
+TEST_CASE("how many elements travel together changes nothing") {
+  for (const auto layout : {mpi::layout::sharded_state, mpi::layout::replicated})
+    for (const std::size_t elements : {1000, 70}) check_training<double>("clip_by_global_norm(max_norm=0.5) | amuse", layout, elements);
+}
+
+TEST_CASE("weights of 16 bits, state of 8") {
+  const auto layers = test::varied_layers();
+  const auto rounded = [](const test::model<float>& m) {
+    std::vector<std::vector<bfloat16>> all;
+    for (const auto& v : m.values) all.emplace_back(v.begin(), v.end());
+    return all;
+  };
+  const auto parameters_of = [](test::model<float>& m, std::vector<std::vector<bfloat16>>& values) {
+    auto all = m.parameters();
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].data = values[i].data();
+    return all;
+  };
+  test::model<float> m(layers);
+  for (const auto kept : {weights_in::exact, weights_in::stochastic}) {
+    auto values = rounded(m), alone = values;
+    const options o{.lr = 0.02, .warmup_steps = 2, .state = state_in::eight_bits, .weights = kept, .seed = 5, .parallel = sequential()};
+    auto opt = mpi::optimizer("amuse", parameters_of(m, values), o);
+    optimizer<float> one("amuse", parameters_of(m, alone), o);
+    for (long t = 1; t <= 3; ++t) {
+      opt.step(test::gradients_of<float>(layers, t, test::rank()));
+      one.step(test::mean_of_ranks<float>(layers, t));
+      CHECK(same_bits(values, alone));
+    }
+    auto x = m.values, expected = m.values;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      opt.averaged(i, x[i]);
+      one.averaged(i, expected[i]);
+    }
+    CHECK(same_bits(x, expected));
+    CHECK(opt.to_bytes() == (test::rank() == 0 ? one.to_bytes() : ""));
+  }
+}
+
+TEST_CASE("ranks that have some rows of each parameter take the steps of one process") {
+  for (const auto& chain : chains()) {
+    CAPTURE(chain);
+    test::model<float> alone(test::varied_layers());
+    test::shard<float> m(alone, test::rank(), test::rank_count());
+    const options o{.lr = 0.02, .weight_decay = 0.1, .warmup_steps = 2, .parallel = sequential()};
+    auto opt = mpi::optimizer(chain, m.parameters(), o, {.layout = mpi::layout::sharded_rows});
+    optimizer<float> one(chain, alone.parameters(), o);
+    for (long t = 1; t <= 4; ++t) {
+      alone.differentiate(t);
+      const auto own = m.of(alone.gradients);
+      CHECK(opt.step(own).gradient_norm == one.step(alone.gradients).gradient_norm);
+      CHECK(same_bits(m.values, m.of(alone.values)));
+    }
+    const auto x = test::both_x(alone, one);
+    auto averaged = m.values;
+    for (std::size_t i = 0; i < averaged.size(); ++i) opt.averaged(i, averaged[i]);
+    CHECK(same_bits(averaged, m.of(x[0])));
+    {
+      const auto at_x = opt.evaluation_point();
+      CHECK(same_bits(m.values, m.of(x[1])));
+      CHECK(test::message([&] { static_cast<void>(opt.to_bytes()); }).find("[save] Expected the parameters at y") == 0);
+    }
+    CHECK(same_bits(m.values, m.of(alone.values)));
+
+    const std::string bytes = one.to_bytes();
+    CHECK(opt.to_bytes() == (test::rank() == 0 ? bytes : ""));
+    auto again = m;
+    auto late = mpi::optimizer(chain, again.parameters(), o, {.layout = mpi::layout::sharded_rows});
+    late.load_bytes(bytes);
+    for (long t = 5; t <= 6; ++t) {
+      alone.differentiate(t);
+      one.step(alone.gradients);
+      late.step(m.of(alone.gradients));
+      CHECK(same_bits(again.values, m.of(alone.values)));
+    }
+  }
+  test::model<float> whole(test::small_layers());
+  test::shard<float> m(whole, test::rank(), test::rank_count());
+  auto parameters = m.parameters();
+  if (test::rank() == 0) parameters[0].shape = {};
+  CHECK(test::message([&] { static_cast<void>(mpi::optimizer("adamw", parameters, {}, {.layout = mpi::layout::sharded_rows})); })
+            .find("[mpi] Expected row-major parameters with rows and without a view") != std::string::npos);
+}
