@@ -6,7 +6,7 @@
 #include <functional>
 #include <span>
 
-#include <thalweg/core/checkpoint.hpp>
+#include <thalweg/core/progress.hpp>
 
 namespace thalweg::detail {
 

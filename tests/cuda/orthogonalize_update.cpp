@@ -386,3 +386,16 @@ TEST_CASE("cuda: orthogonalize_update is captured in a graph, and replayed") {
   cuda::check("a graph's end", cudaGraphExecDestroy(run));
   cuda::check("a graph's end", cudaGraphDestroy(graph));
 }
+
+TEST_CASE("orthogonalize_update on a device: without an epsilon; and what it refuses there") {
+  const dense u = noise(6, 9), zero{6, 9};
+  dense small = u;
+  for (double& x : small.numbers) x *= 1e-20;
+  for (const auto* set : {&jordan, &turbo_muon}) {
+    const orthogonalize_update o{.coefficients = *set, .epsilon = 0};
+    CHECK(apart(orthogonalized<float>(small, o), orthogonalized<float>(u, o)) < 1e-4);
+    CHECK(orthogonalized<float>(zero, o).norm() == 0);
+  }
+  CHECK_THROWS_AS(orthogonalized<float>(u, {.scale = nuclear_norm{}}), error);
+  CHECK_THROWS_AS(orthogonalized<float>(u, {.norm = thalweg::norm::schatten_4}), error);
+}
