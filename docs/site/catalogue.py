@@ -144,10 +144,22 @@ def alike(ours, theirs):
         return tidy(ours) == tidy(theirs)
 
 
+def bound(chain, shape=(16, 64)):
+    return thalweg.Optimizer(chain, {"w": numpy.ones(shape, numpy.float32)}, roles={"w": "hidden"}, warmup_steps=1)
+
+
+def what_it_needs(name):
+    """An end that reads what the word passes downstream, if the word is refused without one."""
+    try:
+        bound(example(name))
+        return ""
+    except thalweg.Error:
+        return "update_by_schedule_free"
+
+
 def described(chain, name, shape):
     """Names of the word's state, and its bytes for a parameter of the shape; and the word with every field."""
-    opt = thalweg.Optimizer(chain, {"w": numpy.ones(shape, numpy.float32)}, roles={"w": "hidden"}, warmup_steps=1)
-    lines = opt.describe().splitlines()
+    lines = bound(chain, shape).describe().splitlines()
     row = next(line for line in lines if re.match(r"w\s+\(", line))
     path = lines.index(next(line for line in lines if line.startswith("chain ")))
     states = re.findall(rf"\b{name}\.(\w+)", row)
@@ -227,8 +239,8 @@ def row_of(name, cells):
     if name not in by_name:  # made of other transforms, or of a function of the user's
         return f"| {link} | {' | '.join(cells)} |", ""
     header = headers[name]
-    behind = "update_by_schedule_free" if "using feeds" in header.code else ""  # what reads the number that it says
-    chain = f"{example(name)} | {behind}".removesuffix(" | ")
+    behind = what_it_needs(name)
+    chain = " | ".join(filter(None, [example(name), behind]))
     states, scalars, _, word = described(chain, name, (16, 64))
     stored = ", ".join(f"`{s}`" for s in states)
     stored += (", " if states and scalars else "") + ("scalars " if len(scalars) > 1 else "scalar " if scalars else "")

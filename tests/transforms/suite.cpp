@@ -259,6 +259,7 @@ void suite(const subject& s, takes what) {
                            doctest::Contains("Expected rank >= 2. Received 'p' with shape (9)."), thalweg::error);
       continue;
     }
+    REQUIRE_NOTHROW(train(s.in_float, with(p)));
     const way w = s.follow({.name = p.name, .shape = p.shape, .role = p.role});
     const tolerance within = w.tensorwise ? tolerance{1e-3, 1e-10} : tolerance{1e-5, 1e-13};
     wherever_it_runs(s, [&](const subject& here) {
