@@ -39,6 +39,7 @@ double fastest_ms(std::size_t steps, const auto& step) {
 int main(int argc, char** argv) {
   using namespace thalweg;
   MPI_Init(&argc, &argv);
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // the launcher reads a pipe
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   const auto model = small();
@@ -68,7 +69,7 @@ int main(int argc, char** argv) {
       auto opt = mpi::optimizer(chain, parameters, o, {.layout = layout});
       const double together = fastest_ms(steps, [&] { opt.step(gradients); });
       if (rank == 0)
-        std::printf("%s, %s: %.0f ms, one process %.0f ms\n", chain.c_str(), layout == mpi::layout::replicated ? "replicated" : "sharded state", together, alone);
+        std::printf("%s, %s: %.1f ms, one process %.1f ms\n", chain.c_str(), layout == mpi::layout::replicated ? "replicated" : "sharded state", together, alone);
     }
   }
   MPI_Finalize();
