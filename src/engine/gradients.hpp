@@ -71,7 +71,8 @@ public:
       }
       const auto& p = store_->parameters[n];
       const lines all = in_bytes(p, bytes, const_cast<std::byte*>(static_cast<const std::byte*>(g.data)) + p.offset * bytes);
-      if (const auto* hit = overlapped(all.data, (all.count - 1) * all.stride + all.length))
+      // A process that has some rows gives fewer than the parameter has.
+      if (const auto* hit = overlapped(all.data, std::min((all.count - 1) * all.stride + all.length, g.size * bytes)))
         throw error("step", "Expected a gradient in memory of its own for ", in_quotes(whole.name),
                     ". Received one that overlaps the parameter ", in_quotes(hit->info.name), ".");
       gradients_[n] = {all.data, g.type};  // is only read

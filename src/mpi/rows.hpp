@@ -40,7 +40,7 @@ class rows final : public rank<T> {
   std::vector<message> to_owners_, to_rows_;       ///< those of this rank, in the order of the line
   std::vector<std::vector<T>> leaving_, arriving_;  ///< by rank
   std::vector<std::vector<std::byte>> y_;          ///< the rows of averaged parameters, while they hold x
-  mutable bool is_saving_ = false;                 ///< x is asked for by rank 0, and whole
+  mutable bool is_saving_ = false;                 ///< x is asked for where its parameter is, and whole
 
 public:
   rows(bound_program<T> what, std::shared_ptr<binding> b, std::size_t elements_a_message, std::shared_ptr<const sharded_parameters> shards)
@@ -226,26 +226,27 @@ private:
       }
   }
 
-  /// `compute(whole)` runs on the owner. Each rank gets its rows, or, for a checkpoint, rank 0 gets all.
+  /// `compute(whole)` runs on the owner. Each rank gets its rows; for a checkpoint the owner keeps all.
   template <class F>
   void give_rows(std::size_t i, T* out, F compute) const {
-    this->or_end_all([&] { give_rows_of(i, out, compute); });
+    this->or_end_all([&] {
+      if (!is_saving_) give_rows_of(i, out, compute);
+      else if (this->is_here(i)) compute(out);
+    });
   }
   template <class F>
   void give_rows_of(std::size_t i, T* out, F compute) const {
     const int owner = plan_.owner[i];
     std::vector<T> whole;
     post<T> mail(this->comm());
-    const auto first = [&](int r) { return is_saving_ ? 0 : first_element(i, r); };
-    const auto count = [&](int r) { return is_saving_ ? (r == 0 ? store.parameters[i].size : 0) : elements_of(i, r); };
     if (owner == this->me()) {
       whole.resize(store.parameters[i].size);
       compute(whole.data());
       for (int r = 0; r < plan_.ranks; ++r)
-        if (r == owner) std::copy_n(whole.data() + first(r), count(r), out);
-        else if (count(r) > 0) mail.send(whole.data() + first(r), count(r), r);
-    } else if (count(this->me()) > 0) {
-      mail.receive(out, count(this->me()), owner);
+        if (r == owner) std::copy_n(whole.data() + first_element(i, r), elements_of(i, r), out);
+        else if (elements_of(i, r) > 0) mail.send(whole.data() + first_element(i, r), elements_of(i, r), r);
+    } else if (elements_here(i) > 0) {
+      mail.receive(out, elements_here(i), owner);
     }
     mail.wait();
   }

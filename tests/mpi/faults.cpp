@@ -2,12 +2,15 @@
 #include <limits>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/text.hpp>
+#include <thalweg/transforms/tensorwise.hpp>
 
 #include "../message.hpp"
 #include "ranks.hpp"
@@ -83,6 +86,27 @@ TEST_CASE("a gradient that is not finite on one rank makes all skip") {
   CHECK(!report.taken);
   CHECK(report.parameter == "w2");
   CHECK(same_bits(m.values, before.values));
+}
+
+TEST_CASE("a function of the user's that throws in mid-step on one rank leaves all as before") {
+  test::model<float> m(layers), alone(layers);
+  bool stumbles = false;
+  const auto chain = tensorwise("stumble", [&](tensor<float> update) {
+    if (stumbles && update.name == "w1") throw std::runtime_error("stumbled");  // its owner alone sees it
+  });
+  auto opt = mpi::optimizer(chain, m.parameters(), o);
+  optimizer<float> one("apply_update", alone.parameters(), o);
+  for (long t = 1; t <= 2; ++t) {
+    const auto before = m.values;
+    stumbles = true;
+    const std::string said = test::message([&] { opt.step(test::gradients_of<float>(layers, t, test::rank())); });
+    CHECK((said == "stumbled" || has(said, ": stumbled")));
+    CHECK(same_bits(m.values, before));
+    stumbles = false;
+    opt.step(test::gradients_of<float>(layers, t, test::rank()));
+    one.step(test::mean_of_ranks<float>(layers, t));
+    CHECK(same_bits(m.values, alone.values));
+  }
 }
 
 TEST_CASE("ranks that do not bind the same are told the first difference") {
