@@ -303,48 +303,57 @@ private:
     return exact ? bytes_of_rest(p.values.type, p.size) : 0;
   }
 
-  void allocate_states() {
-    // Large arrays do not begin at the same place of a page: their tiles would share the sets of the first cache.
-    const auto lines_of = [](std::size_t bytes) {
-      constexpr std::size_t large = 64 * 1024, apart = 1024 + alignment;
-      return padded<std::byte>(bytes) + (bytes >= large ? apart : 0);
-    };
-    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
-      const auto& p = store.parameters[i];
-      if (!is_here(i)) continue;
-      store.state_bytes += lines_of(rest_of_weights(p));
-      for (std::size_t s = 0; s < p.state_shapes.size(); ++s) {
-        const std::size_t n = element_count(p.state_shapes[s]);
-        store.state_bytes += lines_of(n * bytes_of(p.state_types[s])) + lines_of(bytes_beside_state(p.state_types[s], n));
-      }
+  /// The sizes in bytes of a parameter's arrays: of what its 16 bits leave out, then of each state and of what is beside it.
+  [[nodiscard]] std::vector<std::size_t> bytes_of_arrays(const bound_parameter<T>& p) const {
+    std::vector<std::size_t> bytes{rest_of_weights(p)};
+    for (std::size_t s = 0; s < p.state_shapes.size(); ++s) {
+      const std::size_t n = element_count(p.state_shapes[s]);
+      bytes.insert(bytes.end(), {n * bytes_of(p.state_types[s]), bytes_beside_state(p.state_types[s], n)});
     }
+    return bytes;
+  }
+
+  void allocate_states() {
+    // The first arrays of all parameters lie one behind the other, then the second ones: a pass over many small parameters
+    // reads on where it stands, as in a large one, and what it fetches ahead is the next parameter's.
+    // Large arrays, and the first of each kind, do not begin at the same place of a page: their tiles would share the sets of
+    // the first cache.
+    constexpr std::size_t large = 64 * 1024, apart = 1024 + alignment;
+    std::vector<std::vector<std::size_t>> bytes, places;
+    std::size_t most = 0;
+    for (const auto& p : store.parameters) {
+      bytes.push_back(bytes_of_arrays(p));
+      places.emplace_back(bytes.back().size());
+      most = std::max(most, bytes.back().size());
+    }
+    for (std::size_t array = 0; array < most; ++array, store.state_bytes += apart)
+      for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (array >= bytes[i].size() || !is_here(i)) continue;
+        places[i][array] = store.state_bytes;
+        store.state_bytes += padded<std::byte>(bytes[i][array]) + (bytes[i][array] >= large ? apart : 0);
+      }
     try {
       store.states = allocate<std::byte>(store.state_bytes);
     } catch (const std::bad_alloc&) {
-      const auto& most = std::ranges::max(store.parameters, {}, &bound_parameter<T>::size).info;
+      const auto& largest = std::ranges::max(store.parameters, {}, &bound_parameter<T>::size).info;
       throw out_of_memory(in_words("[optimizer] Expected memory for the state of ", store.state_bytes,
-                                   " bytes. Received none. The largest parameter is ", in_quotes(most.name), " with shape ",
-                                   most.shape, "."));
+                                   " bytes. Received none. The largest parameter is ", in_quotes(largest.name), " with shape ",
+                                   largest.shape, "."));
     }
-    std::byte* free = store.states.get();
     for (std::size_t i = 0; i < store.parameters.size(); ++i) {
       auto& p = store.parameters[i];
       // An array of a parameter that is not here has a place, and no memory.
-      const auto take = [&](std::size_t bytes) -> void* {
-        if (!bytes || !is_here(i)) return bytes ? free : nullptr;
-        return std::exchange(free, free + lines_of(bytes));
+      const auto at = [&](std::size_t array) -> void* {
+        return bytes[i][array] ? store.states.get() + places[i][array] : nullptr;
       };
       name_keys_.push_back(scrambled(0, p.info.name));
-      p.values.rest = take(rest_of_weights(p));
+      p.values.rest = at(0);
       if (p.values.rest && is_here(i)) begin_rest(p.values, p.size);
       for (const std::size_t l : bound.what.paths[p.path].transforms)
         for (std::size_t array = 0; array < bound.what.info(l).is.arrays; ++array) {
-          const std::size_t s = p.arrays.size(), n = element_count(p.state_shapes[s]);
-          const number_type type = p.state_types[s];
-          stored_array to{take(n * bytes_of(type)), type, nullptr};
-          to.rest = take(bytes_beside_state(type, n));
-          p.place_state(to);
-          if (is_here(i)) fill(p, bound.what.code(l), array, p.arrays.back(), n);
+          const std::size_t s = p.arrays.size();
+          p.place_state({at(1 + 2 * s), p.state_types[s], at(2 + 2 * s)});
+          if (is_here(i)) fill(p, bound.what.code(l), array, p.arrays.back(), element_count(p.state_shapes[s]));
         }
     }
   }
