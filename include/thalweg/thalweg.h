@@ -164,7 +164,7 @@ typedef struct thalweg_report {
   size_t size;  ///< of this struct, as the program was compiled
   int taken;    ///< 1: the parameters have moved. 0: not so while `accumulate` gathers, or `when_finite` skips
   int has_gradient_norm;  ///< whether `gradient_norm` was measured: the step was taken, and its chain measures
-  /// For whose sake `when_finite` skipped the step: the parameter's name, until thalweg_destroy. Null if it did not, or
+  /// The name of the parameter because of which `when_finite` skipped the step, until thalweg_destroy. Null if it did not, or
   /// for the sake of the loss.
   const char* not_finite;
   /// The learning rate of the step, after the warm-up and the chain's schedules, and before a parameter's factor. It is
@@ -195,7 +195,7 @@ THALWEG_FUNCTION thalweg_status thalweg_step(thalweg_optimizer* optimizer, const
 THALWEG_FUNCTION thalweg_status thalweg_step_as_json(thalweg_optimizer* optimizer, const void* const* gradients,
                                                      size_t count, const double* loss, thalweg_report* report, char** line);
 
-/// Takes a step with the gradients that "accumulate" has gathered, though they are fewer than it wants: their mean. Where
+/// Takes a step with the gradients that "accumulate" has gathered, even if they are fewer than its steps: their mean. Where
 /// there are none, the report (which may be null) says that no step was taken. thalweg_drop forgets them. Since interface 3.
 THALWEG_FUNCTION thalweg_status thalweg_flush(thalweg_optimizer* optimizer, thalweg_report* report);
 THALWEG_FUNCTION thalweg_status thalweg_drop(thalweg_optimizer* optimizer);

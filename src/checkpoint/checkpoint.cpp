@@ -142,7 +142,7 @@ std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const c
   for (const auto& a : all) names.push_back(a.name);
   std::ranges::sort(names);
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
-    throw error(where, "Expected names of parameters that tell their states apart. Received two of '", *twice, "'.");
+    throw error(where, "Expected parameter names that give each state a name of its own. Received two of '", *twice, "'.");
   return all;
 }
 
@@ -402,7 +402,7 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
     });
     const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), non_negative);
     if (path_of.emplace(route, p.path).first->second != p.path && !differences.kept())
-      throw error("load", "Expected '", p.info.name, "' on the route that it takes here. Received it on another.");
+      throw error("load", "Expected '", p.info.name, "' on the same route as here. Received it on another route.");
     const auto [found, is_new] = number_of.emplace(std::pair(route, p.path), routes.size());
     of_parameter[i] = found->second;
     if (!is_new) continue;
@@ -424,7 +424,7 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
     const auto& route = read[*of_parameter[i]];
     const bool in_every_step = !metadata.has(route_key(route.first, "steps"));
     if (in_every_step && seen.insert(route.second).second && ++full[store.parameters[i].path] > 1)
-      throw error("load", "Expected '", store.parameters[i].info.name, "' on the route that it takes here. Received it on another.");
+      throw error("load", "Expected '", store.parameters[i].info.name, "' on the same route as here. Received it on another route.");
   }
   for (const auto& there_here : read) {
     const std::size_t route = there_here.first;

@@ -75,7 +75,7 @@ void check_parts(std::span<const parameter_part> parts, std::span<const given_me
   for (std::size_t k = 0; k + 1 < pieces.size(); ++k) {
     if (pieces[k + 1].begin >= pieces[k].end) continue;
     const auto [first, second] = std::minmax(pieces[k].part, pieces[k + 1].part);
-    throw error("optimizer", "Expected parameters in memory of their own. Received ", in_quotes(parts[first].info.name), " and ",
+    throw error("optimizer", "Expected parameters that do not overlap in memory. Received ", in_quotes(parts[first].info.name), " and ",
                 in_quotes(parts[second].info.name),
                 ", which overlap. Bind shared weights once; a head that is tied to an embedding is an embedding.");
   }

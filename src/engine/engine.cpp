@@ -30,7 +30,7 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
     throw error("optimizer", "Expected state as the numbers, for training in double. Received ", options_.state, ".");
   for (const auto& t : p.transforms)
     if (const auto& info = *t.info; t.state && (!std::is_same_v<T, float> || !has_kernel(info.is.what) || info.is.arrays == 0))
-      throw error(info.name, "Expected training in float and a state of an element-wise transform, for a type of its own. Received ",
+      throw error(info.name, "Expected parameters trained in float, and an element-wise transform, for `stored`. Received ",
                   std::is_same_v<T, float> ? "a transform without such state." : "training in double.");
   for (const auto& t : p.transforms) t.code->check_fields();
 

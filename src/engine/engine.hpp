@@ -30,7 +30,7 @@ class engine {
   options options_;  ///< those of binding, but for lr
   settings<T> settings_;
   long steps_ = 0;
-  long calls_ = 0;  ///< of `step`, where a gate swallows some
+  long calls_ = 0;  ///< of `step`, of which a gate gathers some
   gathered_losses losses_{};
 
   std::vector<clock_numbers> now_, next_;  ///< by clock; a step replaces them

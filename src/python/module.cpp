@@ -588,7 +588,7 @@ PYBIND11_MODULE(thalweg, m) {
 
   py::class_<report>(m, "StepReport", "What became of a step.")
       .def_readonly("taken", &report::taken, "Whether the parameters have moved.")
-      .def_readonly("parameter", &report::parameter, "For whose sake when_finite skipped the step, or None.")
+      .def_readonly("parameter", &report::parameter, "The parameter because of which when_finite skipped the step, or None.")
       .def_readonly("lr", &report::lr,
                     "The learning rate of the step, after the warm-up and the chain's schedules, and before a "
                     "parameter's lr_factor: the largest of all routes. 0 if the step was not taken.")
@@ -635,7 +635,7 @@ Trains numpy arrays in place by a chain.
 chain   text, as for parse, or a Chain
 params  a dict, name -> array, or a list of (name, array): writeable, all float64, or each float32, float16 or bfloat16,
         in C order, or matrices in Fortran order. They are not copied, and are kept alive.
-dtypes  'bfloat16' by name, where an array of uint16 holds such numbers. Those of ml_dtypes need no word.
+dtypes  'bfloat16' by name, where an array of uint16 holds such numbers. Arrays of ml_dtypes are recognised.
 roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a shape. A head that is tied to an
         embedding is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
 lr_factors, weight_decay_factors
@@ -681,7 +681,7 @@ Python's other threads run during a step. An optimizer may be used from several:
            "gradient: it stands still with its state, and its bias corrections do not count the step. norms=True "
            "measures each parameter.")
       .def("flush", &numpy_optimizer::flush,
-           "Takes a step with the gradients that accumulate has gathered, though they are fewer than it wants: their mean.")
+           "Takes a step with the gradients that accumulate has gathered, even if they are fewer than its steps: their mean.")
       .def("drop", &numpy_optimizer::drop, "Forgets the gradients that accumulate has gathered.")
       .def("evaluation_point", [](std::shared_ptr<numpy_optimizer> self) {
              return std::make_unique<evaluation_point>(std::move(self));

@@ -323,8 +323,8 @@ TEST_CASE("load refuses metadata that says what cannot be") {
   CHECK_SAYS(with("options.weight_decay", "0.05000000000000001"), "Expected a checkpoint of weight_decay=0.05");
   CHECK_SAYS(with("options.r", "1"), "Expected a checkpoint of r=0");
   CHECK_SAYS(with("options.weight_lr_power", "1"), "Expected a checkpoint of weight_lr_power=2");
-  CHECK_SAYS(with("w2/route", "1"), "Expected 'w2' on the route that it takes here");
-  CHECK_SAYS(with("b1/route", "0"), "Expected 'b1' on the route that it takes here");
+  CHECK_SAYS(with("w2/route", "1"), "Expected 'w2' on the same route as here");
+  CHECK_SAYS(with("b1/route", "0"), "Expected 'b1' on the same route as here");
   CHECK_SAYS(with("b1/route", "-1"), "Expected a number as 'b1/route'");
 }
 
@@ -356,7 +356,7 @@ TEST_CASE("load refuses the same words for other routes") {
   opt.save(folder / "file");
   auto other = by([](const parameter_info& p) { return p.name == "w1"; });
   CHECK_THROWS_WITH_AS(other.load(folder / "file"),
-                       "[load] Expected 'w2' on the route that it takes here. Received it on another.", error);
+                       "[load] Expected 'w2' on the same route as here. Received it on another route.", error);
   auto turned = by([](const parameter_info& p) { return p.shape.size() < 2; });  // the same routes, numbered otherwise
   turned.load(folder / "file");
 }
@@ -545,7 +545,7 @@ TEST_CASE("save refuses names that no reader could tell apart, and takes all oth
   auto opt = optimizer(route(when(is_a, odd{}), otherwise(ema{})),
                        std::vector{as_parameter("a", a), as_parameter("a/b", b)}, settings);
   CHECK_THROWS_WITH_AS(opt.save(folder / "file"),
-                       "[save] Expected names of parameters that tell their states apart. Received two of "
+                       "[save] Expected parameter names that give each state a name of its own. Received two of "
                        "'a/b/ema.momentum'.",
                        error);
   CHECK(folder.count() == 0);

@@ -1,4 +1,4 @@
-// expect: A chain may hold one transform that swallows steps (accumulate), and no second one
+// expect: A chain may hold one transform that gathers steps (accumulate), and no second one
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/ema.hpp>

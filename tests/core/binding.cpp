@@ -220,7 +220,7 @@ TEST_CASE("parameters that overlap are refused, whatever their order; neighbours
                        {.name = "b", .shape = {b_size}, .data = data + b}});
   };
   const std::string overlap =
-      "[optimizer] Expected parameters in memory of their own. Received 'a' and 'b', which overlap. Bind "
+      "[optimizer] Expected parameters that do not overlap in memory. Received 'a' and 'b', which overlap. Bind "
       "shared weights once; a head that is tied to an embedding is an embedding.";
   CHECK(two(0, 8, 7, 8) == overlap);
   CHECK(two(7, 8, 0, 8) == overlap);

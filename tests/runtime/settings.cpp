@@ -201,7 +201,7 @@ TEST_CASE("parameters on another route than in the checkpoint are refused") {
   both.values = m.values;
   optimizer<float> hidden(chain, both.parameters(), some);
   CHECK_THROWS_WITH_AS(hidden.load_bytes(opt.to_bytes()),
-                       "[load] Expected 'b' on the route that it takes here. Received it on another.", error);
+                       "[load] Expected 'b' on the same route as here. Received it on another route.", error);
 }
 
 TEST_CASE("a chain without an average saves what no average could weigh") {

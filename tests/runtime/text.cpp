@@ -339,7 +339,7 @@ TEST_CASE("what combinators do not take") {
   starts("scheduled(beta, amuse_beta, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
   starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: the fields of what swallows");
   starts("scheduled(alpha, linear(9), update_by_lookahead)",
-         "[parse] Expected for scheduled: another transform: the fields of what swallows steps (accumulate), or recovers x");
+         "[parse] Expected for scheduled: another transform: the fields of what gathers steps (accumulate), or recovers x");
   starts("in_row_blocks(0, centralize_gradient)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(3, ema)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(3, scale_by_shampoo)", "[parse] Expected for in_row_blocks: how many");
@@ -401,7 +401,7 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
   CHECK(unbindable("route(when(hidden_matrix, freeze), otherwise()) | ema").starts_with("[optimizer] Something stands after"));
   CHECK(unbindable("ema | when_finite").starts_with("[optimizer] A transform that may stop the step (when_finite) must be the first"));
   CHECK(unbindable("route(when(hidden_matrix, when_finite), otherwise())").starts_with("[optimizer] A transform that may stop"));
-  CHECK(unbindable("ema | accumulate(2)").starts_with("[optimizer] A transform that swallows steps (accumulate) must be the first"));
+  CHECK(unbindable("ema | accumulate(2)").starts_with("[optimizer] A transform that gathers steps (accumulate) must be the first"));
   CHECK(unbindable("route(when(hidden_matrix, accumulate(2)), otherwise())").starts_with("[optimizer] A transform that swallows"));
   CHECK(unbindable("amuse_beta | scale_by_adam").starts_with("[optimizer] Nothing downstream reads what a transform of this chain feeds"));
   CHECK(unbindable("route(when(hidden_matrix, ema))") ==

@@ -159,7 +159,7 @@ concept stopping = modelwise<Transform> && requires(const Transform& t) {
   { t.proceeds(0.0) } -> std::same_as<bool>;
 };
 
-/// Lets some calls of `step` pass and swallows the others: `accumulate`.
+/// Lets some calls of `step` pass and gathers the gradients of the others: `accumulate`.
 template <class Transform>
 concept gate = elementwise<Transform> && requires(const Transform& t) {
   { t.opens(1L) } -> std::same_as<bool>;

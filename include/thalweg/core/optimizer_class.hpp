@@ -135,7 +135,7 @@ public:
     return take_step(i, inputs);
   }
 
-  /// Takes a step with the gradients that `accumulate` has gathered, though they are fewer than it wants: their mean. Where
+  /// Takes a step with the gradients that `accumulate` has gathered, even if they are fewer than its steps: their mean. Where
   /// there are none the report says that no step was taken.
   step_report flush();
   /// Forgets them.

@@ -82,9 +82,9 @@ constexpr bool fields_may_move(const traits& is) { return !is.gates && !(is.aver
   is(behind_the_end, "Something stands after a transform that has written the parameters; the terminal transform "        \
                      "(apply_update, update_by_schedule_free, …) must be the last of its chain.")                         \
   is(stop_not_first, "A transform that may stop the step (when_finite) must be the first of the whole chain.")            \
-  is(gate_not_first, "A transform that swallows steps (accumulate) must be the first of the whole chain, or stand "       \
+  is(gate_not_first, "A transform that gathers steps (accumulate) must be the first of the whole chain, or stand "        \
                      "behind when_finite.")                                                                               \
-  is(second_gate, "A chain may hold one transform that swallows steps (accumulate), and no second one.")                  \
+  is(second_gate, "A chain may hold one transform that gathers steps (accumulate), and no second one.")                   \
   is(feeds_nobody, "Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before a "       \
                    "transform that reads beta, such as update_by_schedule_free.")
 
