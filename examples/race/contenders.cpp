@@ -41,8 +41,8 @@ constexpr std::array all_tuned{
 
     tuned{"vit", "adamw", 0.002, 0.005},        tuned{"vit", "adamw_wsd", 0.001},
     tuned{"vit", "sf_adamw", 0.004, 0.005},     tuned{"vit", "muon", 0.004, 0.2},
-    tuned{"vit", "muon_wsd", 0.004},            tuned{"vit", "sf_muon", 0.016},
-    tuned{"vit", "sf_muon_95", 0.016},          tuned{"vit", "sf_normuon", 0.016},
+    tuned{"vit", "muon_wsd", 0.004},            tuned{"vit", "sf_muon", 0.016, 0.2},
+    tuned{"vit", "sf_muon_95", 0.016},          tuned{"vit", "sf_normuon", 0.016, 0.2},
     tuned{"vit", "amuse", 0.016},               tuned{"vit", "amuse_other", 0.016},
     tuned{"vit", "amuse_short_warmup", 0.016, 0.005},
 };

@@ -24,7 +24,7 @@ template <class T>
 void mirror(T* data, std::size_t n, rows lower) {
   constexpr std::size_t block = 32;
   for (std::size_t i = lower.first; i < lower.last; i += block)
-    for (std::size_t j = 0; j <= i; j += block)
+    for (std::size_t j = 0; j < std::min(i + block, lower.last); j += block)  // `first` may be no multiple of `block`
       for (std::size_t k = j; k < std::min(j + block, lower.last); ++k)
         for (std::size_t l = std::max(i, k + 1); l < std::min(i + block, lower.last); ++l) data[k * n + l] = data[l * n + k];
 }

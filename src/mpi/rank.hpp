@@ -461,7 +461,7 @@ private:
                 in_parts(bytes, [&](std::size_t b, int n) { MPI_Send(own.data() + b, n, MPI_BYTE, 0, 0, comm()); });
                 return {};
               }
-              room.resize(bytes);
+              or_end_all([&] { room.resize(bytes); });
               in_parts(bytes, [&](std::size_t b, int n) {
                 MPI_Recv(room.data() + b, n, MPI_BYTE, owner, 0, comm(), MPI_STATUS_IGNORE);
               });

@@ -23,7 +23,7 @@ struct rows_of_parameter {
   std::vector<std::size_t> elements;  ///< by rank
 };
 
-/// The user's rows, and room for the whole parameters, of which a rank touches only those that it steps.
+/// The user's rows, and room for the whole parameters. A rank writes only those that it steps.
 struct sharded_parameters {
   std::vector<rows_of_parameter> rows;
   std::vector<thalweg::detail::aligned_array<std::byte>> memory;

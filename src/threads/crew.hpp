@@ -18,7 +18,7 @@ public:
   explicit piece_body(const Body& body)
       : body_(std::addressof(body)),
         call_([](const void* b, std::size_t piece) { (*static_cast<const Body*>(b))(piece); }) {}
-  void operator()(std::size_t piece) const { call_(body_, piece); }
+  void operator()(std::size_t piece) const noexcept { call_(body_, piece); }
 };
 
 /// body(i) for each i below `count`, on this thread, and on workers of its crew that have no task left. Returns when all

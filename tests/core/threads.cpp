@@ -124,6 +124,13 @@ TEST_CASE("idle threads of a crew take pieces of what its workers compute; each 
   crew.help();  // nobody works: it returns
 }
 
+TEST_CASE("a worker that is asked to help does not wait for itself") {
+  detail::crew crew;
+  const detail::crew::worker one(crew);
+  crew.help();
+  CHECK(true);  // it has returned
+}
+
 TEST_CASE("without a crew the pieces run one after the other") {
   std::vector<std::size_t> order;
   detail::in_pieces(4, detail::piece_body([&](std::size_t i) { order.push_back(i); }));

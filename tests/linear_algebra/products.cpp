@@ -36,7 +36,8 @@ double furthest(const std::vector<T>& found, const dense& expected) {
   return furthest;
 }
 
-constexpr std::size_t sizes[][3] = {{1, 1, 1}, {2, 3, 5}, {31, 7, 33}, {64, 65, 63}, {200, 40, 210}};
+constexpr std::size_t sizes[][3] = {{1, 1, 1}, {2, 3, 5}, {31, 7, 33}, {64, 65, 63}, {200, 40, 210},
+                                      {511, 9, 30}, {523, 40, 64}, {800, 7, 33}};
 
 }  // namespace
 
@@ -73,7 +74,15 @@ TEST_CASE_TEMPLATE("a Gram matrix and a product of symmetric matrices are whole 
     la::symmetric_product<T>(0.1, {gram.data(), n, n}, {gram.data(), n, n}, {0.25, gram.data()}, {0.75, gram.data()},
                              {square.data(), n, n});
     CHECK(furthest(square, polynomial) < within * static_cast<double>(n));
+    // The same where the two factors are different arrays.
+    const auto other = gram;
+    std::vector<T> again(n * n, T(NAN));
+    la::symmetric_product<T>(0.1, {gram.data(), n, n}, {other.data(), n, n}, {0.25, gram.data()}, {0.75, gram.data()},
+                             {again.data(), n, n});
+    CHECK(furthest(again, polynomial) < within * static_cast<double>(n));
+    std::size_t differ = 0;
     for (std::size_t i = 0; i < n; ++i)
-      for (std::size_t j = 0; j < i; ++j) CHECK(square[i * n + j] == square[j * n + i]);
+      for (std::size_t j = 0; j < i; ++j) differ += square[i * n + j] != square[j * n + i] || again[i * n + j] != again[j * n + i];
+    CHECK(differ == 0);
   }
 }

@@ -135,6 +135,23 @@ TEST_CASE("ranks that do not bind the same are told the first difference") {
   check_told(bind("adamw", wrong, layers), "lr");
 }
 
+TEST_CASE("ranks with different layouts, or with a size that is refused on one, are told so") {
+  if (last() == 0) return;
+  test::model<float> m(layers);
+  const auto bind_as = [&](mpi::layout l, std::size_t elements) {
+    return test::message([&] {
+      mpi::optimizer("adamw", m.parameters(), o, {.layout = l, .elements_a_message = elements});
+    });
+  };
+  for (const auto l : {mpi::layout::sharded_rows, mpi::layout::replicated}) {
+    const std::string said = bind_as(is_last() ? l : mpi::layout::sharded_state, 1024);
+    CAPTURE(said);
+    CHECK(has(said, "layout: sharded state"));
+    CHECK(has(said, l == mpi::layout::replicated ? "layout: replicated" : "layout: sharded rows"));
+    CHECK(has(bind_as(l, is_last() ? 0 : 1024), "elements_a_message"));
+  }
+}
+
 TEST_CASE("ranks that call different things, or with different numbers, are told so") {
   if (last() == 0) return;
   test::model<float> m(layers);
