@@ -149,6 +149,8 @@ std::string to_bytes(const header& h) {
 }
 
 header parse(std::string_view text, std::size_t array_bytes) {
+  if (const std::size_t at = text.find('\0'); at != text.npos)  // where the parser would stop reading
+    throw error("load", "Expected a header of text. Received a zero as its byte ", at, ".");
   header h;
   header_reader reader(h);
   json::sax_parse(text, &reader);

@@ -316,8 +316,8 @@ private:
   void allocate_states() {
     // The first arrays of all parameters lie one behind the other, then the second ones: a pass over many small parameters
     // reads on where it stands, as in a large one, and what it fetches ahead is the next parameter's.
-    // Large arrays, and the first of each kind, do not begin at the same place of a page: their tiles would share the sets of
-    // the first cache.
+    // Large arrays do not begin at the same place of a page, nor do the first and the second arrays of small parameters: what is
+    // read together would share the sets of the first cache.
     constexpr std::size_t large = 64 * 1024, apart = 1024 + alignment;
     std::vector<std::vector<std::size_t>> bytes, places;
     std::size_t most = 0;
@@ -326,12 +326,17 @@ private:
       places.emplace_back(bytes.back().size());
       most = std::max(most, bytes.back().size());
     }
-    for (std::size_t array = 0; array < most; ++array, store.state_bytes += apart)
+    for (std::size_t array = 0; array < most; ++array) {
+      std::size_t of_small = 0;
       for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (array >= bytes[i].size() || !is_here(i)) continue;
+        if (array >= bytes[i].size() || bytes[i][array] == 0 || !is_here(i)) continue;
         places[i][array] = store.state_bytes;
-        store.state_bytes += padded<std::byte>(bytes[i][array]) + (bytes[i][array] >= large ? apart : 0);
+        store.state_bytes += padded<std::byte>(bytes[i][array]);
+        if (bytes[i][array] >= large) store.state_bytes += apart;
+        else of_small += bytes[i][array];
       }
+      if (of_small >= large) store.state_bytes += apart;
+    }
     try {
       store.states = allocate<std::byte>(store.state_bytes);
     } catch (const std::bad_alloc&) {
