@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <thalweg/transforms.hpp>
@@ -15,7 +16,8 @@ inline std::vector<std::string> independent_chains() {
   const auto add = [&]<class Transform>() {
     constexpr auto what = detail::kind_of<Transform>();
     if constexpr (what != detail::kind::contextual && what != detail::kind::modelwise && !gate<Transform>) {
-      const std::string text = text_of(detail::with_defaults<Transform>());
+      const bool refuses_decay = std::is_same_v<Transform, step_on_sphere>;  // by the end
+      const std::string text = (refuses_decay ? "decay_weights | " : "") + text_of(detail::with_defaults<Transform>());
       texts.push_back(terminal<Transform> ? text : text + " | apply_update");
     }
   };

@@ -337,7 +337,7 @@ TEST_CASE("what combinators do not take") {
                                                            "move: steps, epsilon. Received 'scale'");
   starts("scheduled(beta, ema, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
   starts("scheduled(beta, amuse_beta, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
-  starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: the fields of what swallows");
+  starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: the fields of what gathers");
   starts("scheduled(alpha, linear(9), update_by_lookahead)",
          "[parse] Expected for scheduled: another transform: the fields of what gathers steps (accumulate), or recovers x");
   starts("in_row_blocks(0, centralize_gradient)", "[parse] Expected for in_row_blocks: how many");
@@ -402,7 +402,7 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
   CHECK(unbindable("ema | when_finite").starts_with("[optimizer] A transform that may stop the step (when_finite) must be the first"));
   CHECK(unbindable("route(when(hidden_matrix, when_finite), otherwise())").starts_with("[optimizer] A transform that may stop"));
   CHECK(unbindable("ema | accumulate(2)").starts_with("[optimizer] A transform that gathers steps (accumulate) must be the first"));
-  CHECK(unbindable("route(when(hidden_matrix, accumulate(2)), otherwise())").starts_with("[optimizer] A transform that swallows"));
+  CHECK(unbindable("route(when(hidden_matrix, accumulate(2)), otherwise())").starts_with("[optimizer] A transform that gathers"));
   CHECK(unbindable("amuse_beta | scale_by_adam").starts_with("[optimizer] Nothing downstream reads what a transform of this chain feeds"));
   CHECK(unbindable("route(when(hidden_matrix, ema))") ==
         "[route] Expected a branch for every parameter. Received 'b1' with shape (7) and role hidden, which no when(…) takes. "
@@ -464,8 +464,9 @@ TEST_CASE("every word of the vocabulary binds and steps by its name alone, or as
     CAPTURE(name);
     const std::string said = refusal(name), as_in = ", as in ";
     const std::size_t example = said.find(as_in);
-    std::string written = name == "amuse_beta" ? "amuse_beta | update_by_schedule_free" : name;
+    std::string written = name;
     if (example != said.npos) written = said.substr(example + as_in.size(), said.find(". Received") - example - as_in.size());
+    if (name == "amuse_beta" || name == "anneal_beta") written += " | update_by_schedule_free";  // which reads what they say
     const auto steps = [&]<class T>(std::type_identity<T>) {
       test::model<T> m({{"matrix", {6, 9}}, {"square", {5, 5}}});
       optimizer<T> opt(written, m.parameters(), {.lr = 1e-3, .warmup_steps = 2});
