@@ -109,7 +109,7 @@ TEST_CASE("averaged copies without allocating") {
 }
 
 TEST_CASE("the memory of an optimizer is its declared state, and no copy of parameters or gradients") {
-  const std::size_t n = 1 << 20, array = n * sizeof(float), little = 16384;
+  const std::size_t n = 1 << 20, array = n * sizeof(float), little = 20 * 1024;
   model<float> m({{"w", {n}}});
   const auto of = [&](const auto& given) {
     return during([&] {
