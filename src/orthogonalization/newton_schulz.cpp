@@ -93,9 +93,11 @@ void iterate(const newton_schulz& options, const coefficient_set& coefficients, 
     const std::size_t begin = step, end = step + length;
     r.shift = matrices.gram(r.rest);
     for (; step < end; ++step) {
+      // Smaller only where epsilon is far larger than the matrix: the powers of the quotient would leave what a float holds.
+      constexpr double smallest_divisor = 1e-3;
       const bool divides = step == 0 && options.norm == thalweg::norm::schatten_4;
-      const auto [a, b, c] = divides ? of_quotient(coefficients.step(0), matrices.root_of_norm(r.rest, r.shift))
-                                     : coefficients.step(step);
+      const auto divisor = [&] { return std::max(smallest_divisor, matrices.root_of_norm(r.rest, r.shift)); };
+      const auto [a, b, c] = divides ? of_quotient(coefficients.step(0), divisor()) : coefficients.step(step);
       // w = a + b·r + c·r², and the new x would be w·x, the new r then w·r·w
       w.shift = a + r.shift * (b + c * r.shift) +
                 matrices.symmetric_product(c, r.rest, r.rest, 2 * c * r.shift + b, r.rest, 0, r.rest, w.rest);

@@ -252,6 +252,7 @@ THALWEG_INLINE void encode_block(const float* from, std::size_t n, std::uint8_t*
 
 template <class Arch>
 [[gnu::flatten]] void read(const stored_array& from, std::size_t first, std::size_t n, float* to) {
+  if (n == 0) return;  // there may be no memory
   const auto at = [&]<class T>(std::type_identity<T>, const void* memory) { return static_cast<const T*>(memory) + first; };
   constexpr std::type_identity<std::uint16_t> half;
   constexpr std::type_identity<float> single;
@@ -307,6 +308,7 @@ template <class Arch>
 
 template <class Arch>
 [[gnu::flatten]] void write(const float* from, const stored_array& to, std::size_t first, std::size_t n, rounding how) {
+  if (n == 0) return;
   switch (to.type) {
     case number_type::bfloat16: {
       auto* const upper = static_cast<std::uint16_t*>(to.data) + first;
