@@ -8,13 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#ifndef OMPI_SKIP_MPICXX
-#define OMPI_SKIP_MPICXX 1
-#endif
-#ifndef MPICH_SKIP_MPICXX
-#define MPICH_SKIP_MPICXX 1
-#endif
-#include <mpi.h>
+#include <thalweg/adaptors/mpi.hpp>  // MPI without its C++
 
 namespace thalweg::mpi::detail {
 
