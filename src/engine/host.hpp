@@ -138,7 +138,9 @@ public:
       }
   }
 
-  double sum_that_may_stop() override { return *known_sum(bound.what.stop); }
+  std::span<const double> sums(std::size_t transform) override {
+    return std::span(sums_).subspan(bound.what.first_sum[transform], bound.what.info(transform).is.sums);
+  }
 
   [[nodiscard]] std::optional<double> known_sum(std::size_t transform) const override {
     return sums_[bound.what.first_sum[transform]];
