@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -400,6 +401,7 @@ private:
       for (std::size_t p = 0; p < what.paths.size(); ++p)
         if (const part& share = what.paths[p].parts[phase]; share.takes_part)
           add_tasks(tasks, p, bound.members[p], infos, share.whole_tensors);
+      std::ranges::stable_sort(tasks, std::greater<>(), &task::cost);  // the longest first
       most_tasks = std::max(most_tasks, tasks.size());
       auto& first = first_member_.emplace_back(1, 0);
       for (const task& t : tasks) first.push_back(first.back() + t.last - t.first);
