@@ -333,6 +333,9 @@ TEST_CASE("by hand: gates and the loss") {
   static_assert(when_finite{}.reduce(now)(of(8)) == 0 && when_finite{}.proceeds(0));
   static_assert(!when_finite{}.proceeds(std::numeric_limits<double>::quiet_NaN()));
   static_assert(gives(when_finite{}.at(now, 0)(of(8)), 8));
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  static_assert(!skip_large_updates{1e300}.proceeds(infinity) && skip_large_updates{1e300}.proceeds(1e300));
+  static_assert(!skip_large_updates{2.0}.proceeds(std::numeric_limits<double>::quiet_NaN()));
   static_assert(report_gradient_norm{}.reduce(now)(of(-3)) == 9);
   static_assert(gives(report_gradient_norm{}.at(now, 9)(of(-3)), -3));
   constexpr context lossy{.loss = 3};

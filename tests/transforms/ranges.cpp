@@ -50,7 +50,8 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges<scale_by_sm3>() == "epsilon [1e-18, 1)");
   CHECK(ranges<scale_by_yogi>() == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), initial [0, inf)");
   CHECK(ranges<scale_weight_decay>() == "power [-1, 2], of (0, inf)");
-  CHECK(ranges<skip_large_updates>() == "max_norm (0, inf)");
+  CHECK(ranges<skip_large_updates>() == "max_norm (0, inf), limit [0, inf)");
+  CHECK(ranges<when_finite>() == "limit [0, inf)");
   CHECK(ranges<accumulate>() == "steps [1, inf)");
   CHECK(ranges<cosine_restarts>() == "steps [1, inf), growth [1, inf), final [0, 1]");
   CHECK(ranges<forgetting>() == "beta [0, 1)");
