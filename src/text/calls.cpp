@@ -118,7 +118,7 @@ public:
   }
 };
 
-std::string text_of(const pipe& calls) {
+std::string pipe_text(const pipe& calls) {
   std::string text;
   for (const call& w : calls) text += in_words(text.empty() ? "" : " | ", to_text(w));
   return text;
@@ -145,7 +145,7 @@ std::string to_text(const call& w) {
   for (const argument& a : w.arguments) arguments += in_words(arguments.empty() ? "(" : ", ", to_text(a));
   return in_words(w.text, arguments, arguments.empty() ? "" : ")");
 }
-std::string to_text(const argument& a) { return in_words(a.name, a.name.empty() ? "" : "=", text_of(a.value)); }
+std::string to_text(const argument& a) { return in_words(a.name, a.name.empty() ? "" : "=", pipe_text(a.value)); }
 
 void refuse_argument(std::string_view of, const std::string& expected, const argument& given, std::string_view remark,
                      std::string_view advice) {
