@@ -1,15 +1,15 @@
-// when_finite: no step on a gradient with NaN or infinity.
+// when_finite: skips the step if a gradient has NaN or infinity.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// If every number of every gradient is finite, the step is taken as without this transform. Otherwise no step is taken:
-/// parameters, state and the count of steps stay as they were, bit for bit, and the report of `step` names the first
-/// parameter whose gradient is not finite.
+/// If every number of every gradient is finite, the step is taken as without this transform. Otherwise the step is
+/// skipped: parameters, state and the count of steps do not change, and the report of `step` names the first parameter
+/// whose gradient is not finite.
 ///
-/// Model-wise; the first of its chain.
+/// Model-wise. Place it first in the chain.
 ///
 ///     auto opt = optimizer(when_finite{} | scale_by_adam{}, parameters, {.lr = 1e-3});
 ///     if (const auto report = opt.step(gradients); !report.taken) std::cerr << report.parameter << " is not finite\n";
