@@ -36,7 +36,7 @@ class Parameters(unittest.TestCase):
 
     def test_errors_are_value_errors(self):
         self.assertTrue(issubclass(thalweg.Error, ValueError))
-        self.assertIn("Nothing has been changed", thalweg.Error.__doc__)
+        self.assertIn("Nothing has changed", thalweg.Error.__doc__)
 
     def test_arrays(self):
         wide = np.zeros((4, 6))
