@@ -1,4 +1,4 @@
-// How numbers are stored. Kernels compute in float or double; what a pass reads is widened, and what it writes is rounded.
+// How numbers are stored. Kernels compute in float or double: numbers are widened when read, and rounded when written.
 #pragma once
 
 #include <array>
@@ -14,15 +14,15 @@ namespace thalweg {
 /// The types in which arrays are stored. `eight_bits`: blocks of 256 numbers with a scale.
 enum class number_type : unsigned char { float32, float64, bfloat16, float16, eight_bits };
 
-/// How parameters of 16 bits are kept.
+/// How 16-bit parameters are rounded.
 enum class weights_in {
-  exact,      ///< training is float32's, bit for bit: a state keeps what the 16 bits leave out
+  exact,      ///< training equals that of float32, bit for bit: state keeps the lower bits
   nearest,    ///< each step rounds to nearest: changes below half a unit are lost
-  stochastic  ///< each step rounds up or down by chance, so that the mean is right
+  stochastic  ///< each step rounds up or down at random, so that the mean is correct
 };
 
-/// How state is stored. Applies to the arrays that start at a constant (momenta, second moments). Copies of the parameter (the
-/// fast sequence z, averages) stay in the type of the computation: rounded, they would stand still.
+/// The type of state. It applies to arrays that start at a constant (momenta, second moments). Copies of the parameter
+/// (the fast sequence z, averages) keep the type of the computation: if rounded, they would stop changing.
 enum class state_in { same, float32, bfloat16, eight_bits };
 
 constexpr std::string_view to_text(number_type t) {
