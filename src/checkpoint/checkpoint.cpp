@@ -188,7 +188,7 @@ std::map<std::size_t, std::size_t> routes_in_use(const storage<T>& store) {
 /// f(name, number, range) for each of the options' numbers.
 template <class Options, class F>
 void for_each_option(Options& settings, F f) {
-  for_each_field<options>([&](const auto& field) { f(field.name, settings.*field.place, field.allowed); });
+  for_each_field<options>([&](const auto& field) { f(field.name, settings.*field.member, field.allowed); });
 }
 
 [[noreturn]] void refuse_damaged(std::string_view what) {
@@ -394,7 +394,7 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
     for_each_field<parameter_info>([&](const auto& f) {
       const std::string key = parameter_key(p.info, f.name);
       const double saved = metadata.has(key) ? metadata.take_number<double>(key, f.allowed) : 1;
-      const double here = p.info.*f.place;
+      const double here = p.info.*f.member;
       if (saved == here) return;
       if (differences.kept()) return differences.note(in_words(f.name, " of ", in_quotes(p.info.name)), saved, here);
       throw error("load", "Expected a checkpoint of ", f.name, "=", here, " of '", p.info.name,
@@ -552,7 +552,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     h.metadata[parameter_key(p.info, "route")] = to_text(number_of.at(p.clock));
     if (!now.gathered.empty() && !now.gathered[i]) h.metadata[parameter_key(p.info, "gathered")] = "0";
     for_each_field<parameter_info>([&](const auto& f) {
-      if (p.info.*f.place != 1) h.metadata[parameter_key(p.info, f.name)] = to_text(p.info.*f.place);
+      if (p.info.*f.member != 1) h.metadata[parameter_key(p.info, f.name)] = to_text(p.info.*f.member);
     });
     if (!p.averaged) {
       put("checksum", p.values.data);

@@ -48,7 +48,7 @@ void check_parameters(std::span<const parameter_info> parameters, std::span<cons
     if (p.order == storage_order::column_major && p.shape.size() != 2)
       refuse("a matrix where storage is column-major", who);
     for_each_field<parameter_info>([&](const auto& f) {
-      check_in_range("optimizer", in_words(f.name, " of ", in_quotes(p.name)), p.*f.place, f.allowed);
+      check_in_range("optimizer", in_words(f.name, " of ", in_quotes(p.name)), p.*f.member, f.allowed);
     });
   }
 }

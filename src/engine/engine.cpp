@@ -585,7 +585,7 @@ std::string engine<T>::describe() const {
       entry.chain += text;
     };
     for_each_field<parameter_info>([&](const auto& factor) {
-      if (const double value = one_of(p).*factor.place; value != 1) add(factor.name, value);
+      if (const double value = one_of(p).*factor.member; value != 1) add(factor.name, value);
     });
     if (now_[c].steps != steps_) add("steps", now_[c].steps);
     d.paths.push_back(std::move(entry));

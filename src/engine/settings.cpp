@@ -68,7 +68,7 @@ void settings<T>::set(std::string_view where, std::span<const any_transform<T>> 
     check_in_range(where, name, value, field.allowed);
     using number = typename Field::value_type;
     if (std::is_integral_v<number>) check_whole(where, name, value);
-    next.options_.*field.place = field_value<number>(value);
+    next.options_.*field.member = field_value<number>(value);
     if (name != "lr") next.changed_[std::string(name)] = value;
   });
   if (!is_option)
@@ -86,7 +86,7 @@ void settings<T>::set(std::string_view where, std::span<const any_transform<T>> 
 template <class T>
 double settings<T>::get(std::span<const any_transform<T>> all, std::string_view name) const {
   double value = 0;
-  if (on_option(name, [&](const auto& field) { value = static_cast<double>(options_.*field.place); })) return value;
+  if (on_option(name, [&](const auto& field) { value = static_cast<double>(options_.*field.member); })) return value;
   const place first = places_of("get", all, name).front();
   for (const field_value_now& f : fields_[first.transform])
     if (f.field == first.number.field) return f.value;

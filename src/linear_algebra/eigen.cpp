@@ -1,5 +1,8 @@
-// Products by Eigen, which is always there.
+// Products and decompositions by Eigen, which is always there.
 #include <Eigen/Core>
+#include <Eigen/Eigenvalues>
+#include <Eigen/LU>
+#include <Eigen/QR>
 
 #include "request.hpp"
 
@@ -11,23 +14,35 @@ template <class T>
 using dense = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 template <class T>
-void accumulate_any(const request<T>& q, rows these) {
-  const auto index = [](std::size_t n) { return static_cast<Eigen::Index>(n); };
-  using input = Eigen::Map<const dense<T>>;
+using input = Eigen::Map<const dense<T>>;
+
+Eigen::Index index(std::size_t n) { return static_cast<Eigen::Index>(n); }
+
+// `a`: these rows of it.
+template <class T, class A, class B>
+void accumulate_product(const request<T>& q, rows these, const A& a, const B& b) {
   const auto first = index(these.first), count = index(these.last - these.first);
-  const input all_of_a(q.a, index(q.rows), index(q.inner));
-  const input b(q.b, index(q.b_by_columns ? q.cols : q.inner), index(q.b_by_columns ? q.inner : q.cols));
   Eigen::Map<dense<T>> all(q.out, index(q.rows), index(q.cols));
-  const auto a = all_of_a.middleRows(first, count);
   const auto cols = q.lower ? first : index(q.cols);
-  auto out = all.block(first, 0, count, cols);
-  if (cols > 0 && q.b_by_columns) out.noalias() += q.alpha * a * b.topRows(cols).transpose();
-  else if (cols > 0) out.noalias() += q.alpha * a * b.leftCols(cols);
+  if (cols > 0) all.block(first, 0, count, cols).noalias() += q.alpha * a * b.leftCols(cols);
   if (!q.lower) return;
-  auto diagonal = all.block(first, first, count, count);
-  if (q.a == q.b) diagonal.template selfadjointView<Eigen::Lower>().rankUpdate(a, q.alpha);
-  else if (q.b_by_columns) diagonal.template triangularView<Eigen::Lower>() += q.alpha * a * b.middleRows(first, count).transpose();
-  else diagonal.template triangularView<Eigen::Lower>() += q.alpha * a * b.middleCols(first, count);
+  auto diagonal = all.block(first, first, count, count).template triangularView<Eigen::Lower>();
+  if (q.a == q.b) diagonal.nestedExpression().template selfadjointView<Eigen::Lower>().rankUpdate(a, q.alpha);
+  else diagonal += q.alpha * a * b.middleCols(first, count);
+}
+
+template <class T, class A>
+void accumulate_with(const request<T>& q, rows these, const A& a) {
+  if (q.b_by_columns) accumulate_product(q, these, a, input<T>(q.b, index(q.cols), index(q.inner)).transpose());
+  else accumulate_product(q, these, a, input<T>(q.b, index(q.inner), index(q.cols)));
+}
+
+template <class T>
+void accumulate_any(const request<T>& q, rows these) {
+  const auto first = index(these.first), count = index(these.last - these.first);
+  if (q.a_by_columns)
+    accumulate_with(q, these, input<T>(q.a, index(q.inner), index(q.rows)).middleCols(first, count).transpose());
+  else accumulate_with(q, these, input<T>(q.a, index(q.rows), index(q.inner)).middleRows(first, count));
 }
 
 }  // namespace
@@ -35,6 +50,22 @@ void accumulate_any(const request<T>& q, rows these) {
 const char* name() { return "Eigen"; }
 void accumulate(const request<float>& q, rows these) { accumulate_any(q, these); }
 void accumulate(const request<double>& q, rows these) { accumulate_any(q, these); }
+
+void eigen_decompose(double* symmetric, std::size_t n, double* values) {
+  Eigen::Map<Eigen::MatrixXd> m(symmetric, index(n), index(n));
+  const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(m);
+  m = solver.eigenvectors();
+  Eigen::Map<Eigen::VectorXd>(values, index(n)) = solver.eigenvalues();
+}
+void orthonormalize(double* square, std::size_t n) {
+  Eigen::Map<Eigen::MatrixXd> m(square, index(n), index(n));
+  m = Eigen::HouseholderQR<Eigen::MatrixXd>(m).householderQ();
+}
+void solve(double* a, std::size_t n, double* b) {
+  Eigen::Map<Eigen::VectorXd> x(b, index(n));
+  x = Eigen::PartialPivLU<Eigen::MatrixXd>(Eigen::Map<Eigen::MatrixXd>(a, index(n), index(n))).solve(x).eval();
+}
+
 void begin_one_thread() {}  // compiled without OpenMP it has no other
 void end_one_thread() {}
 

@@ -40,16 +40,18 @@ void prefill(const request<T>& q, rows these) {
     std::fill(q.out + begin, q.out + end, T(0));
 }
 
+}  // namespace
+
 template <class T>
-void multiply(const request<T>& q) {
+void multiply(const request<T>& q) noexcept {
   by_rows(q.rows, [&](rows these) {
     prefill(q, these);
     native::accumulate(q, these);
   });
   if (q.lower) by_rows(q.rows, [&](rows these) { mirror(q.out, q.rows, these); });
 }
-
-}  // namespace
+template void multiply(const request<float>&) noexcept;
+template void multiply(const request<double>&) noexcept;
 
 template <class T>
 void gram(matrix<const T> x, matrix<T> out) noexcept {

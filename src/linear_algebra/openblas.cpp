@@ -1,34 +1,63 @@
-// Products by OpenBLAS.
+// Products by OpenBLAS, decompositions by the LAPACK in it.
+#include <algorithm>
+#include <cstddef>
+#include <limits>
 #include <mutex>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include <cblas.h>
 
 #include "request.hpp"
 
+// LAPACK's routines in Fortran, whose strings pass their lengths last.
+extern "C" {
+void dsyevd_(const char* job, const char* triangle, const blasint* n, double* a, const blasint* stride, double* values, double* work,
+             const blasint* work_size, blasint* whole, const blasint* whole_size, blasint* failed, std::size_t, std::size_t);
+void dgeqrf_(const blasint* rows, const blasint* cols, double* a, const blasint* stride, double* tau, double* work,
+             const blasint* work_size, blasint* failed);
+void dorgqr_(const blasint* rows, const blasint* cols, const blasint* reflectors, double* a, const blasint* stride,
+             const double* tau, double* work, const blasint* work_size, blasint* failed);
+void dgesv_(const blasint* n, const blasint* columns, double* a, const blasint* stride, blasint* pivots, double* b,
+            const blasint* stride_of_b, blasint* failed);
+}
+
 namespace thalweg::linear_algebra::native {
 
 namespace {
 
-// The first `cols` columns of these rows.
-void gemm(const request<float>& q, rows these, std::size_t cols) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, q.b_by_columns ? CblasTrans : CblasNoTrans, blasint(these.last - these.first),
-              blasint(cols), blasint(q.inner), q.alpha, q.a + these.first * q.inner, blasint(q.inner), q.b,
-              blasint(q.b_by_columns ? q.inner : q.cols), 1, q.out + these.first * q.cols, blasint(q.cols));
+// Where the rows of a begin, and how far apart they are.
+template <class T>
+const T* rows_of_a(const request<T>& q, rows these) {
+  return q.a + these.first * (q.a_by_columns ? 1 : q.inner);
 }
-void gemm(const request<double>& q, rows these, std::size_t cols) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, q.b_by_columns ? CblasTrans : CblasNoTrans, blasint(these.last - these.first),
-              blasint(cols), blasint(q.inner), q.alpha, q.a + these.first * q.inner, blasint(q.inner), q.b,
-              blasint(q.b_by_columns ? q.inner : q.cols), 1, q.out + these.first * q.cols, blasint(q.cols));
+template <class T>
+blasint stride_of_a(const request<T>& q) {
+  return blasint(q.a_by_columns ? q.rows : q.inner);
+}
+CBLAS_TRANSPOSE as(bool by_columns) { return by_columns ? CblasTrans : CblasNoTrans; }
+
+// The first `cols` columns of these rows.
+template <class T>
+void gemm(const request<T>& q, rows these, std::size_t cols) {
+  const auto call = [&](auto function) {
+    function(CblasRowMajor, as(q.a_by_columns), as(q.b_by_columns), blasint(these.last - these.first), blasint(cols),
+             blasint(q.inner), q.alpha, rows_of_a(q, these), stride_of_a(q), q.b,
+             blasint(q.b_by_columns ? q.inner : q.cols), T(1), q.out + these.first * q.cols, blasint(q.cols));
+  };
+  if constexpr (std::is_same_v<T, float>) call(cblas_sgemm);
+  else call(cblas_dgemm);
 }
 // Of these rows the columns of the same numbers, up to the diagonal.
-void syrk(const request<float>& q, rows these) {
-  cblas_ssyrk(CblasRowMajor, CblasLower, CblasNoTrans, blasint(these.last - these.first), blasint(q.inner), q.alpha,
-              q.a + these.first * q.inner, blasint(q.inner), 1, q.out + these.first * (q.cols + 1), blasint(q.cols));
-}
-void syrk(const request<double>& q, rows these) {
-  cblas_dsyrk(CblasRowMajor, CblasLower, CblasNoTrans, blasint(these.last - these.first), blasint(q.inner), q.alpha,
-              q.a + these.first * q.inner, blasint(q.inner), 1, q.out + these.first * (q.cols + 1), blasint(q.cols));
+template <class T>
+void syrk(const request<T>& q, rows these) {
+  const auto call = [&](auto function) {
+    function(CblasRowMajor, CblasLower, as(q.a_by_columns), blasint(these.last - these.first), blasint(q.inner), q.alpha,
+             rows_of_a(q, these), stride_of_a(q), T(1), q.out + these.first * (q.cols + 1), blasint(q.cols));
+  };
+  if constexpr (std::is_same_v<T, float>) call(cblas_ssyrk);
+  else call(cblas_dsyrk);
 }
 
 template <class T>
@@ -37,6 +66,10 @@ void accumulate_any(const request<T>& q, rows these) {
   if (q.a != q.b) return gemm(q, these, these.last);  // what is beyond the diagonal is left out
   if (these.first > 0) gemm(q, these, these.first);
   syrk(q, these);
+}
+
+void spoil_if(blasint failed, double* numbers, std::size_t n) {
+  if (failed) std::fill_n(numbers, n, std::numeric_limits<double>::quiet_NaN());
 }
 
 // OpenBLAS knows only one number of threads for the whole process: the first of us to come sets it to one, the
@@ -52,6 +85,33 @@ const char* name() {
 }
 void accumulate(const request<float>& q, rows these) { accumulate_any(q, these); }
 void accumulate(const request<double>& q, rows these) { accumulate_any(q, these); }
+
+void eigen_decompose(double* symmetric, std::size_t n, double* values) {
+  const auto size = blasint(n), work_size = 1 + 6 * size + 2 * size * size, whole_size = 3 + 5 * size;
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  std::vector<blasint> whole(static_cast<std::size_t>(whole_size));
+  blasint failed = 0;
+  dsyevd_("V", "L", &size, symmetric, &size, values, work.data(), &work_size, whole.data(), &whole_size, &failed, 1, 1);
+  spoil_if(failed, symmetric, n * n);
+  spoil_if(failed, values, n);
+}
+
+void orthonormalize(double* square, std::size_t n) {
+  const auto size = blasint(n), work_size = 64 * size;
+  std::vector<double> tau(n), work(static_cast<std::size_t>(work_size));
+  blasint failed = 0;
+  dgeqrf_(&size, &size, square, &size, tau.data(), work.data(), &work_size, &failed);
+  if (!failed) dorgqr_(&size, &size, &size, square, &size, tau.data(), work.data(), &work_size, &failed);
+  spoil_if(failed, square, n * n);
+}
+
+void solve(double* a, std::size_t n, double* b) {
+  const blasint size = blasint(n), one = 1;
+  std::vector<blasint> pivots(n);
+  blasint failed = 0;
+  dgesv_(&size, &one, a, &size, pivots.data(), b, &size, &failed);
+  spoil_if(failed, b, n);
+}
 
 void begin_one_thread() {
   const std::lock_guard lock(guard);

@@ -5,13 +5,14 @@
 
 namespace thalweg::linear_algebra {
 
-/// out = alpha·a·b + beta·c + gamma·d, or alpha·a·bᵀ where b is given by its columns; no part of c or d where null.
+/// out = alpha·a·b + beta·c + gamma·d. c and d may be null. `out` may be c or d.
 template <class T>
 struct request {
   T alpha = 1;
   const T* a = nullptr;
   const T* b = nullptr;
   std::size_t rows = 0, inner = 0, cols = 0;
+  bool a_by_columns = false;  ///< a is stored as inner × rows
   bool b_by_columns = false;  ///< b is stored as cols × inner
   bool lower = false;         ///< only the lower triangle is wanted; above it anything may be written
   T beta = 0;
@@ -26,6 +27,10 @@ struct rows {
   std::size_t first, last;
 };
 
+/// The whole product, with the help of idle threads. Its bits do not depend on their number.
+template <class T>
+void multiply(const request<T>&) noexcept;
+
 /// Eigen or OpenBLAS, chosen when configured. Here `out` holds beta·c + gamma·d.
 namespace native {
 const char* name();
@@ -33,6 +38,15 @@ void accumulate(const request<float>&, rows);
 void accumulate(const request<double>&, rows);
 void begin_one_thread();
 void end_one_thread();
+
+// Of square matrices of n columns, column by column. All numbers must be finite.
+
+/// Eigenvectors replace a symmetric matrix, one a column. `values` gets n eigenvalues, the smallest first.
+void eigen_decompose(double* symmetric, std::size_t n, double* values);
+/// Q of the decomposition Q·R replaces the matrix.
+void orthonormalize(double* square, std::size_t n);
+/// The solution x of a·x = b replaces b. `a` is overwritten.
+void solve(double* a, std::size_t n, double* b);
 }  // namespace native
 
 }  // namespace thalweg::linear_algebra

@@ -1,4 +1,4 @@
-// Decompositions of symmetric matrices, in double whatever the parameters' type: costly to compile, so compiled once.
+// Decompositions of symmetric matrices by the library's linear algebra, in double for parameters of any type.
 #pragma once
 
 #include <Eigen/Core>
@@ -11,15 +11,15 @@ struct eigen_decomposition {
   Eigen::MatrixXd vectors;
 };
 /// All numbers must be finite: the solver would not survive others.
-eigen_decomposition eigen_decomposition_of(const Eigen::MatrixXd& symmetric);
+eigen_decomposition eigen_decomposition_of(Eigen::MatrixXd symmetric);
 
 /// The symmetric matrix that has this decomposition.
-Eigen::MatrixXd composed(const eigen_decomposition& d);
+Eigen::MatrixXd composed(eigen_decomposition d);
 
 /// vᵀ · a · v for each column v of a basis.
-Eigen::VectorXd quotients_of(const Eigen::MatrixXd& a, const Eigen::MatrixXd& basis);
+Eigen::VectorXd quotients_of(Eigen::MatrixXd a, Eigen::MatrixXd basis);
 
 /// One step of orthogonal iteration from `basis` towards the eigenvectors of `a`: Q of a · basis = Q · R.
-Eigen::MatrixXd iterated(const Eigen::MatrixXd& a, const Eigen::MatrixXd& basis);
+Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis);
 
 }  // namespace thalweg::detail

@@ -11,16 +11,6 @@ namespace {
 template <class T>
 using vector = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, 1>>;
 
-// out = a · aᵀ
-template <class T>
-void multiply_by_transposed(matrix<T> a, matrix<T> out) {
-  multiply(a, a.transpose(), out);
-}
-template <class T>
-void multiply_by_transposed(const transposed<T>& a, matrix<T> out) {
-  multiply(a, a.nestedExpression(), out);
-}
-
 template <class T>
 struct factor : psgd_factor<T> {
   [[nodiscard]] matrix<T> triangle() const { return map(this->data, this->rows, this->rows); }
@@ -31,18 +21,14 @@ struct factor : psgd_factor<T> {
     if (this->diagonal) line().setOnes();
     else triangle().setIdentity();
   }
-  /// x ← Q·x, Qᵀ·x or Q⁻ᵀ·x, with x's columns as vectors.
+  /// x ← Q·x, Qᵀ·x or Q⁻ᵀ·x, with x's columns as vectors. `copy` has room for x.
   template <class X>
-  void multiply(X&& x) const {
-    if (!this->data) return;
-    if (this->diagonal) x.array().colwise() *= line().array();
-    else x = triangle().template triangularView<Eigen::Upper>() * x.eval();
+  void multiply(X&& x, T* copy) const {
+    multiply_by(stored_factor<T>(triangle()), x, copy);
   }
   template <class X>
-  void multiply_transposed(X&& x) const {
-    if (!this->data) return;
-    if (this->diagonal) x.array().colwise() *= line().array();
-    else x = triangle().template triangularView<Eigen::Upper>().transpose() * x.eval();
+  void multiply_transposed(X&& x, T* copy) const {
+    multiply_by(stored_factor<T>(triangle()).transpose(), x, copy);
   }
   template <class X>
   void divide_transposed(X&& x) const {
@@ -70,16 +56,33 @@ struct factor : psgd_factor<T> {
     auto of_a = map(scratch, this->rows, this->rows);
     auto of_b = map(scratch + this->rows * this->rows, this->rows, this->rows);
     auto turned = map(scratch + 2 * this->rows * this->rows, this->rows, this->rows);
-    multiply_by_transposed(a, of_a);
-    multiply_by_transposed(b, of_b);
+    detail::multiply(a, stored_factor<T>(a).transpose(), of_a);
+    detail::multiply(b, stored_factor<T>(b).transpose(), of_b);
     turned = of_a + of_b;
     Eigen::Index longest = 0;
     const T scale = turned.cwiseAbs().maxCoeff();  // keeps the squares in range
     turned /= scale;
     turned.colwise().squaredNorm().maxCoeff(&longest);
     const T norm = scale * (turned * turned.col(longest).normalized()).norm();
-    turned.noalias() = (of_a - of_b).template triangularView<Eigen::Upper>() * triangle();
+    of_a -= of_b;
+    of_a.template triangularView<Eigen::StrictlyLower>().setZero();
+    detail::multiply(of_a, triangle(), turned);
     triangle() -= rate / norm * turned;
+  }
+
+private:
+  template <class X>
+  void multiply_by(const stored_factor<T>& q, X& x, T* copy) const {
+    if (!this->data) return;
+    if (this->diagonal) {
+      x.array().colwise() *= line().array();
+      return;
+    }
+    const stored_factor<T> of(x);
+    auto out = map(of.data, of.rows, of.cols), from = map(copy, of.rows, of.cols);
+    from = out;
+    if (of.is_transposed) detail::multiply(from, q.transpose(), out);
+    else detail::multiply(q, from, out);
   }
 };
 
@@ -96,7 +99,8 @@ template <class T>
 void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scratch) {
   const factor<T> left{m.left}, right{m.right};
   auto u = map(m.update, left.rows, right.rows);
-  T* const rest = scratch.data() + 2 * left.rows * right.rows;
+  T* const copy = scratch.data() + 2 * u.size();
+  T* const rest = copy + u.size();
   if (s.begins) {
     left.begin();
     right.begin();
@@ -105,9 +109,9 @@ void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scra
     auto a = map(scratch.data(), left.rows, right.rows), b = map(scratch.data() + u.size(), left.rows, right.rows);
     a = u;
     T shortened = hold_products_finite(a);
-    left.multiply(a);
+    left.multiply(a, copy);
     shortened *= hold_products_finite(a);
-    right.multiply(a.transpose());
+    right.multiply(a.transpose(), copy);
     shortened *= hold_products_finite(a);
     for (Eigen::Index i = 0; i < b.rows(); ++i)
       for (Eigen::Index j = 0; j < b.cols(); ++j)
@@ -119,16 +123,16 @@ void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scra
     right.fit(a.transpose(), b.transpose(), static_cast<T>(s.rate), rest);
     balance(left, right);
   }
-  left.multiply(u);
-  right.multiply(u.transpose());
-  left.multiply_transposed(u);
-  right.multiply_transposed(u.transpose());
+  left.multiply(u, copy);
+  right.multiply(u.transpose(), copy);
+  left.multiply_transposed(u, copy);
+  right.multiply_transposed(u.transpose(), copy);
 }
 
 }  // namespace
 
 std::size_t psgd_scratch(std::size_t rows, std::size_t cols, std::size_t longest_factor) {
-  return 2 * rows * cols + 3 * longest_factor * longest_factor;
+  return 3 * rows * cols + 3 * longest_factor * longest_factor;
 }
 void psgd_kron(const psgd_matrix<float>& m, const psgd_step& step, std::span<float> scratch) noexcept {
   precondition(m, step, scratch);

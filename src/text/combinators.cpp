@@ -16,7 +16,7 @@
 
 #include "../passes/recipes.hpp"
 #include "vocabulary.hpp"
-#include "words.hpp"
+#include "calls.hpp"
 
 namespace thalweg::text {
 

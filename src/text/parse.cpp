@@ -9,7 +9,7 @@
 #include "combinators.hpp"
 #include "predicates.hpp"
 #include "vocabulary.hpp"
-#include "words.hpp"
+#include "calls.hpp"
 
 namespace thalweg {
 
@@ -116,7 +116,7 @@ std::string to_text(const std::vector<node>& links) {
 }  // namespace text
 
 parsed_chain parse(std::string_view text) {
-  return parsed_chain(std::make_shared<const text::tree>(text::tree{text::links_of(text::words_of(text))}));
+  return parsed_chain(std::make_shared<const text::tree>(text::tree{text::links_of(text::calls_of(text))}));
 }
 
 std::string to_text(const parsed_chain& c) {

@@ -11,7 +11,7 @@
 #include <thalweg/text/vocabulary.hpp>
 
 #include "vocabulary.hpp"
-#include "words.hpp"
+#include "calls.hpp"
 
 namespace thalweg::text {
 

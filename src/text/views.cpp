@@ -5,7 +5,7 @@
 
 #include <thalweg/core/error.hpp>
 
-#include "words.hpp"
+#include "calls.hpp"
 
 namespace thalweg {
 
@@ -52,7 +52,7 @@ view::part part_of(const call& w) {
 
 view::list parse_view(std::string_view text) {
   std::vector<view::part> parts;
-  for (const call& w : words_of(text)) parts.push_back(part_of(w));
+  for (const call& w : calls_of(text)) parts.push_back(part_of(w));
   return parts;
 }
 

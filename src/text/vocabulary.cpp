@@ -14,7 +14,7 @@
 #include "combinators.hpp"
 #include "leaves.hpp"
 #include "recipes.hpp"
-#include "words.hpp"
+#include "calls.hpp"
 
 namespace thalweg {
 

@@ -15,7 +15,7 @@
 
 #include "../checkpoint/checksum.hpp"
 #include "../checkpoint/element_type.hpp"
-#include "../text/words.hpp"
+#include "../text/calls.hpp"
 #include "commands.hpp"
 
 namespace thalweg::tool {
@@ -148,9 +148,9 @@ public:
 
 options options_of(const std::string& text) {
   if (text.empty()) return {};
-  const auto words = text::words_of(in_words("options(", text, ")"));
-  if (words.size() != 1) refuse("Expected options as weight_decay=0.01, warmup_steps=100. Received ", in_quotes(text), ".");
-  options o = text::read_fields<options>(words.front());
+  const auto calls = text::calls_of(in_words("options(", text, ")"));
+  if (calls.size() != 1) refuse("Expected options as weight_decay=0.01, warmup_steps=100. Received ", in_quotes(text), ".");
+  options o = text::read_fields<options>(calls.front());
   o.parallel = sequential();
   return o;
 }

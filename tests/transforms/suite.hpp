@@ -116,7 +116,7 @@ inline std::vector<double> ends(const thalweg::range& r, bool outside, bool whol
 template <class Chain, class Owner>
 void add_edges(const Chain& chain, std::string_view where, Owner& owner, bool outside, std::vector<edge>& edges) {
   const auto add = [&](const auto& field) {
-    auto& place = owner.*field.place;
+    auto& place = owner.*field.member;
     using value = typename std::remove_cvref_t<decltype(field)>::value_type;
     if constexpr (std::is_arithmetic_v<value>) {
       const auto usual = place;

@@ -23,12 +23,12 @@ namespace thalweg {
 template <class Transform, class Value>
 struct field {
   std::string_view name;
-  Value Transform::*place;
+  Value Transform::*member;
   range allowed{};
   using value_type = detail::given_value<Value>;
   static constexpr bool is_required = detail::is_required<Value>;
 
-  [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return transform.*place; }
+  [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return transform.*member; }
   [[nodiscard]] constexpr bool is_given(const Transform&) const { return true; }
 };
 
@@ -36,13 +36,13 @@ struct field {
 template <class Transform, class Value>
 struct field<Transform, std::optional<Value>> {
   std::string_view name;
-  std::optional<Value> Transform::*place;
+  std::optional<Value> Transform::*member;
   range allowed{};
   using value_type = Value;
   static constexpr bool is_required = false;
 
-  [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return *(transform.*place); }
-  [[nodiscard]] constexpr bool is_given(const Transform& transform) const { return (transform.*place).has_value(); }
+  [[nodiscard]] constexpr const value_type& of(const Transform& transform) const { return *(transform.*member); }
+  [[nodiscard]] constexpr bool is_given(const Transform& transform) const { return (transform.*member).has_value(); }
 };
 
 template <class Transform, class Value>
@@ -125,21 +125,21 @@ constexpr void check_fields(std::string_view where, const Transform& transform) 
   for_each_field<Transform>(check);
 }
 
-/// Calls f(field) for the field of `Transform` at `place`, which may be in a base class.
+/// Calls f(field) for the field of `Transform` at `member`, which may be in a base class.
 template <has_fields Transform, class Owner, class Value, class F>
-constexpr void on_field(Value Owner::*place, F f) {
+constexpr void on_field(Value Owner::*member, F f) {
   const auto compare = [&](const auto& field) {
-    if constexpr (std::is_same_v<decltype(field.place), Value Owner::*>)
-      if (field.place == place) f(field);
+    if constexpr (std::is_same_v<decltype(field.member), Value Owner::*>)
+      if (field.member == member) f(field);
   };
   for_each_field<Transform>(compare);
 }
 
-/// The range of the field at `place`. A recipe whose option becomes that field states the range with this function.
+/// The range of the field at `member`. A recipe whose option becomes that field states the range with this function.
 template <class Transform, class Value>
-constexpr range range_of(Value Transform::*place) {
+constexpr range range_of(Value Transform::*member) {
   range allowed;
-  on_field<Transform>(place, [&](const auto& field) { allowed = field.allowed; });
+  on_field<Transform>(member, [&](const auto& field) { allowed = field.allowed; });
   return allowed;
 }
 

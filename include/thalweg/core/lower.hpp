@@ -71,7 +71,7 @@ public:
     if constexpr (has_fields<Transform> && fields_may_move(traits_of<Transform>())) {
       std::size_t number = 0;
       for_each_field<Transform>([&](const auto& field) {
-        using value_type = given_value<std::remove_cvref_t<decltype(transform_.*field.place)>>;  // none that may be absent
+        using value_type = given_value<std::remove_cvref_t<decltype(transform_.*field.member)>>;  // none that may be absent
         if constexpr (std::is_arithmetic_v<value_type>)
           all.push_back({field.name, number, static_cast<double>(field.of(transform_)), std::is_integral_v<value_type>});
         ++number;
@@ -192,10 +192,10 @@ constexpr bool may_throw() {
 
 /// A field as it is now, if it is among `now`.
 template <class Transform, class Value, class Owner>
-void set_field(Transform& t, Value Owner::*place, std::size_t number, std::span<const field_value_now> now) {
+void set_field(Transform& t, Value Owner::*member, std::size_t number, std::span<const field_value_now> now) {
   if constexpr (std::is_arithmetic_v<given_value<Value>>)
     for (const auto& change : now)
-      if (change.field == number) t.*place = field_value<Value>(change.value);
+      if (change.field == number) t.*member = field_value<Value>(change.value);
 }
 
 /// The transform with its fields as they are now.
@@ -203,7 +203,7 @@ template <class Transform>
 Transform changed(Transform t, [[maybe_unused]] std::span<const field_value_now> now) {
   if constexpr (has_fields<Transform>) {
     std::size_t number = 0;
-    for_each_field<Transform>([&](const auto& field) { set_field(t, field.place, number++, now); });
+    for_each_field<Transform>([&](const auto& field) { set_field(t, field.member, number++, now); });
     check_fields(name_of(t), t);
   }
   return t;

@@ -83,9 +83,9 @@ std::string to_text(const Transform& transform) {
 
 /// The name of the field at `place`.
 template <class Transform, class Value, class Owner>
-std::string_view name_of_field(const Transform&, Value Owner::*place) {
+std::string_view name_of_field(const Transform&, Value Owner::*member) {
   std::string_view name = "unnamed";
-  if constexpr (has_fields<Transform>) on_field<Transform>(place, [&](const auto& field) { name = field.name; });
+  if constexpr (has_fields<Transform>) on_field<Transform>(member, [&](const auto& field) { name = field.name; });
   return name;
 }
 

@@ -65,7 +65,7 @@ struct readable_field {
   range allowed;
   bool is_required;
   const value_reader* values;
-  void* place;
+  void* value;
 };
 
 /// `beta in [0, 1), look_ahead = interpolate | add_ema`
@@ -197,8 +197,8 @@ template <has_fields Transform>
 std::vector<readable_field> readable_fields(Transform& t) {
   std::vector<readable_field> all;
   for_each_field<Transform>([&](const auto& f) {
-    auto& place = t.*f.place;
-    all.push_back({f.name, f.allowed, f.is_required, &reader_of<std::remove_reference_t<decltype(place)>>, &place});
+    auto& value = t.*f.member;
+    all.push_back({f.name, f.allowed, f.is_required, &reader_of<std::remove_reference_t<decltype(value)>>, &value});
   });
   return all;
 }

@@ -66,7 +66,7 @@ public:
     name = name_of(transform_);
     if constexpr (has_fields<Transform>)
       for_each_field<Transform>([&](const auto& field) {
-        constexpr bool moves = std::is_arithmetic_v<detail::given_value<std::remove_cvref_t<decltype(transform_.*field.place)>>>;
+        constexpr bool moves = std::is_arithmetic_v<detail::given_value<std::remove_cvref_t<decltype(transform_.*field.member)>>>;
         double value = 0;
         if constexpr (moves) value = static_cast<double>(field.of(transform_));
         add_field(field.name, value, moves);

@@ -14,9 +14,9 @@
 
 namespace thalweg {
 
-template <class Transform, class Place, class Schedule>
+template <class Transform, class Member, class Schedule>
 struct scheduled_transform : Transform {  // states, fields and kernel are the transform's own
-  Place place;
+  Member member;
   Schedule schedule;
   using runs = Transform;
   using leaves_type = std::tuple<Transform, Schedule>;
@@ -26,7 +26,7 @@ struct scheduled_transform : Transform {  // states, fields and kernel are the t
   }();
 
   [[nodiscard]] std::string text() const {
-    return call_text("scheduled", name_of_field(*this, place), text_of(schedule), text_of(as_written()));
+    return call_text("scheduled", name_of_field(*this, member), text_of(schedule), text_of(as_written()));
   }
 
   /// For a schedule that another schedule asks.
@@ -35,8 +35,8 @@ struct scheduled_transform : Transform {  // states, fields and kernel are the t
   constexpr auto at(const context& c, Given... given) const
       noexcept(noexcept(std::declval<const Transform&>().at(c, given...))) {
     Transform now = *this;
-    now.*place = field_value<std::remove_reference_t<decltype(now.*place)>>(
-        detail::scheduled_value(static_cast<double>(now.*place), c, asked(schedule)));
+    now.*member = field_value<std::remove_reference_t<decltype(now.*member)>>(
+        detail::scheduled_value(static_cast<double>(now.*member), c, asked(schedule)));
     if constexpr (has_fields<Transform>) check_fields(name, now);
     return now.at(c, given...);
   }
@@ -45,13 +45,13 @@ struct scheduled_transform : Transform {  // states, fields and kernel are the t
   [[nodiscard]] detail::any_transform<T> lowered(std::size_t set) const {
     std::size_t number = 0, found = 0;
     for_each_field<Transform>([&](const auto& field) {
-      if constexpr (std::is_same_v<decltype(field.place), Place>)
-        if (field.place == place) found = number + 1;
+      if constexpr (std::is_same_v<decltype(field.member), Member>)
+        if (field.member == member) found = number + 1;
       ++number;
     });
     if (!found) throw error("scheduled", "Expected a field that ", name, " names in its fields. Received another.");
     return detail::make_scheduled<T>(detail::erased<T, Passes, false>(as_written(), set),
-                                     {found - 1, static_cast<double>(this->*place), asked(schedule), detail::reads_loss<Schedule>},
+                                     {found - 1, static_cast<double>(this->*member), asked(schedule), detail::reads_loss<Schedule>},
                                      text());
   }
 
@@ -72,7 +72,7 @@ private:
 ///     auto c = scheduled(&nesterov_ema::beta, linear{.steps = 1000, .final = 0.9}, nesterov_ema{.beta = 0.95});
 template <class Owner, class Value, class Schedule, class Transform = Owner>
   requires std::derived_from<Transform, Owner>
-constexpr auto scheduled(Value Owner::*place, Schedule schedule, Transform transform = {}) {
+constexpr auto scheduled(Value Owner::*member, Schedule schedule, Transform transform = {}) {
   static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
                 "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
                 "state");
@@ -81,7 +81,7 @@ constexpr auto scheduled(Value Owner::*place, Schedule schedule, Transform trans
                 "thalweg: the fields of what gathers steps (accumulate), or recovers x by them, may not move");
   static_assert(has_fields<Transform>, "thalweg: scheduled(&transform::field, schedule) moves what the transform names in "
                                        "its `fields`");
-  return scheduled_transform<Transform, Value Owner::*, Schedule>{std::move(transform), place, std::move(schedule)};
+  return scheduled_transform<Transform, Value Owner::*, Schedule>{std::move(transform), member, std::move(schedule)};
 }
 
 }  // namespace thalweg

@@ -1,4 +1,4 @@
-#include "words.hpp"
+#include "calls.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -118,9 +118,9 @@ public:
   }
 };
 
-std::string text_of(const pipe& words) {
+std::string pipe_text(const pipe& calls) {
   std::string text;
-  for (const call& w : words) text += in_words(text.empty() ? "" : " | ", to_text(w));
+  for (const call& w : calls) text += in_words(text.empty() ? "" : " | ", to_text(w));
   return text;
 }
 
@@ -131,13 +131,13 @@ bool is_name(std::string_view text) {
          std::ranges::all_of(text, [](char c) { return begins_name(c) || is_digit(c); });
 }
 
-pipe words_of(std::string_view text) {
+pipe calls_of(std::string_view text) {
   if (text.size() > longest_text)
     throw error("parse", "Expected a text of at most ", longest_text, " characters. Received ", text.size(), ".");
   reader r(text);
-  pipe words = r.take_pipe();
+  pipe calls = r.take_pipe();
   r.take_end();
-  return words;
+  return calls;
 }
 
 std::string to_text(const call& w) {
@@ -145,7 +145,7 @@ std::string to_text(const call& w) {
   for (const argument& a : w.arguments) arguments += in_words(arguments.empty() ? "(" : ", ", to_text(a));
   return in_words(w.text, arguments, arguments.empty() ? "" : ")");
 }
-std::string to_text(const argument& a) { return in_words(a.name, a.name.empty() ? "" : "=", text_of(a.value)); }
+std::string to_text(const argument& a) { return in_words(a.name, a.name.empty() ? "" : "=", pipe_text(a.value)); }
 
 void refuse_argument(std::string_view of, const std::string& expected, const argument& given, std::string_view remark,
                      std::string_view advice) {
@@ -192,7 +192,7 @@ void read_fields(const call& w, std::span<const readable_field> fields) {
     refuse_argument(w.text, fields.empty() ? "no arguments" : in_words_of(fields), a, remark, advice);
   };
   const auto reads = [](const readable_field& f, const argument& a) {
-    return a.value.size() == 1 && f.values->read(a.value.front(), f.allowed, f.place);
+    return a.value.size() == 1 && f.values->read(a.value.front(), f.allowed, f.value);
   };
   std::vector<const argument*> given(fields.size());
   for (const argument& a : w.arguments) {
@@ -206,9 +206,9 @@ void read_fields(const call& w, std::span<const readable_field> fields) {
                     : is_option(a.name) ? in_words(" ", a.name, " is an option of the optimizer, outside of the chain.")
                                         : "");
     }
-    const argument*& place = given[static_cast<std::size_t>(field - fields.begin())];
-    if (place) refuse(a, ", a second time");
-    place = &a;
+    const argument*& earlier = given[static_cast<std::size_t>(field - fields.begin())];
+    if (earlier) refuse(a, ", a second time");
+    earlier = &a;
   }
 
   std::string missing, example;

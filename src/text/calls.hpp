@@ -1,4 +1,4 @@
-// From text to words.
+// From text to the calls that it is made of.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 namespace thalweg::text {
 
 /// Throws where brackets, commas and names are not where they must be.
-pipe words_of(std::string_view text);
+pipe calls_of(std::string_view text);
 
 /// Whether it can be one word's text: letters, digits and '_', no digit first.
 bool is_name(std::string_view text);
