@@ -83,7 +83,7 @@ public:
   void save(const thalweg::detail::write_bytes& write, const thalweg::detail::progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     if (store.at_evaluation_point)
-      throw error("save", "Expected the parameters at y, where ranks have rows of them. Received them at x: let the evaluation point go first.");
+      throw error("save", "Expected the parameters at y, where ranks have rows of them. Received them at x: end the evaluation point first.");
     struct saving {
       bool& is;
       explicit saving(bool& b) : is(b) { is = true; }

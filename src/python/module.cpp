@@ -472,7 +472,7 @@ private:
     } else if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
       for (const py::handle g : given) found.push_back(py::reinterpret_borrow<py::object>(g));
       if (found.size() != arrays_.size())
-        throw error("step", "Expected ", arrays_.size(), " gradients, one a parameter. Received ", found.size(), ".");
+        throw error("step", "Expected ", arrays_.size(), " gradients, one for each parameter. Received ", found.size(), ".");
     } else {
       throw error("step", "Expected gradients as a dict by name, or as a list in the order of the parameters. ",
                   "Received ", name_of_type(given), ".");

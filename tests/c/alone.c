@@ -413,7 +413,7 @@ static void gradients(void) {
   CHECK_REFUSED(thalweg_step(NULL, m.gradients, count, NULL, NULL), "[step] Expected an optimizer. Received null.");
   CHECK_REFUSED(thalweg_step(opt, NULL, count, NULL, NULL), "[step] Expected gradients. Received null.");
   CHECK_REFUSED(thalweg_step(opt, NULL, 0, NULL, NULL), "[step]");
-  CHECK_REFUSED(thalweg_step(opt, m.gradients, 0, NULL, NULL), "Expected 2 gradients, one a parameter. Received 0.");
+  CHECK_REFUSED(thalweg_step(opt, m.gradients, 0, NULL, NULL), "Expected 2 gradients, one for each parameter. Received 0.");
   CHECK_REFUSED(thalweg_step(opt, m.gradients, 1, NULL, NULL), "Received 1.");
   CHECK_REFUSED(thalweg_step(opt, m.gradients, SIZE_MAX, NULL, NULL), "[step] Expected 2 gradients");
   const void* odd[] = {m.matrix_gradient, (const char*)m.bias_gradient + 2};
@@ -711,7 +711,7 @@ static void types_refused(void) {
   double numbers[matrix_size] = {0};
   const thalweg_parameter in_double = {"w", matrix_shape, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, numbers};
   CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT64, &in_double, 1, &options, &opt),
-                "[optimizer] Expected state as the numbers, for training in double. Received bfloat16.");
+                "[optimizer] Expected state=same, for training in double. Received bfloat16.");
   CHECK(opt == NULL);
 
   /* A program of an earlier interface: what lies behind its struct is not read. */

@@ -45,12 +45,12 @@ TEST_CASE("gradients that are not what they must be, and no trace of them") {
       CHECK(opt.describe() == table);
       CHECK(opt.steps() == t - 1);
     };
-    says({}, "[step] Expected 5 gradients, one a parameter. Received 0.");
-    says({good.begin(), good.end() - 1}, "[step] Expected 5 gradients, one a parameter. Received 4.");
+    says({}, "[step] Expected 5 gradients, one for each parameter. Received 0.");
+    says({good.begin(), good.end() - 1}, "[step] Expected 5 gradients, one for each parameter. Received 4.");
     auto changed = good;
     changed.push_back(good[0]);
     changed.push_back(good[0]);
-    says(changed, "[step] Expected 5 gradients, one a parameter. Received 7.");
+    says(changed, "[step] Expected 5 gradients, one for each parameter. Received 7.");
     changed = good;
     changed[2] = good[2].first(11);
     says(changed, "[step] Expected a gradient of 12 elements for 'w2' with shape (3, 4). Received 11.");

@@ -80,7 +80,7 @@ class Parameters(unittest.TestCase):
         self.refused("Expected float64 for 'b', since float64 is for all", {"a": wide, "b": bits}, dtypes={"b": "bfloat16"})
         self.refused("Expected state of 'same', 'float32', 'bfloat16' or 'eight_bits'. Received '8'", {"a": a}, state="8")
         self.refused("Expected weights of 'exact', 'nearest' or 'stochastic'. Received 'split'", {"a": a}, weights="split")
-        self.refused("Expected state as the numbers, for training in double. Received bfloat16", {"a": wide},
+        self.refused("Expected state=same, for training in double. Received bfloat16", {"a": wide},
                      state="bfloat16")
         for wrong in (-1, 0.5, 2**64):
             with self.assertRaises(TypeError):
@@ -181,9 +181,9 @@ class Steps(unittest.TestCase):
         self.refused("Expected gradients of 'w', 'b'. Received one of 'c'", {"w": w, "b": b, "c": b})
         self.refused("Expected a gradient for 'b', or None if it has none. Received no entry.", {"w": w})
         self.refused("a name of type int", {0: w, 1: b})
-        self.refused("Expected 2 gradients, one a parameter. Received 1", [w])
-        self.refused("Expected 2 gradients, one a parameter. Received 3", [w, b, b])
-        self.refused("Expected 2 gradients, one a parameter. Received 1000", Endless([w, b]))
+        self.refused("Expected 2 gradients, one for each parameter. Received 1", [w])
+        self.refused("Expected 2 gradients, one for each parameter. Received 3", [w, b, b])
+        self.refused("Expected 2 gradients, one for each parameter. Received 1000", Endless([w, b]))
         self.refused(r"with shape \(2, 3\) for 'w'. Received \(2\)", [b, w])
         self.refused("as a list in the order of the parameters. Received ndarray", w)
         self.refused("Received generator", (g for g in (w, b)))

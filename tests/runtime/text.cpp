@@ -319,7 +319,7 @@ TEST_CASE("what combinators do not take") {
   starts("route(a=otherwise())", "[parse] Expected for route");
   starts("route(when(hidden_matrix | hidden_matrix, ema))", "[parse] Expected a predicate");
   starts("route(when(hidden_matrix, x=ema))", "[parse] Expected for when: chains. Received 'x=ema' at column 27.");
-  starts("parallel", "[parse] Expected parallel with what it holds in brackets");
+  starts("parallel", "[parse] Expected parallel with its arguments in brackets");
   starts("parallel(grafting, ema)", "[parse] Expected for parallel: ensemble, or grafting with two chains");
   starts("parallel(mean, ema)", "[parse] Expected for parallel");
   starts("parallel(ensemble)", "[parse] Expected for parallel");
@@ -332,7 +332,7 @@ TEST_CASE("what combinators do not take") {
   starts("parallel(ensemble, accumulate(2))", "[parse] Expected for parallel");
   starts("parallel(ensemble, route(otherwise()))", "[parse] Expected for parallel");
   starts("scheduled(beta, linear(9), adam)", "[parse] Expected for scheduled");
-  starts("scheduled(bta, linear(9), ema)", "[parse] Expected a field of ema that a schedule may move: beta. Received 'bta' at column 11.");
+  starts("scheduled(bta, linear(9), ema)", "[parse] Expected a field of ema that a schedule may change: beta. Received 'bta' at column 11.");
   starts("scheduled(scale, linear(9), orthogonalize_update)", "[parse] Expected a field of orthogonalize_update that a schedule may "
                                                            "move: steps, epsilon. Received 'scale'");
   starts("scheduled(beta, ema, ema)", "[parse] Expected for scheduled: a field, a schedule without state");

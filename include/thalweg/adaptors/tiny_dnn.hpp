@@ -132,7 +132,7 @@ public:
   /// Deletes all state except lr, and starts again from the current weights. `fit` calls it.
   void reset() override {
     if (!at_x_.expired())
-      throw error("reset", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
+      throw error("reset", "Expected the parameters at y. Received them at x: end the evaluation point first.");
     thalweg::optimizer<T> anew(chain_, views(), options_);
     anew.lr(engine_.lr());
     engine_ = std::move(anew);
