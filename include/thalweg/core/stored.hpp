@@ -58,7 +58,7 @@ constexpr std::size_t bytes_of(number_type t) {
   return bytes[static_cast<std::size_t>(t)];
 }
 
-/// Numbers that share a scale.
+/// The number of elements that share a scale.
 inline constexpr std::size_t block_elements = 256;
 constexpr std::size_t blocks_of(std::size_t n) { return (n + block_elements - 1) / block_elements; }
 
@@ -66,7 +66,7 @@ constexpr std::size_t blocks_of(std::size_t n) { return (n + block_elements - 1)
 struct stored_array {
   void* data = nullptr;
   number_type type = number_type::float32;
-  /// What `data` leaves out. bfloat16: the lower halves (std::int16_t), or nothing. float16: the floats, or nothing.
+  /// The rest of the numbers. bfloat16: the lower halves (std::int16_t), or null. float16: the floats, or null.
   /// eight_bits: the scales of the blocks (float).
   void* rest = nullptr;
 
@@ -76,12 +76,12 @@ struct stored_array {
   }
 };
 
-/// How many bytes `stored_array::rest` needs beside n numbers, where it is there.
+/// The number of bytes of `stored_array::rest` for n numbers, if there is one.
 constexpr std::size_t bytes_of_rest(number_type t, std::size_t n) {
   return t == number_type::bfloat16 ? n * sizeof(std::int16_t) : (t == number_type::eight_bits ? blocks_of(n) : n) * sizeof(float);
 }
 
-/// The same beside n numbers of a state.
+/// The same for n numbers of a state.
 constexpr std::size_t bytes_beside_state(number_type t, std::size_t n) {
   return t == number_type::eight_bits ? bytes_of_rest(t, n) : 0;
 }
@@ -99,8 +99,8 @@ constexpr std::uint64_t scrambled(std::uint64_t stream, std::string_view name) {
   return stream;
 }
 
-/// How numbers that a type does not hold are rounded: to nearest, or by chance. The chance depends on the stream and on the
-/// place of the number alone.
+/// How numbers are rounded to a type: to nearest, or at random. The random number depends only on the stream and on the
+/// index of the element.
 struct rounding {
   std::optional<std::uint64_t> stream{};
 };
