@@ -10,7 +10,7 @@
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 
-struct sign_momentum {  // as for the host: nothing in it knows of a device
+struct sign_momentum {  // the same code as for the host
   double beta = 0.9;
   using states = state<zeros<"momentum">>;
   constexpr auto at(const context&) const {
