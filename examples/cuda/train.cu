@@ -1,4 +1,4 @@
-// A layer fitted on a GPU, by a chain with a transform of one's own in it; its steps are launched as a graph.
+// A layer fitted on a GPU, by a chain with a transform of your own; its steps are launched as a graph.
 #include <cstddef>
 #include <cstdio>
 #include <span>

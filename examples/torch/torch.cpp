@@ -1,4 +1,4 @@
-// A small network in libtorch, trained by thalweg: once with AMUSE, once with a chain of one's own.
+// A small network in libtorch, trained by thalweg: once with AMUSE, once with a chain of your own.
 #include <cstdio>
 
 // snippet: torch

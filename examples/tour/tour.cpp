@@ -1,4 +1,4 @@
-// A tour of thalweg: chains, a route, a transform of one's own, a tensor-level function, training and evaluation.
+// A tour of thalweg: chains, a route, a transform of your own, a tensor-wise function, training and evaluation.
 #include <cstdio>
 #include <filesystem>
 #include <random>
