@@ -11,22 +11,22 @@
 // mode, each route's scalars, weights and steps, checksums. Parameters of one route that had gradients in different
 // steps have routes of their own here. Numbers are the shortest text that reads back as the same double.
 //
-// Checksums. Each is XXH3 of 64 bits, in hexadecimal digits, as `xxhash.xxh3_64_hexdigest` of
-// Python's xxhash gives it. checksum of A      the bytes of the array A in the file P/checksum
-// the parameter P in row-major order, where its route keeps no average P/checksum at y    an
-// averaged parameter at y P/checksum at x    an averaged parameter at x checksum           all other
-// entries of `__metadata__`, sorted by their keys: key, zero byte, text, zero byte So `load` refuses
-// a file in which any bit of a number or of a text is damaged. Version 1 of the format has checksums
-// only of parameters, by another function. `load` reads such files, and reports that it could not
-// check them.
+// Checksums. Each is XXH3 of 64 bits, in hexadecimal digits, as `xxhash.xxh3_64_hexdigest` of Python's xxhash gives it.
+//   checksum of A      the bytes of the array A in the file
+//   P/checksum         the parameter P in row-major order, if its route keeps no average
+//   P/checksum at y    an averaged parameter at y
+//   P/checksum at x    an averaged parameter at x
+//   checksum           all other entries of `__metadata__`, sorted by their keys: key, zero byte, text, zero byte
+// So `load` refuses a file in which any bit of a number or of a text is damaged. Version 1 of the format has checksums only
+// of parameters, by another function. `load` reads such files, and reports that it could not check them.
 //
-// Parameters. You save them yourself; the checkpoint has a checksum of each as it was in memory. mode y   saved in
-// training. `load` expects the parameters as they were then, and touches none of them. Where it
-//            finds the x of that moment it says so: y cannot be computed from x alone, bit for bit. (It computes x
+// Parameters. You save them yourself; the checkpoint has a checksum of each as it was in memory.
+//   mode y   saved in training. `load` expects the parameters as they were then, and changes none of them. If it finds
+//            the x of that moment, the error says so: y cannot be computed from x alone, bit for bit. (It computes x
 //            itself. The x of another engine, or of another instruction set, counts as other values.)
-//   mode x   saved while an evaluation point lives, when the weights that one saves are the average. The file then
-//            holds y too, as `parameter/y`, for those that are averaged; `load` expects the parameters at x (or already
-//            at y) and leaves them at y.
+//   mode x   saved during an evaluation point, when you save the average as the weights. The file then also has y of the
+//            averaged parameters, as `parameter/y`. `load` expects the parameters at x (or already at y), and leaves
+//            them at y.
 // Other values (older or rounded ones) are refused: load the parameters first, then the optimizer.
 //
 // These must be the same: the chain, the parameters' names, shapes, types, routes and factors, and all options except
