@@ -38,13 +38,17 @@ blasint stride_of_a(const request<T>& q) {
 }
 CBLAS_TRANSPOSE as(bool by_columns) { return by_columns ? CblasTrans : CblasNoTrans; }
 
-// The first `cols` columns of these rows.
+struct columns {
+  std::size_t first, last;
+};
+
+// These columns of these rows.
 template <class T>
-void gemm(const request<T>& q, rows these, std::size_t cols) {
+void gemm(const request<T>& q, rows these, columns of) {
   const auto call = [&](auto function) {
-    function(CblasRowMajor, as(q.a_by_columns), as(q.b_by_columns), blasint(these.last - these.first), blasint(cols),
-             blasint(q.inner), q.alpha, rows_of_a(q, these), stride_of_a(q), q.b,
-             blasint(q.b_by_columns ? q.inner : q.cols), T(1), q.out + these.first * q.cols, blasint(q.cols));
+    function(CblasRowMajor, as(q.a_by_columns), as(q.b_by_columns), blasint(these.last - these.first), blasint(of.last - of.first),
+             blasint(q.inner), q.alpha, rows_of_a(q, these), stride_of_a(q), q.b + of.first * (q.b_by_columns ? q.inner : 1),
+             blasint(q.b_by_columns ? q.inner : q.cols), T(1), q.out + these.first * q.cols + of.first, blasint(q.cols));
   };
   if constexpr (std::is_same_v<T, float>) call(cblas_sgemm);
   else call(cblas_dgemm);
@@ -62,10 +66,14 @@ void syrk(const request<T>& q, rows these) {
 
 template <class T>
 void accumulate_any(const request<T>& q, rows these) {
-  if (!q.lower) return gemm(q, these, q.cols);
-  if (q.a != q.b) return gemm(q, these, these.last);  // what is beyond the diagonal is left out
-  if (these.first > 0) gemm(q, these, these.first);
-  syrk(q, these);
+  if (!q.lower) return gemm(q, these, {0, q.cols});
+  if (these.first > 0) gemm(q, these, {0, these.first});
+  if (q.a == q.b) return syrk(q, these);
+  constexpr std::size_t step = 64;  // of the block on the diagonal, a part above it as well
+  for (std::size_t i = these.first; i < these.last; i += step) {
+    const std::size_t end = std::min(i + step, these.last);
+    gemm(q, {i, end}, {these.first, end});
+  }
 }
 
 void spoil_if(blasint failed, double* numbers, std::size_t n) {
