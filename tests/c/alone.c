@@ -575,7 +575,7 @@ static void views(void) {
   const char* view[] = {"stack(stride=17) | row_blocks(a=2, b=2)"};
   thalweg_options options = thalweg_options_default();
   thalweg_optimizer* opt = NULL;
-  CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Say what it is: .view");
+  CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Set a view: .view");
   options.views = view;
   CHECK_OK(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt));
   thalweg_parameter parts[layers * 2];
@@ -687,9 +687,9 @@ static void types_refused(void) {
   thalweg_dtype types[] = {THALWEG_FLOAT32, THALWEG_FLOAT64}, gradient_types[] = {THALWEG_FLOAT32, THALWEG_FLOAT64};
 #define CHECK_CREATE(words) CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &opt), words)
   options.dtypes = types;
-  CHECK_CREATE("[create] Expected float32, bfloat16 or float16 for 'bias', since float64 is for all parameters or for none. Received float64.");
+  CHECK_CREATE("[create] Expected float32, bfloat16 or float16 for 'bias', because float64 must be the type of all parameters or of none. Received float64.");
   types[0] = THALWEG_FLOAT64, types[1] = THALWEG_FLOAT16;
-  CHECK_CREATE("[create] Expected float64 for 'bias', since float64 is for all parameters or for none. Received float16.");
+  CHECK_CREATE("[create] Expected float64 for 'bias', because float64 must be the type of all parameters or of none. Received float16.");
   types[1] = 4;
   CHECK_CREATE("[create] Expected a dtype from 0 to 3 for parameter 1. Received 4.");
   types[0] = THALWEG_BFLOAT16, types[1] = THALWEG_FLOAT16;
@@ -741,7 +741,7 @@ static void parameters(void) {
                 "[cosine] Expected steps, as in cosine(steps=1000). Received 'cosine' at column 1.");
   CHECK_REFUSED(thalweg_create("adam(lr=1e-3)", THALWEG_FLOAT32, p, count, NULL, &opt),
                 "lr is an option of the optimizer, outside of the chain.");
-  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the optimizer's option warmup_steps, or give beta1_steps.");
+  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the option warmup_steps, or beta1_steps.");
   CHECK_REFUSED(thalweg_create("orthogonalize_update", THALWEG_FLOAT32, p, count, NULL, &opt), "'bias' with shape (3)");
   CHECK(opt == NULL);
 

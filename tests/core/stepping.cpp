@@ -173,8 +173,8 @@ TEST_CASE("what `at` would refuse in the first step is refused at binding") {
   model<float> m({{"w", {3}}});
   CHECK_THROWS_WITH_AS(
       optimizer(amuse_beta{} | update_by_schedule_free{}, m.parameters(), {}),
-      "[amuse_beta] Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received 0. "
-      "Set the optimizer's option warmup_steps, or give beta1_steps.",
+      "[amuse_beta] Expected warmup_steps >= 1, because beta grows from the end of the warm-up on. Received 0. "
+      "Set the option warmup_steps, or beta1_steps.",
       error);
 }
 

@@ -423,7 +423,7 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
   CHECK(unbindable("reduce_on_plateau | adam") == "nothing");
   test::model<float> m(test::small_layers());
   auto opt = optimizer(parse("reduce_on_plateau | adam"), m.parameters(), {.lr = 0.1});
-  CHECK_THROWS_WITH_AS(opt.step(m.gradients), "[reduce_on_plateau] Expected the step's loss beside its gradients. Received none.", error);
+  CHECK_THROWS_WITH_AS(opt.step(m.gradients), "[reduce_on_plateau] Expected a loss with the gradients. Received none.", error);
 }
 
 TEST_CASE("a user's transform and predicate") {
@@ -453,7 +453,7 @@ TEST_CASE("a user's transform and predicate") {
   add_transform<of_float_alone>();
   test::model<double> m(test::small_layers());
   CHECK_THROWS_WITH_AS(optimizer(parse("of_float_alone"), m.parameters(), {}),
-                       "[of_float_alone] Expected parameters of a type that it takes. Received double.", error);
+                       "[of_float_alone] Expected parameters of a type that the transform supports. Received double.", error);
 }
 
 TEST_CASE("every word of the vocabulary binds and steps by its name alone, or as its refusal says, in float and double") {

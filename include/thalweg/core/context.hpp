@@ -53,7 +53,7 @@ struct context {
         s = {detail::id_of<What>(), value};
         return;
       }
-    throw error("context", "Expected transforms that say at most ", all_said.size(), " numbers downstream. Received one more.");
+    throw error("context", "Expected transforms that pass at most ", all_said.size(), " numbers downstream. Received one more.");
   }
 };
 

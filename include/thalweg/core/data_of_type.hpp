@@ -26,7 +26,7 @@ parameter_data<T> data_of_type(std::string_view where, std::string_view name, vo
                                std::string_view mend = "") {
   if (!reads<T>(type))
     throw error(where, "Expected ", what_is_read<T>, " for ", in_quotes(name),
-                ", since float64 is for all parameters or for none. Received ", type, mend, ".");
+                ", because float64 must be the type of all parameters or of none. Received ", type, mend, ".");
   if constexpr (std::is_same_v<T, float>) {
     if (type == number_type::bfloat16) return static_cast<bfloat16*>(data);
     if (type == number_type::float16) return static_cast<float16*>(data);

@@ -123,7 +123,7 @@ struct parameter_info {
 inline void check_is_no_stack(std::string_view where, const parameter_info& p) {
   if (p.shape.size() == 3)
     throw error(where, "Expected a matrix, or filters of rank >= 4. Received ", in_quotes(p.name), " with shape ", p.shape,
-                ". Say what it is: .view = {view::stack{}} for ", p.shape[0], " matrices, .view = {view::filters{}} for one of ",
+                ". Set a view: .view = {view::stack{}} for ", p.shape[0], " matrices, .view = {view::filters{}} for one of ",
                 p.shape[0], " rows.");
 }
 

@@ -108,7 +108,7 @@ inline bool has_finite_loss(const step_inputs& given) { return !given.loss || *g
 /// Refuses a step without a loss for a transform that reads it.
 inline void check_loss(std::string_view reader, const step_inputs& given) {
   if (!given.loss)
-    throw error(reader, "Expected the step's loss beside its gradients. Received none.");
+    throw error(reader, "Expected a loss with the gradients. Received none.");
   if (!has_finite_loss(given))
     throw error(reader, "Expected a finite loss. Received ", *given.loss,
                 ". A chain that begins with when_finite skips such steps.");

@@ -57,7 +57,7 @@ class leaf_of final : public leaf {
     constexpr bool takes = !tensorwise_transform<Transform> || tensorwise_of<Transform, T> || combinator<Transform>;
     if constexpr (takes) return Lowering::template lower<T>(transform_, set);
     else
-      throw error(name, "Expected parameters of a type that it takes. Received ", sizeof(T) == 4 ? "float" : "double", ".");
+      throw error(name, "Expected parameters of a type that the transform supports. Received ", sizeof(T) == 4 ? "float" : "double", ".");
   }
 
 public:

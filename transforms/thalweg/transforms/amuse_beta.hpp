@@ -50,7 +50,7 @@ struct amuse_beta {
                                       field{"beta1_steps", &amuse_beta::beta1_steps, from(2)}};
 
   static constexpr std::string_view remark =
-      "beta1_steps, or the warm-up without it, sets the pace of beta. The authors of AMUSE take 5 to 37 % of all steps";
+      "beta grows from step beta1_steps on, or from the end of the warm-up. The authors of AMUSE use 5 to 37 % of all steps";
 
   using states = state<scalar<"warmup_average_weight">>;
   using feeds = interpolation_beta;
@@ -58,8 +58,8 @@ struct amuse_beta {
   constexpr auto at(context c, double at_warmup) const {
     const long last = beta1_steps.value_or(c.warmup_steps);
     if (last < 1)
-      throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received ",
-                  c.warmup_steps, ". Set the optimizer's option warmup_steps, or give beta1_steps.");
+      throw error("amuse_beta", "Expected warmup_steps >= 1, because beta grows from the end of the warm-up on. Received ",
+                  c.warmup_steps, ". Set the option warmup_steps, or beta1_steps.");
     const double now = c.average_weight;  // 1 up to the first step that moves, 0 in later steps that do not
     const bool has_moved = at_warmup > 0 && (at_warmup < 1 || last == 1);
     if (c.step <= last || !has_moved) {

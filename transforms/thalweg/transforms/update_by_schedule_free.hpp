@@ -62,10 +62,10 @@ struct update_by_schedule_free {
     check_in_range("update_by_schedule_free", "beta", ahead, betas);
     if (ahead > 0 && ahead < 0.001)
       throw error("update_by_schedule_free", "Expected beta = 0 or beta >= 0.001. Received ", ahead,
-                  ", with which x = z + (y-z)/beta is lost to rounding.");
+                  ": rounding would destroy x = z + (y-z)/beta.");
     if (c.step > 1 && built_with == 0 && ahead > 0)
-      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
-                  ahead, " after 0, by which the average was lost.");
+      throw error("update_by_schedule_free", "Expected beta > 0 in every step, or 0 in every step. Received ",
+                  ahead, " after 0, but beta = 0 has destroyed the average.");
     const auto* refined = std::get_if<refined_weight>(&weight);
     const double decayed = c.lr * c.weight_decay, share = c.average_weight;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
@@ -82,8 +82,8 @@ struct update_by_schedule_free {
 
   constexpr auto average(double built_with) const {
     if (built_with == 0)
-      throw error("update_by_schedule_free", "Expected beta > 0 to evaluate at x. Received 0, with which y is z and no x is kept. ",
-                  "Keep the average apart: update_and_average.");
+      throw error("update_by_schedule_free", "Expected beta > 0 to evaluate at x. Received 0: y equals z, and there is no average. ",
+                  "For an average use update_and_average.");
     return [inverse = 1 / built_with]<class T>(element<T> e, T z) { return z + T(inverse) * (e.parameter - z); };
   }
 };
