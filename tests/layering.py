@@ -45,7 +45,7 @@ def check_include(path, line, bracket, target):
     inside = named or (bracket == '"' and any((path.parent / target).resolve().is_relative_to(root / public)
                                               for public in ("include", "transforms")))
     if inside and not (named and bracket == "<"):
-        say("write the installed spelling <thalweg/…>")
+        say("write the path of an installed header, <thalweg/…>")
     if named:
         other = target.split("/")[1]
         if me and me not in SEES:
