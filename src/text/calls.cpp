@@ -201,8 +201,11 @@ void read_fields(const call& w, std::span<const readable_field> fields) {
     const auto field = stands_for_required ? fields.begin() + static_cast<std::ptrdiff_t>(position)
                                            : std::ranges::find(fields, a.name, &readable_field::name);
     if (field == fields.end()) {
-      const auto fit = a.name.empty() ? std::ranges::find_if(fields, [&](const auto& f) { return reads(f, a); }) : field;
-      refuse(a, "", fit != fields.end() ? in_words(" Give its name, as in ", fit->name, "=", to_text(a), ".")
+      const auto fits = [&](const readable_field& f) { return a.name.empty() && reads(f, a); };
+      const auto fit = std::ranges::find_if(fields, fits);
+      const auto fitting = std::ranges::count_if(fields, fits);
+      refuse(a, "", fitting == 1  ? in_words(" Give its name, as in ", fit->name, "=", to_text(a), ".")
+                    : fitting > 1 ? " Give its name."
                     : is_option(a.name) ? in_words(" ", a.name, " is an option of the optimizer, outside of the chain.")
                                         : "");
     }

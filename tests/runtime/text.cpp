@@ -228,6 +228,7 @@ TEST_CASE("required fields may stand without their names, in their order; others
   CHECK(refusal("orthogonalize_update(scale=match_rms(0.2))") ==
         "[parse] Expected for match_rms: rms in (0, inf). Received '0.2' at column 38. Give its name, as in rms=0.2.");
   CHECK(refusal("orthogonalize_update(jordan)").ends_with("Received 'jordan' at column 22. Give its name, as in coefficients=jordan."));
+  CHECK(refusal("adamw(0.001)").ends_with("Received '0.001' at column 7. Give its name."));
   CHECK(refusal("sgd(-1)") == "[parse] Expected for sgd: momentum in [0, 1). Received '-1' at column 5.");
 }
 
