@@ -55,14 +55,15 @@ extern template thalweg::optimizer<double> on_ranks(const void*, layout, std::si
 /// Like `thalweg::optimizer`, on all ranks of a communicator. All ranks make it with the same chain, options and
 /// parameters. Then all ranks call the same members in the same order. Each rank passes its own gradients to `step`.
 /// The step uses their mean, (g₀ + g₁ + …)·(1/N), added up in the order of the ranks. The result equals, bit for bit,
-/// that of one process with the mean gradient. The loss is the mean of the ranks' losses.
+/// that of one process with the mean gradient. The loss is the mean of the ranks' losses. With `accumulate` each rank
+/// collects its own gradients, and the step uses the mean of what the ranks have collected.
 ///
 /// If a call throws on one rank, it throws on all of them. If the ranks differ, the error names the first difference.
 /// `save` writes one file, on rank 0. One process or any number of ranks can load it. `to_bytes` returns the bytes on
 /// rank 0, and nothing on the others.
 ///
 /// MPI must be initialised. If another thread than the one that initialised MPI uses the optimizer, initialise MPI with
-/// MPI_THREAD_MULTIPLE.
+/// MPI_THREAD_MULTIPLE. Then messages also move while a matrix is computed.
 ///
 ///     auto opt = mpi::optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100});
 ///     for (auto& batch : data_of(rank)) { backward(batch, gradients); opt.step(gradients); }
