@@ -110,8 +110,8 @@ struct shaped : detail::otherwise_shaped {
   }
 };
 
-/// One double per route. `at` receives it after the context, and returns it with `next(…, value)`. It starts at zero,
-/// or at the value of one of the transform's fields.
+/// One double per route, or one for the model in a model-wise transform. `at` receives it as its last argument, and returns
+/// it with `next(…, value)`. It starts at zero, or at the value of one of the transform's fields.
 template <fixed_string Name, auto... Field>
 struct scalar {
   static constexpr std::string_view name = Name.view();
