@@ -23,6 +23,7 @@
 #include <thalweg/recipes/muon.hpp>
 #include <thalweg/recipes/nadam.hpp>
 #include <thalweg/recipes/normuon.hpp>
+#include <thalweg/recipes/prodigy.hpp>
 #include <thalweg/recipes/radam.hpp>
 #include <thalweg/recipes/rmsprop.hpp>
 #include <thalweg/recipes/sf_adamw.hpp>
@@ -39,7 +40,7 @@ namespace thalweg::recipes {
 /// Each once, by name.
 using all = type_list<
     adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw, lamb,
-    laprop, lars, lion, mars_adamw, muon, nadam, normuon, radam, rmsprop, sf_adamw, sf_muon, sf_normuon, sf_radam, sf_sgd,
+    laprop, lars, lion, mars_adamw, muon, nadam, normuon, prodigy, radam, rmsprop, sf_adamw, sf_muon, sf_normuon, sf_radam, sf_sgd,
     sgd, signum, soap>;
 
 }  // namespace thalweg::recipes

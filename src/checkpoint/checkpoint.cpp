@@ -515,6 +515,7 @@ void write_checkpoint(const write_bytes& write, const storage<T>& store, const p
     h.metadata["losses"] = to_text(now.losses.count);
     h.metadata["sum of losses"] = to_text(now.losses.sum);
   }
+  if (now.skipped) h.metadata["skipped"] = to_text(now.skipped);
   for_each_option(now.settings, [&](std::string_view name, auto number, const range&) {
     h.metadata[in_words("options.", name)] = to_text(number);
   });
@@ -647,6 +648,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
   if (metadata.has("losses"))
     now.losses = {.sum = metadata.take_number<double>("sum of losses", finite_number),
                   .count = metadata.take_number<long>("losses", from(1).to(static_cast<double>(now.calls)))};
+  now.skipped = metadata.has("skipped") ? metadata.take_number<long>("skipped", counts) : 0;
   const std::string_view mode = metadata.take("mode");
   if (mode != "x" && mode != "y") throw error("load", "Expected a mode of x or y. Received '", mode, "'.");
 

@@ -322,7 +322,7 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& own) 
   together("step", [&] { gradients_.check_count(gradient_count); });
   step_inputs given = own;
   given_ = processes_ ? processes_->mean(gradients_.all(), given) : gradients_.all();
-  if (what().may_stop() && !has_finite_loss(given)) return {.taken = false};
+  if (what().may_stop() && !has_finite_loss(given)) return skip({});
   const bool gathers = what().has_gate() && !what().info(what().gate).opens(calls_ + 1);
   gathered_losses losses = losses_;  // of all the calls that a gate makes one step of
   std::size_t still = 0;
@@ -337,9 +337,10 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& own) 
   std::size_t first = 0;
   if (what().may_stop()) {  // nothing is written before
     device_->run_phase(first++);
-    if (!what().info(what().stop).proceeds(device_->sum_that_may_stop()))
-      return {.taken = false, .parameter = name_of_whole(device_->stopped_by())};
+    if (!what().info(what().stop).proceeds(device_->sums(what().stop).front()))
+      return skip(device_->stopped_by());
   }
+  skipped_ = 0;
   if (gathers) {
     device_->absorb(calls_ + 1);
     for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || given_[i].data;
@@ -353,8 +354,22 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& own) 
 }
 
 template <class T>
+step_report engine<T>::skip(std::optional<std::size_t> part) {
+  const transform_info& stop = what().info(what().stop);
+  const std::string_view name = name_of_whole(part);
+  if (const auto limit = stop.limit()) {
+    if (skipped_ >= *limit)
+      throw error(stop.name, "Expected at most ", *limit, " skipped steps in a row. Received one more",
+                  name.empty() ? "" : in_words(", because of the gradient of ", in_quotes(name)), ".");
+    ++skipped_;
+  }
+  return {.taken = false, .parameter = name};
+}
+
+template <class T>
 step_report engine<T>::take_step(std::size_t first_phase, double lr, std::size_t still, measure asked) {
   device_->run_phases(first_phase);
+  learn_scalars();
   std::swap(now_, next_);
   ++steps_;
   losses_ = {};
@@ -364,6 +379,34 @@ step_report engine<T>::take_step(std::size_t first_phase, double lr, std::size_t
     if (const auto squares = device_->known_sum(what().norm)) report.gradient_norm = std::sqrt(*squares);
   if (asked == measure::norms) report.parameters = measured();
   return report;
+}
+
+template <class T>
+void engine<T>::learn_scalars() {
+  share_scalars(device_->bound.clocks, next_, [&](std::size_t c, std::size_t transform, std::size_t position, double* scalars) {
+    const clock<T>& timed = device_->bound.clocks[c];
+    if (timed.runs) what().code(transform).learn(timed.prepared.at[position], device_->sums(transform).data(), scalars);
+    return timed.runs;
+  });
+}
+
+template <class T>
+template <class F>
+void engine<T>::share_scalars(const std::vector<clock<T>>& clocks, std::vector<clock_numbers>& numbers, F knows) const {
+  for (const std::size_t t : what().phases) {
+    const traits& is = what().info(t).is;
+    if (is.what != kind::modelwise || is.scalars == 0) continue;
+    const double* known = nullptr;
+    for (const bool finds : {true, false})
+      for (std::size_t c = 0; c < clocks.size(); ++c) {
+        const path<T>& way = what().paths[clocks[c].path];
+        if (!way.contains(t)) continue;
+        const std::size_t position = way.position_of(t);
+        double* const own = numbers[c].scalars.data() + way.first_scalar[position];
+        if (!finds && known && own != known) std::copy_n(known, is.scalars, own);
+        else if (finds && !known && knows(c, t, position, own)) known = own;
+      }
+  }
 }
 
 template <class T>
@@ -493,7 +536,8 @@ progress engine<T>::progress_now() const {
                .changed = settings_.changed(),
                .steps = steps_,
                .calls = calls_,
-               .losses = losses_};
+               .losses = losses_,
+               .skipped = skipped_};
   for (std::size_t c = 0; c < now_.size(); ++c) {
     auto& route = now.routes.emplace_back(progress::route{.numbers = now_[c]});
     for (const std::size_t t : path_of(c).transforms)
@@ -526,6 +570,10 @@ load_report engine<T>::load(const readable_bytes& from, const load_policy& polic
     by = clocks_by(key);
     for (std::size_t i = 0; i < key.size(); ++i)
       if (read.routes[i]) by.now[by.of_parameter[i]] = read.now.routes[*read.routes[i]].numbers;
+    std::vector<bool> is_read(by.now.size());
+    for (std::size_t i = 0; i < key.size(); ++i)
+      if (read.routes[i]) is_read[by.of_parameter[i]] = true;
+    share_scalars(by.clocks, by.now, [&](std::size_t c, auto&&...) { return is_read[c]; });
     if (by.now.size() == now_.size()) return;
     for (std::size_t i = 0; i < key.size(); ++i) device_->zeros(i);  // throws where none may stand still
   });
@@ -535,6 +583,7 @@ load_report engine<T>::load(const readable_bytes& from, const load_policy& polic
   steps_ = loaded.now.steps;
   calls_ = loaded.now.calls;
   losses_ = loaded.now.losses;
+  skipped_ = loaded.now.skipped;
   gathered_ = loaded.now.gathered;
   if (keeps) drop();  // windows may be of another length here
   if (!gathers_now()) gathered_.assign(gathered_.size(), false);

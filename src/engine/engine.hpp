@@ -32,6 +32,7 @@ class engine {
   long steps_ = 0;
   long calls_ = 0;  ///< of `step`, of which a gate gathers some
   gathered_losses losses_{};
+  long skipped_ = 0;  ///< steps in a row, where there is a limit
 
   std::vector<clock_numbers> now_, next_;  ///< by clock; a step replaces them
   std::vector<double> spare_scalars_;
@@ -110,8 +111,16 @@ private:
   /// The calls there will have been when the next gradient begins a step.
   [[nodiscard]] long next_window() const;
   [[nodiscard]] bool gathers_now() const { return calls_gathered() > 0; }
+  /// The step that is not taken, because of the gradient of a part. Throws where too many in a row are not.
+  step_report skip(std::optional<std::size_t> part);
   /// Takes the step that is prepared.
   step_report take_step(std::size_t first_phase, double lr, std::size_t still, measure what);
+  /// The scalars of the model-wise transforms, by the sums of the step.
+  void learn_scalars();
+  /// The scalars of model-wise transforms are the model's: all clocks have those of the first that knows them.
+  /// `knows(clock, transform, position, scalars)`.
+  template <class F>
+  void share_scalars(const std::vector<clock<T>>& clocks, std::vector<clock_numbers>& numbers, F knows) const;
   /// What the transforms make of the next step; `next_` is what will be, if it is taken. Returns its lr.
   double prepare(const step_inputs& inputs, std::optional<long> gathered = {});
   [[nodiscard]] const path<T>& path_of(std::size_t clock) const { return what().paths[device_->bound.clocks[clock].path]; }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -138,7 +139,9 @@ public:
       }
   }
 
-  double sum_that_may_stop() override { return *known_sum(bound.what.stop); }
+  std::span<const double> sums(std::size_t transform) override {
+    return std::span(sums_).subspan(bound.what.first_sum[transform], bound.what.info(transform).is.sums);
+  }
 
   [[nodiscard]] std::optional<double> known_sum(std::size_t transform) const override {
     return sums_[bound.what.first_sum[transform]];
@@ -398,6 +401,7 @@ private:
       for (std::size_t p = 0; p < what.paths.size(); ++p)
         if (const part& share = what.paths[p].parts[phase]; share.takes_part)
           add_tasks(tasks, p, bound.members[p], infos, share.whole_tensors);
+      std::ranges::stable_sort(tasks, std::greater<>(), &task::cost);  // the longest first
       most_tasks = std::max(most_tasks, tasks.size());
       auto& first = first_member_.emplace_back(1, 0);
       for (const task& t : tasks) first.push_back(first.back() + t.last - t.first);

@@ -98,12 +98,14 @@ template <class T>
 void reduce_at(std::span<const any_transform<T>> all, const path<T>& p, const prepared_path<T>& prepared, std::size_t position,
                const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end) {
   std::array<double, most_sums_of_one * sum_lanes> lanes{};
-  in_numbers_of_computation(one, {0, 0, p.first_array[std::min(p.gate, p.positions())], position > p.gate}, false, false, begin, end,
+  in_numbers_of_computation(one, states_between(p, position, position + 1), false, false, begin, end,
                             [&](const in_flight<T>& part, std::size_t first, std::size_t last) {
                               const T* const gradient = gradient_at(p, position, part);
                               const T* const reduced = p.changed_before(position) ? part.update : gradient;
-                              all[p.transforms[position]].code->reduce(prepared.at[position], last - first, reduced + first,
-                                                                       gradient + first, part.data + first, lanes.data());
+                              all[p.transforms[position]].code->reduce(
+                                  prepared.at[position], last - first,
+                                  {gradient, reduced + first, nullptr, part.data, part.states + p.first_array[position], first},
+                                  lanes.data());
                             });
   const std::size_t count = all[p.transforms[position]].info->is.sums;
   for (std::size_t k = 0; k < count; ++k) {

@@ -51,10 +51,10 @@ public:
              const std::vector<std::size_t>* state_shapes) const override {
     inner_->apply(memory, w, scratch, states, state_shapes);
   }
-  void reduce(const void* memory, std::size_t n, const T* update, const T* gradient, const T* parameter,
-              double* sums) const override {
-    inner_->reduce(memory, n, update, gradient, parameter, sums);
+  void reduce(const void* memory, std::size_t n, const arrays<T>& a, double* sums) const override {
+    inner_->reduce(memory, n, a, sums);
   }
+  void learn(const void* memory, const double* sums, double* scalars) const override { inner_->learn(memory, sums, scalars); }
   void absorb(long call, std::size_t n, const arrays<T>& a) const override { inner_->absorb(call, n, a); }
   void average(const double* scalars, std::size_t n, const arrays<T>& a) const override {
     inner_->average(scalars, n, a);

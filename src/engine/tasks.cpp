@@ -47,7 +47,6 @@ void add_tasks(std::vector<task>& tasks, std::size_t path, std::span<const std::
       tasks.push_back({path, first, last, 0, 0, static_cast<double>(elements)});
     }
   }
-  std::ranges::stable_sort(tasks, std::greater<>(), &task::cost);  // the longest first
 }
 
 void run_tasks(std::span<const task> tasks, const parallel_for& parallel, std::size_t workers, task_body body) {

@@ -38,7 +38,7 @@ public:
   void operator()(std::size_t task, std::size_t worker) const { call_(body_, task, worker); }
 };
 
-/// Runs body(task, worker) for all tasks. What one throws is thrown here, once all have come to rest.
+/// Runs body(task, worker) for all tasks, the longest first. What one throws is thrown here, once all have come to rest.
 void run_tasks(std::span<const task> tasks, const parallel_for& parallel, std::size_t workers, task_body body);
 
 }  // namespace thalweg::detail

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -35,6 +36,7 @@ public:
     return inner_->shape(array, p);
   }
   [[nodiscard]] bool proceeds(double sum) const override { return inner_->proceeds(sum); }
+  [[nodiscard]] std::optional<long> limit() const override { return inner_->limit(); }
   [[nodiscard]] bool opens(long call) const override { return inner_->opens(call); }
 };
 

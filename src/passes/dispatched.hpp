@@ -18,7 +18,7 @@ namespace thalweg::passes {
 template <class Arch, detail::traffic Writes, class T, class... Bound>
 void pass(std::size_t n, const detail::arrays<T>& a, const Bound&... bound);
 template <class Arch, class T, class Bound>
-void reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound);
+void reduction(std::size_t n, const detail::arrays<T>& a, double* sums, const Bound& bound);
 
 /// Instantiated in widening.cpp alone, which is compiled for each `Arch` as well.
 template <class Arch>
@@ -37,8 +37,8 @@ struct dispatched {
     on_set([&]<class Arch>(Arch) { pass<Arch, Writes, T, Bound...>(n, a, bound...); });
   }
   template <class T, class Bound>
-  void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) const {
-    on_set([&]<class Arch>(Arch) { reduction<Arch, T, Bound>(n, update, gradient, parameter, sums, bound); });
+  void reduce(std::size_t n, const detail::arrays<T>& a, double* sums, const Bound& bound) const {
+    on_set([&]<class Arch>(Arch) { reduction<Arch, T, Bound>(n, a, sums, bound); });
   }
   void read(const detail::stored_array& from, std::size_t first, std::size_t n, float* to) const {
     on_set([&]<class Arch>(Arch) { passes::read<Arch>(from, first, n, to); });

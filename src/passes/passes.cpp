@@ -21,8 +21,8 @@ template <class Arch, detail::traffic Writes, class T, class... Bound>
 }
 
 template <class Arch, class T, class Bound>
-void reduction(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) {
-  detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, update, gradient, parameter, sums, bound);
+void reduction(std::size_t n, const detail::arrays<T>& a, double* sums, const Bound& bound) {
+  detail::run_reduction<dispatched, number<xsimd::batch<double, Arch>>>(n, a, sums, bound);
 }
 
 namespace {
@@ -63,12 +63,8 @@ constexpr auto of_transform() {
     else return std::tuple{};
   };
   const auto sums = [] {
-    if constexpr (reducing<Transform>) {
-      using kernel = decltype(std::declval<const Transform&>().reduce(std::declval<const context&>()));
-      return std::tuple{&passes::reduction<Arch, T, bound_reduction<sums_of<Transform>, kernel>>};
-    } else {
-      return std::tuple{};
-    }
+    if constexpr (reducing<Transform>) return std::tuple{&passes::reduction<Arch, T, bound_reduction_of<Transform>>};
+    else return std::tuple{};
   };
   const auto average = [] {
     if constexpr (averaging<Transform>)

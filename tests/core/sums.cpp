@@ -17,7 +17,7 @@ namespace {
 
 // Three sums, of which one counts: what is not of the array must not be counted.
 constexpr auto terms = []<class V>(element<V> e) { return sums(e.update * e.gradient, abs(e.parameter), V(1)); };
-constexpr detail::bound_reduction<3, decltype(terms)> reduction{terms};
+constexpr detail::bound_reduction<3, 0, decltype(terms)> reduction{terms};
 
 // n numbers from `offset` on, NaN around them.
 template <class T>
@@ -30,7 +30,7 @@ std::vector<T> among_nan(std::size_t offset, std::size_t n, unsigned seed) {
 template <class Passes, class T, class Bound>
 auto sums_of(const Passes& passes, std::size_t n, const T* u, const T* g, const T* p, const Bound& bound) {
   std::array<double, Bound::count * detail::sum_lanes> lanes{};
-  passes.reduce(n, u, g, p, lanes.data(), bound);
+  passes.reduce(n, detail::arrays<T>{g, u, nullptr, const_cast<T*>(p), nullptr}, lanes.data(), bound);  // only reads
   std::array<double, Bound::count> all{};
   for (std::size_t k = 0; k < lanes.size(); ++k) all[k / detail::sum_lanes] += lanes[k];
   return all;
@@ -62,7 +62,7 @@ TEST_CASE("a sum of floats loses nothing that a double holds") {
   std::vector<float> u(1000, 0x1p-12f);
   u[0] = 0x1p12f;
   const auto squares = [](auto e) { return e.update * e.update; };
-  const detail::bound_reduction<1, decltype(squares)> of_squares{squares};
+  const detail::bound_reduction<1, 0, decltype(squares)> of_squares{squares};
   CHECK(sums_of(detail::fused_passes(), u.size(), u.data(), u.data(), u.data(), of_squares)[0] == 0x1p24 + 999 * 0x1p-24);
 }
 

@@ -157,6 +157,65 @@ TEST_CASE("transforms of somebody else's namespace, of every kind") {
                        "[row_major_only] Expected a matrix. Received 'b'.", error);
 }
 
+namespace {
+
+// As docs/adding_a_transform.md has it.
+struct scale_by_distance {  // the longer the way from where training began, the longer the steps
+  using states = state<copy_of_param<"anchor">, scalar<"farthest">>;
+  constexpr auto reduce(const context&, double) const {
+    return []<class T>(element<T> e, T anchor) { return (e.parameter - anchor) * (e.parameter - anchor); };
+  }
+  constexpr auto at(const context&, double squares, double farthest) const noexcept {
+    farthest = max(farthest, sqrt(squares));
+    const auto kernel = [farthest]<class T>(element<T> e, T anchor) { return next(T(farthest) * e.update, anchor); };
+    return next(kernel, farthest);
+  }
+};
+static_assert(modelwise<scale_by_distance>);
+
+// The same of each parameter, whose states its sums read as well.
+struct scale_by_own_distance {
+  using over = each_parameter;
+  using states = state<copy_of_param<"anchor">>;
+  constexpr auto reduce(const context&) const {
+    return []<class T>(element<T> e, T anchor) { return sums((e.parameter - anchor) * (e.parameter - anchor), T(1)); };
+  }
+  constexpr auto at(const context&, double squares, double count) const noexcept {
+    return [by = 1 + sqrt(squares / count)]<class T>(element<T> e, T anchor) { return next(T(by) * e.update, anchor); };
+  }
+};
+static_assert(parameterwise<scale_by_own_distance>);
+
+}  // namespace
+
+TEST_CASE("sums read the states, and make the scalars of the next step") {
+  test::model<double> m({{"a", {3}}, {"b", {5}}}), slow = m;
+  const auto begin = m.values;
+  const auto links = parallel(ensemble{}, chain(scale{.by = 1}), chain(scale_by_own_distance{})) | scale{.by = 1} | scale_by_own_distance{};
+  const options o{.lr = 0.5};
+  auto opt = optimizer(scale{.by = 2} | scale_by_distance{} | add_noise{.variance = 1} | scale_by_own_distance{}, m.parameters(), o);
+  auto unfused_opt = optimizer(unfused(scale{.by = 2} | scale_by_distance{} | add_noise{.variance = 1} | scale_by_own_distance{}),
+                               slow.parameters(), o);
+  m.train(opt, 1, 1);
+  CHECK(m.values != begin);  // by the noise
+  CHECK(opt.describe().find("scale_by_distance.farthest=0") != std::string::npos);
+  const auto after = m.values;
+  m.train(opt, 2, 2);
+  slow.train(unfused_opt, 1, 2);
+  CHECK(test::distance(m.values, slow.values) < 1e-14);
+  double squares = 0;
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t j = 0; j < begin[i].size(); ++j) squares += (after[i][j] - begin[i][j]) * (after[i][j] - begin[i][j]);
+  CHECK(opt.describe().find(in_words("scale_by_distance.farthest=", std::sqrt(squares))) != std::string::npos);
+
+  test::model<double> branches({{"a", {3}}}), alone({{"a", {3}}});
+  auto of_branches = optimizer(links, branches.parameters(), o);
+  auto of_one = optimizer(parallel(ensemble{}, chain(), chain(scale_by_own_distance{})) | scale_by_own_distance{}, alone.parameters(), o);
+  branches.train(of_branches, 1, 3);
+  alone.train(of_one, 1, 3);
+  CHECK(test::same_bits(branches.values, alone.values));
+}
+
 TEST_CASE("transforms are called by their names, without namespaces and template arguments") {
   struct local {
     constexpr context at(context c) const { return c; }

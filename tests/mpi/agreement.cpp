@@ -52,6 +52,7 @@ const auto& chains() {
       "adamw",
       "amuse",
       "clip_by_global_norm(max_norm=0.5) | adamw",
+      "scale_by_prodigy(initial=0.01) | update_by_schedule_free",
       "when_finite | accumulate(steps=2) | clip_by_global_norm(max_norm=0.5) | muon",
       "route(when(hidden_matrix, scale_by_soap(period=2)), otherwise(scale_by_adam)) | report_gradient_norm | apply_update",
       "scale_by_trust_ratio | clip_by_global_norm(max_norm=0.5) | update_by_schedule_free",

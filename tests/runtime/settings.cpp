@@ -8,6 +8,7 @@
 #include <thalweg/text.hpp>
 
 #include "../core/model.hpp"
+#include "../message.hpp"
 
 using namespace thalweg;
 using test::model;
@@ -211,4 +212,12 @@ TEST_CASE("a chain without an average saves what no average could weigh") {
   const std::string saved = opt.to_bytes();
   opt.load_bytes(saved);
   CHECK(opt.steps() == 3);
+}
+
+TEST_CASE("scale_by_rprop refuses a least step above the longest") {
+  float w = 0;
+  const std::vector<parameter<float>> of{{.name = "w", .shape = {1}, .data = &w}};
+  CHECK(test::message([&] { optimizer<float>("scale_by_rprop(least=60)", of, {.lr = 1}); }) ==
+        "[scale_by_rprop] Expected least <= longest. Received 60 and 50.");
+  optimizer<float> opt("scale_by_rprop(least=50)", of, {.lr = 1});
 }

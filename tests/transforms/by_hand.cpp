@@ -333,6 +333,9 @@ TEST_CASE("by hand: gates and the loss") {
   static_assert(when_finite{}.reduce(now)(of(8)) == 0 && when_finite{}.proceeds(0));
   static_assert(!when_finite{}.proceeds(std::numeric_limits<double>::quiet_NaN()));
   static_assert(gives(when_finite{}.at(now, 0)(of(8)), 8));
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  static_assert(!skip_large_updates{1e300}.proceeds(infinity) && skip_large_updates{1e300}.proceeds(1e300));
+  static_assert(!skip_large_updates{2.0}.proceeds(std::numeric_limits<double>::quiet_NaN()));
   static_assert(report_gradient_norm{}.reduce(now)(of(-3)) == 9);
   static_assert(gives(report_gradient_norm{}.at(now, 9)(of(-3)), -3));
   constexpr context lossy{.loss = 3};
@@ -410,4 +413,61 @@ TEST_CASE("by hand: what was added to the vocabulary") {
   static_assert(gives(orthogonal_to_parameter{}.at(now, 25, 50, 100)(of(6, 3)), 0));  // of θ's direction
   static_assert(gives(orthogonal_to_parameter{}.at(now, 0, 0, 1)(of(1, 0)), 1));
   static_assert(skip_large_updates{2.0}.proceeds(4) && !skip_large_updates{2.0}.proceeds(4.5));
+}
+
+namespace {
+
+// What is returned with new scalars: these.
+template <class Kernel, class... Scalars>
+constexpr bool learns(const next_t<Kernel, Scalars...>& r, std::type_identity_t<Scalars>... scalars) {
+  return std::apply([&](auto... s) { return (about(s, scalars) && ...); }, r.states);
+}
+
+}  // namespace
+
+TEST_CASE("by hand: learning rates that are learned") {
+  // From 5 to 8: sums of 4², 3² and 5²
+  constexpr auto sums = scale_by_dog{}.reduce(now, 0, 0)(of(4, 8), 5.0);
+  static_assert(sums[0] == 16 && sums[1] == 9 && sums[2] == 25);
+  // The way is 3, which is more than the 2 before, and than ½·(1 + 1); G = 9 + 16 - ε + ε: 10·3/5
+  constexpr auto dog = scale_by_dog{.initial = 0.5, .epsilon = 1e-30}.at(now, 16, 9, 1, 2, 9);
+  static_assert(learns(dog, 3, 25) && gives(dog.value(of(10), 5.0), 6, 5));
+  // Not yet gone: ½·(1 + 5)
+  static_assert(learns(scale_by_dog{.initial = 0.5}.at(now, 16, 0, 25, 0, 0), 3, 16));
+
+  constexpr context two{.step = 1, .lr = 2, .weight_decay = 0.5};
+  constexpr scale_by_prodigy prodigy{.beta1 = 0.5, .beta2 = 0.25, .epsilon = 0.5, .initial = 0.25};
+  // d/d₀ = 2, η = ½·2: 2·η·3·(5 - 1) and |½·1 + 2·η·3|
+  constexpr auto terms = prodigy.reduce(two, 0.5, 0, 0)(of(3, 1), 5.0, 0.0, 0.0, 1.0);
+  static_assert(terms[0] == 24 && terms[1] == 6.5);
+  // r = ½·4 + 6 = 8, d' = 8/8 = 1. m = ½·2 + ½·6 = 4, v = ¼·16 + ¾·36 = 31: ½·(4/(√31 + ½·4) + ½·8), s = ½·1 + 6
+  constexpr auto learned = prodigy.at(two, 6, 8, 0.5, 0.5, 4);
+  static_assert(learns(learned, 1, 1, 8));
+  static_assert(gives(learned.value(of(3, 8), 5.0, 2.0, 16.0, 1.0), 0.5 * (4 / (sqrt(31.0) + 2) + 4), 5, 4, 31, 6.5));
+  static_assert(prodigy.pass_on(two).weight_decay == 0);
+  // No gradient but 0: nothing is learned. lr is 0: nothing moves.
+  static_assert(learns(prodigy.at(two, 0, 0, 0.5, 0.5, 4), 0.5, 0.5, 4));
+  static_assert(gives(prodigy.at(context{}, 0, 0, 0.5, 0.5, 4).value(of(3, 8), 5.0, 2.0, 16.0, 1.0), 0.5 * 2 / 5, 5, 2, 16, 1));
+
+  // m = ½·2 + ½·4 = 3: 9, 3·8 and 4·8
+  constexpr scale_by_momo momo{.beta = 0.5, .minimum = 1};
+  constexpr auto products = momo.reduce(now, 0, 0, 1)(of(4, 8), 2.0);
+  static_assert(products[0] == 9 && products[1] == 24 && products[2] == 32);
+  static_assert(momo.reduce(now, 0, 0, 0)(of(4, 8), 2.0)[0] == 16);  // the first step's is the gradient
+  // f = ½·5 + ½·3 = 4, q = ½·4 + ½·8 = 6: (4 - 6 - 1) + 12 = 9 over 36; lr is 1
+  constexpr context lossy{.lr = 1, .loss = 3};
+  constexpr auto step = momo.at(lossy, 36, 12, 8, 5, 4, 1);
+  static_assert(learns(step, 4, 6, 2) && gives(step.value(of(4), 2.0), 0.75, 3));
+  static_assert(gives(momo.at(lossy, 1, 12, 8, 5, 4, 1).value(of(4), 2.0), 3, 3) && gives(momo.at(lossy, 36, 0, 8, 5, 4, 1).value(of(4), 2.0), 0, 3));
+
+  // h = 3 + ½·S·2/(4)·2 with S = 6·¼: 3.75, held within 2. Of the last scale, nearly: m = 3.75, v = h², r = 2·¼
+  constexpr auto mechanic = [] {
+    constexpr double s = 0.25, m = 2;
+    return update_by_mechanic{.initial = 6, .decay = 0.5, .epsilon = 1e-18}.at(context{.lr = 2, .weight_decay = 0.25}, 3.0, 2.0, 4.0, 16.0, s, s, s, s, s, s, m, m,
+                                                         m, m, m, m, 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0., 0.);
+  }();
+  static_assert(about(std::get<11>(mechanic.states), 3.75) && about(std::get<17>(mechanic.states), 14.0625));
+  static_assert(about(std::get<23>(mechanic.states), 0.5) && about(std::get<5>(mechanic.states), (3.75 + 0.5) / 3.75));
+  // w = 1 + 2·3 + 2·¼·8 = 11: a - S·11
+  static_assert(about(mechanic.value(of(3, 8), 100.0, 1.0).parameter, 100 - 6 * 11 * (3.75 + 0.5) / 3.75));
 }

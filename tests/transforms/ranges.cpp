@@ -50,13 +50,22 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
   CHECK(ranges<scale_by_sm3>() == "epsilon [1e-18, 1)");
   CHECK(ranges<scale_by_yogi>() == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), initial [0, inf)");
   CHECK(ranges<scale_weight_decay>() == "power [-1, 2], of (0, inf)");
-  CHECK(ranges<skip_large_updates>() == "max_norm (0, inf)");
+  CHECK(ranges<skip_large_updates>() == "max_norm (0, inf), limit [0, inf)");
+  CHECK(ranges<when_finite>() == "limit [0, inf)");
   CHECK(ranges<accumulate>() == "steps [1, inf)");
   CHECK(ranges<cosine_restarts>() == "steps [1, inf), growth [1, inf), final [0, 1]");
   CHECK(ranges<forgetting>() == "beta [0, 1)");
   CHECK(ranges<inverse_sqrt>() == "steps [1, inf)");
   CHECK(ranges<reduce_on_plateau>() == "by (0, 1), patience [0, inf), tolerance [0, 1), least [0, 1]");
   CHECK(ranges<scale_by_polyak>() == "minimum (-inf, inf), longest (0, inf)");
+  CHECK(ranges<scale_by_dog>() == "initial (0, inf), epsilon [1e-36, 1)");
+  CHECK(ranges<scale_by_layer_dog>() == "initial (0, inf), epsilon [1e-36, 1)");
+  CHECK(ranges<scale_by_momo>() == "beta [0, 1), minimum (-inf, inf)");
+  CHECK(ranges<scale_by_momo_adam>() == "beta1 [0, 1), beta2 [0, 1), epsilon [1e-18, 1), minimum (-inf, inf)");
+  CHECK(ranges<scale_by_prodigy>() ==
+        "beta1 [0, 1), beta2 [0, 1), beta3 [0, 1), epsilon [1e-18, 1), initial (0, inf), coefficient (0, inf), growth [1, inf), bias, "
+        "weight");
+  CHECK(ranges<update_by_mechanic>() == "initial (0, inf), decay [0, inf), epsilon [1e-18, 1)");
   CHECK(ranges<update_and_average>() == "memory");
   CHECK(ranges<update_by_lookahead>() == "alpha (0, 1], period [1, inf)");
   CHECK(ranges<update_by_primal_averaging>() == "mu_x [0, 1), mu_y [0.001, 1]");

@@ -144,6 +144,7 @@ struct any_register {
   friend mask operator!=(any_register, any_register);
   friend any_register select(mask, any_register, any_register);
   friend any_register abs(any_register);
+  friend any_register square_root(any_register);
   friend any_register min(any_register, any_register);
   friend any_register max(any_register, any_register);
 };
@@ -154,20 +155,57 @@ inline constexpr std::size_t sum_count = std::is_convertible_v<Reduced, number<d
 template <std::size_t N>
 inline constexpr std::size_t sum_count<std::array<number<double>, N>> = N;
 
-template <class Transform>
-inline constexpr std::size_t sums_of = sum_count<std::remove_cvref_t<decltype(std::declval<const Transform&>().reduce(
-    std::declval<const context&>())(std::declval<element<number<double>>>()))>>;
-
+// `reduce(context, scalars…)`, whose kernel sees an element, and its states if it takes them
 template <class Transform, std::size_t... I>
-constexpr auto at_sums(std::index_sequence<I...>, const Transform& t, const context& c,
-                       const std::array<double, sizeof...(I)>& sums) noexcept(noexcept(t.at(c, sums[I]...)))
-    -> decltype(t.at(c, sums[I]...)) {
-  return t.at(c, sums[I]...);
+constexpr auto reduce_by(std::index_sequence<I...>, const Transform& t, const context& c, [[maybe_unused]] const double* scalars)
+    -> decltype(t.reduce(c, scalars[I]...)) {
+  return t.reduce(c, scalars[I]...);
+}
+template <class Transform>
+constexpr auto call_reduce(const Transform& t, const context& c, const double* scalars)
+    -> decltype(reduce_by(std::make_index_sequence<states_of<Transform>::scalars>(), t, c, scalars)) {
+  return reduce_by(std::make_index_sequence<states_of<Transform>::scalars>(), t, c, scalars);
+}
+template <class Transform>
+using reduction_of = decltype(call_reduce(std::declval<const Transform&>(), std::declval<const context&>(), nullptr));
+
+template <class Value, class Kernel, std::size_t... I>
+auto reduced(const Kernel& k, std::index_sequence<I...>)
+    -> decltype(k(std::declval<element<Value>>(), repeated<Value, I>()...));
+template <class Transform>
+constexpr std::size_t reduced_states() {
+  const bool takes_them = requires(const reduction_of<Transform>& k) { reduced<number<double>>(k, array_indices<Transform>()); };
+  return takes_them ? states_of<Transform>::arrays : 0;
+}
+template <class Transform>
+using reduced_indices = std::make_index_sequence<reduced_states<Transform>()>;
+/// What the reduction of a transform makes of an element of such values.
+template <class Transform, class Value>
+using reduced_of = decltype(reduced<Value>(std::declval<const reduction_of<Transform>&>(), reduced_indices<Transform>()));
+
+template <class Transform>
+inline constexpr std::size_t sums_of = sum_count<std::remove_cvref_t<reduced_of<Transform, number<double>>>>;
+
+// `at(context, sums…, scalars…)`
+template <class Transform, std::size_t... I, std::size_t... J>
+constexpr auto at_by(std::index_sequence<I...>, std::index_sequence<J...>, const Transform& t, const context& c, const double* sums,
+                     [[maybe_unused]] const double* scalars) noexcept(noexcept(t.at(c, sums[I]..., scalars[J]...)))
+    -> decltype(t.at(c, sums[I]..., scalars[J]...)) {
+  return t.at(c, sums[I]..., scalars[J]...);
+}
+template <class Transform>
+constexpr auto at_sums(const Transform& t, const context& c, const double* sums, const double* scalars) noexcept(
+    noexcept(at_by(std::make_index_sequence<sums_of<Transform>>(), std::make_index_sequence<states_of<Transform>::scalars>(), t, c,
+                   sums, scalars)))
+    -> decltype(at_by(std::make_index_sequence<sums_of<Transform>>(), std::make_index_sequence<states_of<Transform>::scalars>(), t,
+                      c, sums, scalars)) {
+  return at_by(std::make_index_sequence<sums_of<Transform>>(), std::make_index_sequence<states_of<Transform>::scalars>(), t, c,
+               sums, scalars);
 }
 
 template <class Transform>
-using sums_kernel = decltype(at_sums(std::make_index_sequence<sums_of<Transform>>(), std::declval<const Transform&>(),
-                                     std::declval<const context&>(), {}));
+using sums_kernel = typename unwrapped<decltype(at_sums(std::declval<const Transform&>(), std::declval<const context&>(),
+                                                        nullptr, nullptr))>::type;
 }  // namespace detail
 
 }  // namespace thalweg

@@ -22,16 +22,16 @@ struct checked_transform {
   static_assert(value || !names_at || names_apply,
                 "thalweg: this type is not a transform: its `at(const context&, scalars...)` must return a context, or a "
                 "kernel that takes element<T> and one T for each array in `states` and returns next(...) or write(...) "
-                "with as many; a model-wise `at(const context&, double sum)` must also be noexcept, and the kernel of its "
-                "`reduce` take element<T> for every T");
+                "with as many; a model-wise `at(const context&, double sums..., scalars...)` must also be noexcept, and the kernel "
+                "of its `reduce(const context&, scalars...)` take element<T>, or it and the states, for every T");
   static_assert(value || !names_apply,
                 "thalweg: this type is not a transform: its `apply` must take (const context&, tensor<T> update), then "
                 "std::span<T> if it has `scratch(const parameter_info&)`, then a tensor<T> for each array in `states`; "
                 "whole<T> in the update's place shows the gradient and the parameter as well");
   static_assert(!contextual<T> || states_of<T>::arrays == 0,
                 "thalweg: a contextual transform sees no arrays; its states must be scalar<...>");
-  static_assert(elementwise<T> || contextual<T> || states_of<T>::scalars == 0,
-                "thalweg: tensor-wise and model-wise transforms are handed no scalars; their states must be arrays");
+  static_assert(elementwise<T> || contextual<T> || modelwise<T> || states_of<T>::scalars == 0,
+                "thalweg: tensor-wise and parameter-wise transforms are handed no scalars; their states must be arrays");
   static_assert(tensorwise_transform<T> || states_of<T>::of_its_shape,
                 "thalweg: a kernel sees one number of each state: rows<...> and columns<...> are for tensor-wise ones");
 };

@@ -6,10 +6,11 @@
 //   tensor-wise    void apply(const context&, tensor<T> update, tensor<T> states…) const
 //                  or whole<T> in the place of the tensor, to see the gradient and the parameter as well;
 //                  with std::size_t scratch(parameter_info) const: apply(context, update, std::span<T> scratch, states…)
-//   model-wise     constexpr auto reduce(const context&) const -> kernel(element<T>) -> T or sums(T…), summed over all
-//                  parameters;
-//                  constexpr auto at(const context&, double sums…) const noexcept -> kernel, as element-wise
-//   parameter-wise the same with `using over = each_parameter;`: summed over each parameter on its own
+//   model-wise     constexpr auto reduce(const context&, scalars…) const -> kernel(element<T>[, T states…]) -> T or
+//                  sums(T…), summed over all parameters, with the states as they are before the step;
+//                  constexpr auto at(const context&, double sums…, scalars…) const noexcept -> kernel, as element-wise, with
+//                  the new scalars if there are any. These are of the model: not one a route, as an element-wise one's
+//   parameter-wise the same with `using over = each_parameter;`: summed over each parameter on its own; no scalars
 //
 // and, where it has any,
 //
@@ -19,14 +20,15 @@
 //                                        what other libraries call it: where `parse` is given that name, it suggests this one
 //   void check(parameter_info) const     refuses a parameter, at binding
 //   void check(const context&) const     of a tensor-wise transform: refuses a step, before it
-//   context pass_on(context) const       what is downstream of an element-wise transform (decay_weights spends λ)
+//   context pass_on(context) const       what is downstream of a transform with a kernel (decay_weights spends λ)
 //   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
 //   using feeds = …, using reads = …     what it says to a transform downstream, or hears from one upstream
 //                                        (`c.say<…>(number)`, `c.heard<…>()`); or
 //   using reads = loss_of_step           every step must be given the loss
 //   using reports = gradient_norm        of a model-wise transform: its sum is that of the updates' squares, and `step`
 //                                        reports its root where the updates are still the gradients
-//   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all
+//   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all; with a
+//                                        field std::optional<long> limit: how many steps in a row may not be taken
 //   bool opens(long call) const, auto absorb(long call) const
 //                                        of an element-wise transform at the head: whether this call of `step` goes on
 //                                        downstream, and the kernel for the calls that do not. Its first state holds what
@@ -60,14 +62,13 @@ struct each_parameter {};
 
 namespace detail {
 template <class Transform>
-concept reducing = requires(const Transform& t, const context& c) {
-  t.reduce(c)(std::declval<element<number<double>>>());
-  t.reduce(c)(std::declval<element<number<any_register>>>());
+concept reducing = requires {
+  typename reduced_of<Transform, number<double>>;
+  typename reduced_of<Transform, number<any_register>>;
 } && sums_of<Transform> > 0 &&
-requires(const Transform& t, const context& c, std::array<double, sums_of<Transform>> sums) {
-  { at_sums(std::make_index_sequence<sums_of<Transform>>(), t, c, sums) } noexcept;
-  requires kernel_of<decltype(at_sums(std::make_index_sequence<sums_of<Transform>>(), t, c, sums)),
-                     states_of<Transform>::arrays>;
+requires(const Transform& t, const context& c, const double* numbers) {
+  { at_sums(t, c, numbers, numbers) } noexcept;
+  requires kernel_of<sums_kernel<Transform>, states_of<Transform>::arrays>;
 };
 template <class Transform>
 concept sums_each_parameter = std::is_same_v<typename Transform::over, each_parameter>;

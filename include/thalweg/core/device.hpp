@@ -69,8 +69,9 @@ public:
   // A step, in this order. `gradients`: one a parameter, null where its clock does not run. `number`: of the call of `step`.
   virtual void begin_step(std::span<const stored_array> gradients, long number, measure what) = 0;
   virtual void run_phase(std::size_t phase) = 0;
-  /// The sum over the model that decides whether the step stops; and the first parameter whose own sum stops it.
-  virtual double sum_that_may_stop() = 0;
+  /// A transform's sums over the model. A device waits for them.
+  virtual std::span<const double> sums(std::size_t transform) = 0;
+  /// The first parameter whose own sum stops the step.
   virtual std::optional<std::size_t> stopped_by() = 0;
   /// A transform's sum over the model, after the step, where nobody has to wait for it.
   [[nodiscard]] virtual std::optional<double> known_sum(std::size_t /*transform*/) const { return {}; }

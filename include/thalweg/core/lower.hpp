@@ -100,6 +100,10 @@ public:
     if constexpr (stopping<Transform>) return transform_.proceeds(sum);
     else return true;
   }
+  [[nodiscard]] std::optional<long> limit() const override {
+    if constexpr (stopping<Transform> && requires { transform_.limit; }) return transform_.limit;
+    else return {};
+  }
   [[nodiscard]] bool opens([[maybe_unused]] long call) const override {
     if constexpr (gate<Transform>) return transform_.opens(call);
     else return true;
@@ -128,20 +132,35 @@ constexpr auto call_at(const Transform& t, const context& c, double* scalars) {
   }(std::make_index_sequence<count>());
 }
 
-/// What a transform that reduces, or is tensor-wise, keeps for a step: itself, as it is now, and the context there.
+template <class Transform>
+using scalars_of = std::array<double, states_of<Transform>::scalars>;
+template <class Transform>
+using bound_reduction_of = bound_reduction<sums_of<Transform>, reduced_states<Transform>(), reduction_of<Transform>>;
+
+/// A transform that reduces, at its sums: the kernel that they make. Its scalars become those of the next step.
+template <class Transform>
+constexpr auto kernel_by_sums(const Transform& t, const context& c, const double* sums, scalars_of<Transform>& scalars) {
+  const auto made = take<states_of<Transform>::scalars>(at_sums(t, c, sums, scalars.data()), scalars.data());
+  return bound_kernel<states_of<Transform>::arrays, std::remove_const_t<decltype(made)>>{made};
+}
+
+/// What a transform that reduces, or is tensor-wise, keeps for a step: itself, as it is now, the context there, and its
+/// scalars.
 template <class Transform>
 struct at_barrier {
   const Transform* transform;
   std::optional<Transform> changed;
   context seen;
+  scalars_of<Transform> scalars{};
 
+  /// The kernel of its reduction.
+  auto reduction() const {
+    return bound_reduction_of<Transform>{call_reduce(*transform, seen, scalars.data())};
+  }
   /// The kernel that its sums make.
   auto kernel(const double* sums) const {
-    constexpr std::size_t count = sums_of<Transform>;
-    std::array<double, count> own;
-    std::copy_n(sums, count, own.begin());
-    const auto made = at_sums(std::make_index_sequence<count>(), *transform, seen, own);
-    return bound_kernel<states_of<Transform>::arrays, std::remove_const_t<decltype(made)>>{made};
+    scalars_of<Transform> next = scalars;
+    return kernel_by_sums(*transform, seen, sums, next);
   }
 };
 
@@ -226,7 +245,11 @@ class code_of final : public transform_code<T> {
       to.emplace(typename prepared::value_type{call_at(t, c, scalars)});
       if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
     } else {
-      if constexpr (reducing<Transform>) static_cast<void>(t.reduce(c));  // throws what it throws before the step
+      if constexpr (reducing<Transform>) {
+        std::ranges::copy_n(scalars, to->scalars.size(), to->scalars.begin());
+        static_cast<void>(to->reduction());  // throws what it throws before the step
+        if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
+      }
       if constexpr (requires { t.check(c); }) t.check(c);
     }
     return c;
@@ -280,14 +303,20 @@ public:
                    return tensor<T>{states[j], state_shapes[j], given.update.order, given.update.name};
                  });
   }
-  void reduce([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t n, [[maybe_unused]] const T* update,
-              [[maybe_unused]] const T* gradient, [[maybe_unused]] const T* parameter,
+  void reduce([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t n, [[maybe_unused]] const arrays<T>& a,
               [[maybe_unused]] double* sums) const override {
     if constexpr (reducing<Transform>) {
       static_assert(sums_of<Transform> <= most_sums_of_one);
-      const auto kernel = at_step(memory).transform->reduce(at_step(memory).seen);
-      using bound = bound_reduction<sums_of<Transform>, std::remove_const_t<decltype(kernel)>>;
-      passes_.reduce(n, update, gradient, parameter, sums, bound{kernel});
+      passes_.reduce(n, a, sums, at_step(memory).reduction());
+    }
+  }
+  void learn([[maybe_unused]] const void* memory, [[maybe_unused]] const double* sums,
+             [[maybe_unused]] double* scalars) const override {
+    if constexpr (modelwise<Transform> && states_of<Transform>::scalars > 0) {
+      const auto& now = at_step(memory);
+      scalars_of<Transform> next = now.scalars;
+      static_cast<void>(kernel_by_sums(*now.transform, now.seen, sums, next));
+      std::ranges::copy(next, scalars);
     }
   }
   void absorb([[maybe_unused]] long call, [[maybe_unused]] std::size_t n,

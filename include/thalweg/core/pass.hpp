@@ -26,11 +26,20 @@ struct bound_kernel {
   Kernel kernel;
 };
 
-/// A reduction's kernel, and how many sums its terms are for.
-template <std::size_t Sums, class Kernel>
+/// A reduction's kernel, how many sums its terms are for, and how many states it sees.
+template <std::size_t Sums, std::size_t Arrays, class Kernel>
 struct bound_reduction {
   static constexpr std::size_t count = Sums;
+  static constexpr std::size_t arrays = Arrays;
   Kernel kernel;
+
+  /// The terms of an element.
+  template <class V>
+  [[nodiscard, gnu::always_inline]] constexpr std::array<V, Sums> terms(const element<V>& e, const std::array<V, Arrays>& s) const {
+    return [&]<std::size_t... J>(std::index_sequence<J...>) {
+      return std::array<V, Sums>{kernel(e, s[J]...)};
+    }(std::make_index_sequence<Arrays>());
+  }
 };
 
 /// What a pass writes.
@@ -211,19 +220,23 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
 /// lanes of one sum behind those of the other, and these n elements are added to them. So the order depends on the elements'
 /// places alone, and a parameter may come in pieces of a multiple of eight.
 template <class Passes, class V, class T, class Bound>
-[[gnu::flatten, gnu::noinline]] void run_reduction(std::size_t n, const T* update, const T* gradient, const T* parameter,
-                                                   double* sums, Bound bound) {
+[[gnu::flatten, gnu::noinline]] void run_reduction(std::size_t n, arrays<T> a, double* sums, Bound bound) {
   using registers = register_of<V>;
-  constexpr std::size_t N = Bound::count, count = sum_lanes / registers::width;
+  constexpr std::size_t N = Bound::count, S = Bound::arrays, count = sum_lanes / registers::width;
+  const T *const update = a.before, *const gradient = a.gradient + a.begin, *const parameter = a.parameter + a.begin;
+  std::array<const T*, S> states;
+  for (std::size_t j = 0; j < S; ++j) states[j] = a.states[j] + a.begin;
   using eight = std::array<std::array<V, count>, N>;
   const auto for_each = []<std::size_t... I>(std::index_sequence<I...>, auto f) {
     (f(std::integral_constant<std::size_t, I>()), ...);
   };
-  const auto add = [&](eight& to, const T* u, const T* g, const T* p) {
+  const auto add = [&](eight& to, const T* u, const T* g, const T* p, const std::array<const T*, S>& states_at, std::size_t i) {
     for_each(std::make_index_sequence<count>(), [&](auto r) {
-      constexpr std::size_t at = r * registers::width;
-      const std::array<V, N> terms{
-          bound.kernel(element<V>{registers::load(u + at), registers::load(g + at), registers::load(p + at)})};
+      const std::size_t at = i + r * registers::width;
+      std::array<V, S> s;
+      for (std::size_t j = 0; j < S; ++j) s[j] = registers::load(states_at[j] + at);
+      const auto terms =
+          bound.terms(element<V>{registers::load(u + at), registers::load(g + at), registers::load(p + at)}, s);
       for_each(std::make_index_sequence<N>(), [&](auto k) { to[k][r] += rounded(terms[k]); });
     });
   };
@@ -234,16 +247,17 @@ template <class Passes, class V, class T, class Bound>
   eight all;
   for_each_lanes([&](std::size_t k, std::size_t r, double* at) { all[k][r] = registers::load(at); });
   const std::size_t rest = n % sum_lanes, whole = n - rest;
-  for (std::size_t i = 0; i < whole; i += sum_lanes) add(all, update + i, gradient + i, parameter + i);
+  for (std::size_t i = 0; i < whole; i += sum_lanes) add(all, update, gradient, parameter, states, i);
   for_each_lanes([&](std::size_t k, std::size_t r, double* at) { registers::store(at, all[k][r]); });
   if (rest == 0) return;
-  T copies[3][sum_lanes] = {};
+  T copies[3 + S][sum_lanes] = {};
   std::copy_n(update + whole, rest, copies[0]);
   std::copy_n(gradient + whole, rest, copies[1]);
   std::copy_n(parameter + whole, rest, copies[2]);
+  for (std::size_t j = 0; j < S; ++j) states[j] = std::copy_n(states[j] + whole, rest, copies[3 + j]) - rest;
   eight of_rest;
   for (auto& sum : of_rest) sum.fill(V(0.0));
-  add(of_rest, copies[0], copies[1], copies[2]);
+  add(of_rest, copies[0], copies[1], copies[2], states, 0);
   double terms[N * sum_lanes];
   for_each_lanes([&](std::size_t k, std::size_t r, double* at) { registers::store(terms + (at - sums), of_rest[k][r]); });
   for (std::size_t k = 0; k < N; ++k)
@@ -262,8 +276,8 @@ struct fused_passes {
     run_pass<fused_passes, lanes<T>, Writes>(n, a, bound...);
   }
   template <class T, class Bound>
-  void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) const {
-    run_reduction<fused_passes, lanes<double>>(n, update, gradient, parameter, sums, bound);
+  void reduce(std::size_t n, const arrays<T>& a, double* sums, const Bound& bound) const {
+    run_reduction<fused_passes, lanes<double>>(n, a, sums, bound);
   }
 };
 

@@ -59,6 +59,8 @@ public:
   [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
   /// For a transform that may stop a step: whether the sum lets the step go on.
   [[nodiscard]] virtual bool proceeds(double /*sum*/) const { return true; }
+  /// For the same: how many steps in a row it may stop.
+  [[nodiscard]] virtual std::optional<long> limit() const { return {}; }
   /// For a gate: whether this call of `step` goes on.
   [[nodiscard]] virtual bool opens(long /*call*/) const { return true; }
 };
@@ -126,8 +128,9 @@ public:
   virtual void apply(const void* /*prepared*/, const whole<T>&, std::span<T> /*scratch*/, T* const* /*states*/,
                      const std::vector<std::size_t>* /*state_shapes*/) const {}
   /// Adds n elements to its sums, `sum_lanes` numbers each.
-  virtual void reduce(const void* /*prepared*/, std::size_t /*n*/, const T* /*update*/, const T* /*gradient*/,
-                      const T* /*parameter*/, double* /*sums*/) const {}
+  virtual void reduce(const void* /*prepared*/, std::size_t /*n*/, const arrays<T>&, double* /*sums*/) const {}
+  /// For a model-wise transform: its scalars become those that its sums make of them.
+  virtual void learn(const void* /*prepared*/, const double* /*sums*/, double* /*scalars*/) const {}
   /// For a gate: runs the kernel of a call of `step` that does not go on.
   virtual void absorb(long /*call*/, std::size_t /*n*/, const arrays<T>&) const {}
   /// Writes x to `update`. Throws where there is no x. With n = 0 it only checks that.

@@ -36,6 +36,7 @@ struct progress {
   std::map<std::string, double> changed{};  ///< settings that were changed since, by name
   long steps = 0, calls = 0;
   gathered_losses losses{};     ///< since the last step that was taken
+  long skipped = 0;             ///< steps in a row, where the chain has a limit of these
   std::vector<route> routes{};  ///< as `bound_parameter::clock` numbers them
   std::vector<bool> gathered{};  ///< by parameter: whether it had a gradient since the last step that was taken
 };

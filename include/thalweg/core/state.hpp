@@ -110,8 +110,8 @@ struct shaped : detail::otherwise_shaped {
   }
 };
 
-/// One double a route, handed to `at` behind the context and returned with `next(…, value)`. It starts at zero, or
-/// at the value of one of the transform's fields.
+/// One double a route, or of the model for a model-wise transform, handed to `at` as the last arguments and returned with
+/// `next(…, value)`. It starts at zero, or at the value of one of the transform's fields.
 template <fixed_string Name, auto... Field>
 struct scalar {
   static constexpr std::string_view name = Name.view();

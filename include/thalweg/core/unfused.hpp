@@ -33,8 +33,8 @@ struct unfused_passes {
     run_pass<unfused_passes, number<T>, Writes>(n, a, bound...);
   }
   template <class T, class Bound>
-  void reduce(std::size_t n, const T* update, const T* gradient, const T* parameter, double* sums, const Bound& bound) const {
-    run_reduction<unfused_passes, number<double>>(n, update, gradient, parameter, sums, bound);
+  void reduce(std::size_t n, const arrays<T>& a, double* sums, const Bound& bound) const {
+    run_reduction<unfused_passes, number<double>>(n, a, sums, bound);
   }
 };
 }  // namespace detail

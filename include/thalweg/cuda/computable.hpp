@@ -29,11 +29,12 @@ constexpr bool computes() {
   std::array<double, states_of<Transform>::scalars + 1> scalars{};
   scalars.fill(0.9);
   if constexpr (thalweg::detail::reducing<Transform>) {
-    constexpr std::size_t count = thalweg::detail::sums_of<Transform>;
-    std::array<double, count> sums{};
+    std::array<double, thalweg::detail::sums_of<Transform>> sums{};
     sums.fill(1);
-    compute(t.reduce(c), std::index_sequence<>());
-    compute(thalweg::detail::at_sums(std::make_index_sequence<count>(), t, c, sums), arrays);
+    thalweg::detail::scalars_of<Transform> own{};
+    own.fill(0.9);
+    compute(thalweg::detail::call_reduce(t, c, own.data()), thalweg::detail::reduced_indices<Transform>());
+    compute(thalweg::detail::kernel_by_sums(t, c, sums.data(), own).kernel, arrays);
   } else {
     compute(thalweg::detail::call_at(t, c, scalars.data()), arrays);
   }

@@ -67,6 +67,7 @@ class gpu final : public device<T> {
   device_array<T> y_;  ///< of the averaged parameters, one behind the other, while they hold x
   device_array<double> sums_, partials_;          ///< of the model, by `program::first_sum`, and of all chunks
   device_array<double> row_sums_, row_partials_;  ///< of each parameter on its own
+  std::vector<double> known_sums_;                ///< those that the host has asked for last
 
 public:
   gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
@@ -108,9 +109,9 @@ public:
                     ". Received ", gradients[i].type, ".");
     if (what != measure::nothing) throw error("cuda", "Expected a step that measures nothing. Received one that measures norms.");
     const bool captured = is_capturing(stream_);
-    if (captured && bound.what.may_stop())
-      throw error("cuda", "Expected a chain whose steps are always taken in a stream that captures. Received ",
-                  bound.what.text, ", which waits to know.");
+    if (captured && waits_for_sums())
+      throw error("cuda", "Expected a chain whose steps need not wait in a stream that captures. Received ", bound.what.text,
+                  ", in which the host must know a sum.");
     point_to(gradients, captured);
   }
 
@@ -131,10 +132,10 @@ public:
   }
 
   /// Waits for the device, as nothing else in a step does.
-  double sum_that_may_stop() override {
-    double sum = 0;
-    copy_and_wait<double>(sums_.data() + bound.what.first_sum[bound.what.stop], 1, &sum);
-    return sum;
+  std::span<const double> sums(std::size_t transform) override {
+    known_sums_.resize(bound.what.info(transform).is.sums);
+    copy_and_wait<double>(sums_.data() + bound.what.first_sum[transform], known_sums_.size(), known_sums_.data());
+    return known_sums_;
   }
 
   std::optional<std::size_t> stopped_by() override {
@@ -327,6 +328,13 @@ private:
     row_sums_ = device_array<double>(rows_.size() * most_sums);
     partials_ = device_array<double>(chunks * most_sums);
     row_partials_ = device_array<double>(chunks * most_sums);
+  }
+
+  /// Whether the step stops by a sum, or the next step's scalars are made of one.
+  [[nodiscard]] bool waits_for_sums() const {
+    return bound.what.may_stop() || std::ranges::any_of(bound.what.transforms, [](const auto& t) {
+      return t.info->is.what == kind::modelwise && t.info->is.scalars > 0;
+    });
   }
 
   /// The rows of a path. Returns its updates.

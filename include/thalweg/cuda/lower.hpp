@@ -47,7 +47,7 @@ launched_transform<T> launched() {
       using tag = chunk_sums_tag<T, Transform>;
       const at_barrier<Transform>& now = made_by<Transform>(prepared);
       launch_as<tag>(stream, all.chunk_count,
-                     {all, reinterpret_cast<typename tag::body::sums*>(partials), {now.transform->reduce(now.seen)}});
+                     {all, reinterpret_cast<typename tag::body::sums*>(partials), now.reduction()});
     };
     made.add_up = [](cudaStream_t stream, const double* partials, chunk_range of, std::size_t count, double* totals) {
       using body = totals_body<sums_of<Transform>>;
@@ -108,7 +108,7 @@ struct launched_passes {
   template <traffic Writes, class T, class... Bound>
   void run(std::size_t, const arrays<T>&, const Bound&...) const {}
   template <class T, class Bound>
-  void reduce(std::size_t, const T*, const T*, const T*, double*, const Bound&) const {}
+  void reduce(std::size_t, const arrays<T>&, double*, const Bound&) const {}
 };
 
 }  // namespace thalweg::cuda::detail

@@ -22,7 +22,8 @@ namespace thalweg::cuda {
 ///
 /// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A
 /// step copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph. Only a
-/// chain that begins with `when_finite` waits, since the host must know. Binding, `save`, `load` and the end of an
+/// chain that begins with `when_finite` waits, since the host must know, and one whose model-wise transform has scalars
+/// (`scale_by_prodigy`). Binding, `save`, `load` and the end of an
 /// evaluation point wait as well. `options.parallel` means nothing here.
 ///
 /// A chain with a tensor-wise transform that has no device form (<thalweg/cuda/device_form.hpp>) does not compile.

@@ -62,6 +62,7 @@ struct awaiting_sums {
   static constexpr std::size_t count = states_of<Transform>::arrays;
   Transform transform;
   context seen;
+  scalars_of<Transform> scalars;
 };
 
 /// What a transform has made for the step, and what of it is an argument of the pass.
@@ -71,7 +72,7 @@ template <class Transform>
 auto kernel_argument(const void* prepared) {
   const auto& made = made_by<Transform>(prepared);
   if constexpr (reducing<Transform>)
-    return awaiting_sums<Transform>{*made.transform, made.seen};
+    return awaiting_sums<Transform>{*made.transform, made.seen, made.scalars};
   else return made;
 }
 
@@ -79,11 +80,8 @@ template <std::size_t Arrays, class Kernel, bool Gathers>
 constexpr const auto& with_sums(const bound_kernel<Arrays, Kernel, Gathers>& bound, const double*) { return bound; }
 template <class Transform>
 constexpr auto with_sums(const awaiting_sums<Transform>& waiting, const double* sums) {
-  constexpr std::size_t count = sums_of<Transform>;
-  std::array<double, count> own{};
-  for (std::size_t k = 0; k < count; ++k) own[k] = sums[k];
-  const auto kernel = at_sums(std::make_index_sequence<count>(), waiting.transform, waiting.seen, own);
-  return bound_kernel<awaiting_sums<Transform>::count, std::remove_const_t<decltype(kernel)>>{kernel};
+  scalars_of<Transform> scalars = waiting.scalars;
+  return kernel_by_sums(waiting.transform, waiting.seen, sums, scalars);
 }
 
 /// A block's chunk of a member, a thread's part of it.

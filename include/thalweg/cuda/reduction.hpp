@@ -15,7 +15,7 @@ namespace thalweg::cuda::detail {
 /// partials[block] = Σ reduction(element) over a chunk.
 template <class T, class Reduction>
 struct chunk_sums_body {
-  static constexpr std::size_t count = Reduction::count;
+  static constexpr std::size_t count = Reduction::count, arrays = Reduction::arrays;
   using real = number<lane<double>>;
   using sums = std::array<double, count>;
 
@@ -30,13 +30,19 @@ struct chunk_sums_body {
     const std::size_t begin = std::size_t{c.number} * reduced_elements;
     const std::size_t end = std::min(all.sizes[c.row], begin + reduced_elements);
     const bool aligned = is_aligned(gradient) && is_aligned(parameter);
+    std::array<const T*, arrays> states{};
+    for (std::size_t j = 0; j < arrays; ++j) states[j] = all.array(c.row, all.states + j);
     std::array<real, count> mine{};
     for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
       using some = packet<T, width>;
       const some u = some::load(update + i), g = some::load(gradient + i), p = some::load(parameter + i);
+      std::array<some, arrays> s{};
+      for (std::size_t j = 0; j < arrays; ++j) s[j] = some::load(states[j] + i);
       for (std::size_t w = 0; w < width; ++w) {
         const element<real> e{of(u.values[w]), of(g.values[w]), of(p.values[w])};
-        const std::array<real, count> terms{reduction.kernel(e)};
+        std::array<real, arrays> own;
+        for (std::size_t j = 0; j < arrays; ++j) own[j] = of(s[j].values[w]);
+        const auto terms = reduction.terms(e, own);
         for (std::size_t k = 0; k < count; ++k) mine[k] += terms[k];
       }
     });
@@ -52,8 +58,7 @@ private:
 
 template <class T, class Transform>
 struct chunk_sums_tag {
-  using kernel = decltype(std::declval<const Transform&>().reduce(std::declval<const context&>()));
-  using body = chunk_sums_body<T, bound_reduction<sums_of<Transform>, kernel>>;
+  using body = chunk_sums_body<T, bound_reduction_of<Transform>>;
 };
 
 /// totals[block] = Σ partials, each of N numbers.

@@ -1,6 +1,9 @@
 // cosine_restarts: half a wave down, and again from the top.
 #pragma once
 
+#include <array>
+#include <cstddef>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -25,9 +28,17 @@ struct cosine_restarts {
 
   constexpr context at(context c) const {
     double past = static_cast<double>(c.step - 1), length = static_cast<double>(steps);
-    if (growth == 1) past -= length * static_cast<double>((c.step - 1) / steps);
-    else
-      for (; past >= length; length *= growth) past -= length;
+    // Of 2ⁱ cycles: how many first cycles they are long, and how many the next cycle is. Their sum for any number of cycles has no
+    // more terms than that number has bits.
+    struct cycles { double all, next; };
+    std::array<cycles, 65> doubled{cycles{1, growth}};
+    std::size_t i = 0;
+    for (; length * doubled[i].all <= past; ++i) doubled[i + 1] = {doubled[i].all * (1 + doubled[i].next), doubled[i].next * doubled[i].next};
+    cycles over{0, 1};
+    while (i-- > 0)
+      if (const double all = over.all + over.next * doubled[i].all; length * all <= past) over = {all, over.next * doubled[i].next};
+    past -= length * over.all;
+    length *= over.next;
     c.lr *= final + (1 - final) * (1 + cos(std::numbers::pi * past / length)) / 2;
     return c;
   }

@@ -16,7 +16,7 @@ namespace thalweg {
 /// | least   | 1e-6    | the same                                                      |
 /// | longest | 50      | the same                                                      |
 ///
-/// For gradients of all data, not of batches. With lr 1. State: `previous`, from zero; `step`, from `initial`.
+/// For gradients of all data, not of batches. With lr 1. `least` is at most `longest`. State: `previous`, from zero; `step`, from `initial`.
 ///
 ///     auto rprop = scale_by_rprop{} | apply_update{};
 struct scale_by_rprop {
@@ -35,6 +35,7 @@ struct scale_by_rprop {
   using states = state<zeros<"previous">, filled<"step", &scale_by_rprop::initial>>;
 
   constexpr auto at(const context&) const {
+    if (least > longest) throw error("scale_by_rprop", "Expected least <= longest. Received ", least, " and ", longest, ".");
     return [*this]<class T>(element<T> e, T previous, T step) {
       const T agree = sign(e.update) * sign(previous);
       step = where(agree > T(0), min(T(longer) * step, T(longest)),

@@ -1,6 +1,8 @@
 // skip_large_updates: no step on a gradient that is too long.
 #pragma once
 
+#include <optional>
+
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -11,19 +13,22 @@ namespace thalweg {
 /// | field    | default  | source                              |
 /// |----------|----------|-------------------------------------|
 /// | max_norm | required | optax.skip_large_updates            |
+/// | limit    | none     | how many steps in a row it may skip |
 ///
-/// Model-wise; the first of its chain. It does what `when_finite` does as well, so that a chain has one of the two. The report
-/// of `step` says whether the step was taken: a limit of skipped steps in a row is the training loop's to keep.
+/// Model-wise; the first of its chain. It does what `when_finite` does as well, so that a chain has one of the two; `limit` is the
+/// same there. In double, a norm beyond 1e154 counts as infinite.
 ///
 ///     auto c = skip_large_updates{.max_norm = 100.0} | scale_by_adam{};
 struct skip_large_updates {
   required<double> max_norm;
-  static constexpr auto fields = list{field{"max_norm", &skip_large_updates::max_norm, positive}};
+  std::optional<long> limit{};
+  static constexpr auto fields = list{field{"max_norm", &skip_large_updates::max_norm, positive},
+                                      field{"limit", &skip_large_updates::limit, from(0)}};
 
   constexpr auto reduce(const context&) const {
     return []<class T>(element<T> e) { return e.update * e.update; };
   }
-  [[nodiscard]] constexpr bool proceeds(double sum) const { return sum <= max_norm * max_norm; }
+  [[nodiscard]] constexpr bool proceeds(double sum) const { return sqrt(sum) <= max_norm; }
 
   constexpr auto at(const context&, double) const noexcept {
     return []<class T>(element<T> e) { return next(e.update); };

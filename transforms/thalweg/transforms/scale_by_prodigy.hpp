@@ -1,0 +1,114 @@
+// scale_by_prodigy: Adam, whose learning rate is learned: an estimate of how far the solution is.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+/// Whether the moments are divided by what an average from zero lacks.
+enum class moment_bias { kept, corrected };
+constexpr std::string_view to_text(moment_bias b) { return b == moment_bias::kept ? "kept" : "corrected"; }
+
+/// With what a gradient weighs in Prodigy's sum.
+enum class prodigy_weight { distance_and_lr, distance };
+constexpr std::string_view to_text(prodigy_weight w) { return w == prodigy_weight::distance ? "distance" : "distance_and_lr"; }
+
+/// η = d·lr,  m ← β₁·m + (1-β₁)·d·u,  v ← β₂·v + (1-β₂)·d²·u²,  s ← β₃·s + d/d₀·η·u,  r ← β₃·r + d/d₀·η·⟨u, a - θ⟩,
+/// d' ← max(d, coefficient·r/‖s‖₁),  update d·(m / (√v + d'·ε) + λ·θ), with a: where training began. It spends λ.
+///
+/// | field       | default         | source                                                                      |
+/// |-------------|-----------------|-----------------------------------------------------------------------------|
+/// | beta1       | 0.9             | Prodigy, Mishchenko & Defazio, arXiv 2306.06101; konstmish/prodigy           |
+/// | beta2       | 0.999           | the same                                                                    |
+/// | beta3       | none            | the same: √β₂                                                               |
+/// | epsilon     | 1e-8            | the same                                                                    |
+/// | initial     | 1e-6            | the same: d₀                                                                |
+/// | coefficient | 1               | the same: d_coef, the field to tune                                         |
+/// | growth      | none            | the same: growth_rate. The largest d'/d; none is no limit                   |
+/// | bias        | kept            | the same; `corrected` is optax.contrib.prodigy: η·√(1-β₂ᵗ)/(1-β₁ᵗ) in η's place |
+/// | weight      | distance_and_lr | the same; `distance` is its safeguard_warmup: d in η's place, in s alone    |
+///
+/// Model-wise, with the sums over every parameter that passes here and has a gradient. Use it with lr = 1, and with schedules that
+/// stand before it. A parameter's `lr_factor` counts in η; a parameter with lr = 0 stands still, and so does d where all do.
+/// State: `anchor`, from the parameter; `first_moment` m/d₀, `second_moment` v/d₀², `sum` s, from zero; the scalars `distance` d,
+/// `largest` and `product` r, which are the model's.
+///
+///     auto opt = optimizer(cosine{.steps = 10000} | scale_by_prodigy{} | apply_update{}, parameters, {.lr = 1});
+struct scale_by_prodigy {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  std::optional<double> beta3{};
+  double epsilon = 1e-8;
+  double initial = 1e-6;
+  double coefficient = 1;
+  std::optional<double> growth{};
+  moment_bias bias = moment_bias::kept;
+  prodigy_weight weight = prodigy_weight::distance_and_lr;
+  static constexpr auto fields = list{field{"beta1", &scale_by_prodigy::beta1, from(0).below(1)},
+                                      field{"beta2", &scale_by_prodigy::beta2, from(0).below(1)},
+                                      field{"beta3", &scale_by_prodigy::beta3, from(0).below(1)},
+                                      field{"epsilon", &scale_by_prodigy::epsilon, root_epsilon},
+                                      field{"initial", &scale_by_prodigy::initial, positive},
+                                      field{"coefficient", &scale_by_prodigy::coefficient, positive},
+                                      field{"growth", &scale_by_prodigy::growth, from(1)},
+                                      field{"bias", &scale_by_prodigy::bias},
+                                      field{"weight", &scale_by_prodigy::weight}};
+
+  using states = state<copy_of_param<"anchor">, zeros<"first_moment">, zeros<"second_moment">, zeros<"sum">,
+                       scalar<"distance", &scale_by_prodigy::initial>, scalar<"largest", &scale_by_prodigy::initial>,
+                       scalar<"product">>;
+
+  constexpr auto reduce(const context& c, double distance, double, double) const {
+    const step now(*this, c, distance);
+    return [now]<class T>(element<T> e, T anchor, T, T, T sum) {
+      const T weighed = T(now.ratio) * e.update;
+      return sums(T(now.rate) * weighed * (anchor - e.parameter), abs(T(now.keeps) * sum + T(now.adds) * weighed));
+    };
+  }
+
+  constexpr auto at(const context& c, double products, double magnitudes, double distance, double largest,
+                    double product) const noexcept {
+    const step now(*this, c, distance);
+    const bool has_gradient = magnitudes != 0;
+    const double estimated = now.keeps * product + products, estimate = has_gradient ? coefficient * estimated / magnitudes : 0;
+    const bool is_one = has_gradient && estimate - estimate == 0;  // a bad number shows in the parameters, and spoils no later step
+    const double most = is_one ? max(largest, estimate) : largest, begun = is_one && distance == initial ? max(distance, estimate) : distance;
+    const double ahead = growth ? min(most, begun * *growth) : most;
+    const auto kernel = [now, b1 = now.rate == 0 ? 1 : beta1, b2 = now.rate == 0 ? 1 : beta2, decay = c.weight_decay,
+                         epsilon = epsilon * (ahead / initial)]<class T>(element<T> e, T anchor, T first, T second, T sum) {
+      const T u = T(now.ratio) * squarable(e.update, 1 / now.ratio);
+      first = lerp(u, first, b1);
+      second = lerp(u * u, second, b2);
+      sum = T(now.keeps) * sum + T(now.adds) * u;
+      return next(T(now.by) * (first / (sqrt(second) + T(epsilon)) + T(decay) * e.parameter), anchor, first, second, sum);
+    };
+    return next(kernel, ahead, most, is_one ? estimated : product);
+  }
+
+  constexpr context pass_on(context c) const {
+    c.weight_decay = 0;
+    return c;
+  }
+
+private:
+  /// The constants of a step. Where lr is 0, nothing is added and all is kept.
+  struct step {
+    double ratio;        ///< d/d₀
+    double by;           ///< η/lr
+    double rate;         ///< η
+    double keeps, adds;  ///< of s
+
+    constexpr step(const scale_by_prodigy& p, const context& c, double distance) : ratio(distance / p.initial), by(distance) {
+      const double t = static_cast<double>(c.step);
+      if (p.bias == moment_bias::corrected) by *= sqrt(one_minus_pow(p.beta2, t)) / one_minus_pow(p.beta1, t);
+      rate = by * c.lr;
+      keeps = rate == 0 ? 1 : p.beta3 ? *p.beta3 : sqrt(p.beta2);
+      adds = rate == 0 ? 0 : p.weight == prodigy_weight::distance ? distance : rate;
+    }
+  };
+};
+
+}  // namespace thalweg

@@ -1,0 +1,96 @@
+// update_by_mechanic: the end of a chain whose learning rate is learned, whatever the chain is.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <utility>
+
+#include <thalweg/core/concepts.hpp>
+
+namespace thalweg {
+
+namespace detail {
+inline constexpr std::size_t mechanic_scales = 6;
+
+template <fixed_string Name, std::size_t I>
+inline constexpr auto numbered = [] {
+  constexpr std::size_t n = sizeof Name.text;
+  char text[n + 1]{};
+  std::copy_n(Name.text, n - 1, text);
+  text[n - 1] = static_cast<char>('1' + I);
+  return fixed_string<n + 1>(text);
+}();
+
+template <auto Initial, std::size_t... I>
+auto states_of_mechanic(std::index_sequence<I...>)
+    -> state<copy_of_param<"anchor">, zeros<"way">, scalar<numbered<"scale", I>, Initial>..., scalar<numbered<"largest", I>>...,
+             scalar<numbered<"squares", I>>..., scalar<numbered<"reward", I>>...>;
+}  // namespace detail
+
+/// h ← ⟨g + decay·S·‖g‖/(‖θ‖ + ε)·θ, w⟩,  w ← w + lr·(u + λ·θ),  θ ← a - S·w, with a: where training began, g: the gradient as
+/// it was given. S is the sum of six scales s, each with a β of 1 - 0.1ⁱ:
+/// c = h within ±m,  m ← max(β·m, |h| + ε),  v ← β²·v + h²,  r ← β·r + c·s,  s ← (initial/6·m + r₊) / (√v + ε)
+///
+/// | field   | default | source                                                                     |
+/// |---------|---------|----------------------------------------------------------------------------|
+/// | initial | 1e-6    | Mechanic, Cutkosky, Defazio & Mehta, arXiv 2306.00144; optax.contrib.mechanize: s_init |
+/// | decay   | 0.01    | the same: its weight_decay, which is not that of the optimizer             |
+/// | epsilon | 1e-8    | the same                                                                   |
+///
+/// Model-wise, with the sums over every parameter that passes here and has a gradient. What stands before it is any chain, with lr = 1
+/// or a schedule around 1. A parameter without a gradient stands still; in its next step it goes to where S is then.
+/// State: `anchor`, from the parameter; `way` w, from zero (optax computes it from θ, which loses digits while S is small); six times
+/// the scalars `scale` s, `largest` m, `squares` v and `reward` r, which are the model's.
+///
+///     auto opt = optimizer(scale_by_lion{} | update_by_mechanic{}, parameters, {.lr = 1});
+struct update_by_mechanic {
+  double initial = 1e-6;
+  double decay = 0.01;
+  double epsilon = 1e-8;
+  static constexpr const char* elsewhere[] = {"mechanic", "mechanize"};
+  static constexpr auto fields = list{field{"initial", &update_by_mechanic::initial, positive},
+                                      field{"decay", &update_by_mechanic::decay, non_negative},
+                                      field{"epsilon", &update_by_mechanic::epsilon, root_epsilon}};
+
+  using states = decltype(detail::states_of_mechanic<&update_by_mechanic::initial>(
+      std::make_index_sequence<detail::mechanic_scales>()));
+
+  template <std::same_as<double>... Scalars>
+  constexpr auto reduce(const context&, Scalars...) const {
+    return []<class T>(element<T> e, T, T way) {
+      return sums(e.gradient * way, e.parameter * way, e.gradient * e.gradient, e.parameter * e.parameter);
+    };
+  }
+
+  template <std::same_as<double>... Scalars>
+    requires(sizeof...(Scalars) == 4 * detail::mechanic_scales)
+  constexpr auto at(const context& c, double gained, double decayed, double gradients, double parameters,
+                    Scalars... scalars) const noexcept {
+    constexpr std::size_t n = detail::mechanic_scales;
+    std::array<double, 4 * n> now{scalars...};
+    double before = 0, ahead = 0, left = 1;  // left: 1 - β
+    for (std::size_t i = 0; i < n; ++i) before += now[i];
+    const double h = gained + decay * before * sqrt(gradients) / (sqrt(parameters) + epsilon) * decayed;
+    for (std::size_t i = 0; i < n; ++i) {
+      left /= 10;
+      double &scale = now[i], &largest = now[n + i], &squares = now[2 * n + i], &reward = now[3 * n + i];
+      if (h * h - h * h == 0) {  // a bad number spoils the parameters for all to see, and no later step
+        const double clipped = min(max(h, -largest), largest);
+        largest = max((1 - left) * largest, abs(h) + epsilon);
+        squares = (1 - left) * (1 - left) * squares + h * h;
+        reward = (1 - left) * reward + clipped * scale;
+        scale = (initial / n * largest + max(0.0, reward)) / (sqrt(squares) + epsilon);
+      }
+      ahead += scale;
+    }
+    const auto kernel = [lr = c.lr, decay = c.lr * c.weight_decay, ahead]<class T>(element<T> e, T anchor, T way) {
+      way = way + (T(lr) * e.update + T(decay) * e.parameter);
+      return write(anchor - T(ahead) * way, anchor, way);
+    };
+    return std::apply([&](auto... s) { return next(kernel, s...); }, now);
+  }
+};
+
+}  // namespace thalweg
