@@ -55,14 +55,15 @@ extern template thalweg::optimizer<double> on_ranks(const void*, layout, std::si
 /// As `thalweg::optimizer`, on all ranks of a communicator. All ranks make it with the same chain, options and parameters.
 /// From then on all ranks call the same members in the same order. Each gives `step` its own gradients; the step is taken
 /// with their mean, (g₀ + g₁ + …)·(1/N), added up in the order of the ranks. The result is bit for bit that of one process
-/// that is given the mean. The loss is the mean of the ranks' losses.
+/// that is given the mean. The loss is the mean of the ranks' losses. With `accumulate` each rank gathers its own gradients,
+/// and the means are those of what the ranks have gathered.
 ///
 /// If a call throws on one rank, it throws on all of them. Ranks that do not agree get an error that names the first
 /// difference. `save` writes one file, from rank 0, which one process or any number of ranks can load. `to_bytes` returns
 /// the bytes on rank 0, and nothing elsewhere.
 ///
 /// MPI must be initialised. An optimizer that another thread uses than the one that initialised MPI needs
-/// MPI_THREAD_MULTIPLE.
+/// MPI_THREAD_MULTIPLE. With MPI_THREAD_MULTIPLE messages travel also while a matrix is computed.
 ///
 ///     auto opt = mpi::optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100});
 ///     for (auto& batch : data_of(rank)) { backward(batch, gradients); opt.step(gradients); }
