@@ -203,7 +203,9 @@ public:
     if (gathers_ && !steps_) judge();
     else base::run_phase(phase);
   }
-  double sum_that_may_stop() override { return gathers_ ? judgement_ : base::sum_that_may_stop(); }
+  std::span<const double> sums(std::size_t transform) override {
+    return gathers_ && transform == bound.what.stop ? std::span<const double>(&judgement_, 1) : base::sums(transform);
+  }
 
   std::optional<std::size_t> stopped_by() override {
     unsigned long long first = base::stopped_by().value_or(store.parameters.size());
