@@ -29,7 +29,6 @@ namespace thalweg::detail {
 template <class T>
 class host : public device<T> {
   parallel_for parallel_;
-  std::span<const stored_array> gradients_;              ///< of the step
   std::vector<std::vector<task>> tasks_;           ///< by phase
   std::vector<double> sums_;                       ///< what has been measured, by `program::first_sum`
   std::vector<std::vector<double>> seen_sums_;     ///< one a task: `sums_`, and the sums of one parameter on its own
@@ -52,15 +51,35 @@ protected:
   using device<T>::bound;
   using device<T>::store;
 
+  std::span<const stored_array> gradients_;  ///< of the step
+
   /// Whether this process steps parameter `i`.
   [[nodiscard]] virtual bool is_here(std::size_t /*i*/) const { return true; }
+  /// Whether the tasks that run now take it.
+  [[nodiscard]] virtual bool takes(std::size_t i) const { return is_here(i); }
+  /// How many elements of its gradient this process judges, before a step that may stop.
+  [[nodiscard]] virtual std::size_t judged(std::size_t i) const { return is_here(i) ? store.parameters[i].size : 0; }
+  /// Runs the tasks of a phase: where a process waits for others, some of them now and the others later.
+  virtual void run_all(std::size_t phase, task_body body) { run(tasks_[phase], body); }
   /// Ends a part of a step. Where several processes step together: throws in all of them what one has thrown, and gives
   /// each the bytes that the others have computed. A byte that a process has not computed is zero there.
   virtual void join(std::exception_ptr failure, std::span<std::byte> /*computed*/) {
     if (failure) std::rethrow_exception(failure);
   }
-  /// Gives the parameters that have been stepped here to all processes.
-  virtual void publish() {}
+
+  [[nodiscard]] const std::vector<std::vector<task>>& tasks() const { return tasks_; }
+  void run(std::span<const task> tasks, task_body body) { run_tasks(tasks, parallel_, work_.workers.size(), body); }
+  [[nodiscard]] bool puts_back() const { return !rollback_.empty(); }
+  [[nodiscard]] const clock<T>& clock_of(std::size_t i) const { return bound.clocks[store.parameters[i].clock]; }
+  /// Of n elements of parameter `i`: its share of the sum that may stop the step.
+  [[nodiscard]] double sum_of_one(std::size_t i, std::size_t n, std::size_t worker = 0) const {
+    const path<T>& way = bound.what.paths[store.parameters[i].path];
+    double terms[most_sums_of_one];
+    stored_arrays<T> as;
+    reduce_at<T>(bound.what.transforms, way, clock_of(i).prepared, way.position_of(bound.what.stop),
+                 on_its_way(i, worker, as), terms, 0, n);
+    return terms[0];
+  }
 
 public:
   using device<T>::device;
@@ -108,7 +127,7 @@ public:
     std::ranges::fill(terms, 0.0);
     std::exception_ptr failure;
     try {
-      run(tasks, [&](std::size_t number, std::size_t worker) {
+      const auto body = [&](std::size_t number, std::size_t worker) {
         const task& t = tasks[number];
         const path<T>& way = what.paths[t.path];
         const part& share = way.parts[phase];
@@ -124,7 +143,8 @@ public:
           reduce_at<T>(what.transforms, way, clock_of(i).prepared, share.reduction, one,
                        &terms[(first_member[number] + member) * sums], begin, end);
         });
-      });
+      };
+      run_all(phase, task_body(body));
     } catch (...) {
       failure = std::current_exception();
     }
@@ -148,17 +168,9 @@ public:
   }
 
   std::optional<std::size_t> stopped_by() override {
-    const program<T>& what = bound.what;
-    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
-      const auto& p = store.parameters[i];
-      if (!clock_of(i).runs || !is_here(i)) continue;
-      const path<T>& way = what.paths[p.path];
-      double terms[most_sums_of_one];
-      stored_arrays<T> as;
-      reduce_at<T>(what.transforms, way, clock_of(i).prepared, way.position_of(what.stop), on_its_way(i, 0, as), terms, 0,
-                   p.size);
-      if (!what.info(what.stop).proceeds(terms[0])) return i;
-    }
+    const transform_info& stop = bound.what.info(bound.what.stop);
+    for (std::size_t i = 0; i < store.parameters.size(); ++i)
+      if (const std::size_t n = judged(i); n > 0 && clock_of(i).runs && !stop.proceeds(sum_of_one(i, n))) return i;
     return {};
   }
 
@@ -171,20 +183,20 @@ public:
   void absorb(long call) override {
     const auto& tasks = tasks_.back();
     const program<T>& what = bound.what;
-    run(tasks, [&](std::size_t number, std::size_t worker) {
+    const auto body = [&](std::size_t number, std::size_t worker) {
       const task& t = tasks[number];
       for_each_member(t, [&](std::size_t i, std::size_t begin, std::size_t end, std::size_t) {
         stored_arrays<T> as;
         absorb_at<T>(what.transforms, what.paths[t.path], call, on_its_way(i, worker, as), begin, end);
       });
-    });
+    };
+    run(tasks, task_body(body));
   }
 
   void run_phases(std::size_t first) override {
     or_put_back(store, rollback_, [&] {  // a function of the user's may throw in mid-step
       for (std::size_t phase = first; phase < tasks_.size(); ++phase) run_phase(phase);
     });
-    publish();
     store.scatter();
   }
 
@@ -260,17 +272,12 @@ public:
   }
 
 private:
-  template <class Body>
-  void run(const std::vector<task>& tasks, const Body& body) {
-    run_tasks(tasks, parallel_, work_.workers.size(), task_body(body));
-  }
-  [[nodiscard]] const clock<T>& clock_of(std::size_t i) const { return bound.clocks[store.parameters[i].clock]; }
   /// f(parameter, begin, end, member) for each parameter, or part of one, of a task, if it has a gradient.
   template <class F>
   void for_each_member(const task& t, F f) const {
     for (std::size_t m = t.first; m < t.last; ++m) {
       const std::size_t i = bound.members[t.path][m];
-      if (clock_of(i).runs && is_here(i)) f(i, t.begin, t.end ? t.end : store.parameters[i].size, m - t.first);
+      if (clock_of(i).runs && takes(i)) f(i, t.begin, t.end ? t.end : store.parameters[i].size, m - t.first);
     }
   }
   /// `as`: where it says how the arrays are stored, if not all are of T.

@@ -17,8 +17,8 @@ public:
 
   /// All processes come here with every call. Throws in all of them where one has failed, or where their calls differ.
   virtual void agree(std::string_view call, std::exception_ptr failure) const = 0;
-  /// The gradients of a step, by part: the means of those that the processes give. Where all lack one, it is null. The loss
-  /// becomes the mean of theirs.
+  /// The gradients of a step, by part: the means of those that the processes give, which may arrive only while the step runs;
+  /// or this process's own, where each gathers its own. Where all lack one, it is null. The loss becomes the mean of theirs.
   virtual std::span<const stored_array> mean(std::span<const stored_array> own, step_inputs& inputs) = 0;
 };
 

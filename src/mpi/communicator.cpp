@@ -45,11 +45,16 @@ communicator::~communicator() {
   if (is_up()) MPI_Comm_free(&own_);
 }
 
-void communicator::check_thread() {
-  int level = MPI_THREAD_SINGLE, is_main = 0;
+bool communicator::may_use_threads() {
+  int level = MPI_THREAD_SINGLE;
   MPI_Query_thread(&level);
+  return level == MPI_THREAD_MULTIPLE;
+}
+
+void communicator::check_thread() {
+  int is_main = 0;
   MPI_Is_thread_main(&is_main);
-  if (level != MPI_THREAD_MULTIPLE && !is_main)
+  if (!may_use_threads() && !is_main)
     throw error("mpi", "Expected MPI_THREAD_MULTIPLE of MPI_Init_thread, for an optimizer on another thread than the one that "
                 "initialised MPI. Received a lower level.");
 }

@@ -26,6 +26,8 @@ public:
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
 
+  /// Whether several threads may call MPI at once.
+  [[nodiscard]] static bool may_use_threads();
   /// Throws where this thread may not call MPI.
   static void check_thread();
   /// Throws in all ranks where one has failed, or where their calls differ.

@@ -10,68 +10,47 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <thalweg/adaptors/mpi.hpp>
 #include <thalweg/core/error.hpp>
+#include <thalweg/core/type_id.hpp>
+#include <thalweg/transforms/accumulate.hpp>
+#include <thalweg/transforms/when_finite.hpp>
 
 #include "../checkpoint/checksum.hpp"
 #include "../checkpoint/held_arrays.hpp"
 #include "../engine/host.hpp"
 #include "../engine/processes.hpp"
 #include "../engine/tasks.hpp"
+#include "averaging.hpp"
 #include "communicator.hpp"
+#include "courier.hpp"
+#include "numbers.hpp"
+#include "own_sums.hpp"
 #include "plan.hpp"
+#include "post.hpp"
+#include "returning.hpp"
 
 namespace thalweg::mpi::detail {
 
 using thalweg::detail::bound_program;
-using thalweg::detail::stored_array;
-
-template <class T>
-MPI_Datatype mpi_type() {
-  return std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE;
-}
+using thalweg::detail::program;
+using thalweg::detail::task_body;
 
 constexpr std::string_view to_text(layout l) {
   constexpr std::array<std::string_view, 3> names{"sharded state", "replicated", "sharded rows"};
   return names[static_cast<std::size_t>(l)];
 }
-
-/// Calls f(begin, count) for parts of n elements that MPI can count.
-template <class F>
-void in_parts(std::size_t n, F f) {
-  constexpr std::size_t most = std::size_t{1} << 30;
-  for (std::size_t begin = 0; begin < n; begin += most) f(begin, static_cast<int>(std::min(most, n - begin)));
-}
-
-/// Messages under way. Those between two ranks arrive in the order in which they were sent.
-template <class T>
-class post {
-  MPI_Comm by_;
-  std::vector<MPI_Request> under_way_;
-
-  MPI_Request* next() { return &under_way_.emplace_back(MPI_REQUEST_NULL); }
-
-public:
-  explicit post(MPI_Comm by) : by_(by) {}
-  void send(const T* from, std::size_t n, int to) {
-    in_parts(n, [&](std::size_t begin, int count) { MPI_Isend(from + begin, count, mpi_type<T>(), to, 0, by_, next()); });
-  }
-  void receive(T* to, std::size_t n, int from) {
-    in_parts(n, [&](std::size_t begin, int count) { MPI_Irecv(to + begin, count, mpi_type<T>(), from, 0, by_, next()); });
-  }
-  void wait() {
-    MPI_Waitall(static_cast<int>(under_way_.size()), under_way_.data(), MPI_STATUSES_IGNORE);
-    under_way_.clear();
-  }
-};
 
 /// What becomes of the binding while it goes on: until the device takes over, whoever fails must tell the others.
 struct binding {
@@ -85,29 +64,55 @@ template <class T>
 class rank : public thalweg::detail::host<T>, public thalweg::detail::processes {
   using base = thalweg::detail::host<T>;
 
+  /// The tasks of a phase that have to do with a bucket's parameters here, and their numbers in the phase.
+  struct part_of_phase {
+    std::vector<thalweg::detail::task> tasks;
+    std::vector<std::size_t> numbers;
+  };
+
   std::shared_ptr<binding> binding_;
   layout layout_;
   std::size_t elements_a_message_;
-  std::vector<message> to_owners_, to_slices_;  ///< in the order of the line
-  std::vector<T> slices_;                       ///< of this rank, of all rounds
-  std::array<std::vector<T>, 2> sent_, received_;  ///< of two rounds: one is under way while the other is worked on
-  std::vector<unsigned char> has_gradient_;
+  std::vector<unsigned char> has_gradient_;  ///< by parameter: the types of the ranks' gradients, a bit each
   std::vector<stored_array> given_;
+  std::span<const stored_array> own_;        ///< the gradients of this rank
+  std::vector<std::vector<part_of_phase>> parts_;  ///< by phase and bucket
+  std::optional<std::size_t> now_;                 ///< the bucket that is stepped
+  std::mutex mail_;
+  bool collects_ = false;                          ///< the gradients still have to be collected
+
+  // Where each rank gathers its own gradients.
+  bool gathers_ = false;
+  mutable own_sums<T> own_sums_;
+  mutable bool state_holds_ = true;  ///< a part of this step's sum, from before a checkpoint
+  bool is_given_ = false;            ///< gradients that are not gathered yet
+  bool steps_ = false;               ///< rather than judges
+  long number_ = 0;
+  double judgement_ = 0;
+  std::vector<stored_array> no_gradients_;
+  std::vector<thalweg::detail::task> to_judge_;  ///< `path` is the parameter
 
 protected:
   using base::bound;
   using base::store;
 
   plan plan_{};
-  std::vector<T> mean_;  ///< the gradients of the parameters here; later, the parameters
+  std::vector<number_type> types_;           ///< by parameter: as which its gradients travel
+  std::vector<stored_array> parameters_;     ///< by parameter: its values here
+  std::vector<number_type> sum_types_;       ///< all of T
+  wire gradients_as_, sums_as_;
+  std::unique_ptr<collecting> collecting_;
+  std::unique_ptr<distributing> distributing_;  ///< null where all ranks step everything
+  std::vector<T> mean_;                      ///< the gradients of the parameters here
+  std::vector<T*> means_;                    ///< by parameter; null where it is not here
 
   [[nodiscard]] const communicator& ranks() const { return binding_->ranks; }
   [[nodiscard]] MPI_Comm comm() const { return ranks().get(); }
   [[nodiscard]] int me() const { return ranks().rank(); }
   [[nodiscard]] bool is_replicated() const { return layout_ == layout::replicated; }
   [[nodiscard]] bool is_here(std::size_t i) const override { return is_replicated() || plan_.owner[i] == me(); }
-  /// The part of the line of which `mean_` has the elements.
-  [[nodiscard]] piece here() const { return is_replicated() ? piece{0, plan_.length, me()} : plan_.owned(me()); }
+  [[nodiscard]] bool takes(std::size_t i) const override { return is_here(i) && (!now_ || plan_.bucket_of[i] == *now_); }
+  [[nodiscard]] std::size_t judged(std::size_t i) const override { return gathers_ ? elements_given(i) : base::judged(i); }
 
   /// Does what the others wait for. A rank without memory for it ends all.
   template <class F>
@@ -123,16 +128,19 @@ protected:
   /// Between the plan and the first state.
   virtual void take_parameters() {}
   [[nodiscard]] virtual bool has_all_parameters() const { return true; }
-  /// Brings the gradients of all ranks into `mean_`.
-  virtual void collect(std::span<const stored_array> own) { average(own); }
-  /// What a rank sends in a step.
-  [[nodiscard]] virtual traffic traffic_of_a_step() const {
-    traffic t = of_rounds(plan_);
-    t += of_rounds(plan_);
-    if (is_replicated()) return t;
-    t += sent_by(me(), to_owners_);
-    t += sent_by(me(), to_slices_);
-    return t;
+  /// How many elements a gradient of this rank has.
+  [[nodiscard]] virtual std::size_t elements_given(std::size_t i) const { return store.parameters[i].size; }
+  /// How gradients and parameters travel.
+  virtual void make_ways() {
+    std::vector<message> wanted;
+    if (is_replicated()) {
+      for (const piece& slice : plan_.by_slice)
+        for (int r = 0; r < plan_.ranks; ++r) wanted.push_back({slice.begin, slice.end, slice.rank, r});
+    } else {
+      wanted = messages(plan_.by_slice, plan_.by_owner);
+      distributing_ = std::make_unique<returning>(ranks(), plan_, parameters_);
+    }
+    collecting_ = std::make_unique<averaging<T>>(ranks(), plan_, wanted, means_);
   }
 
 public:
@@ -146,20 +154,13 @@ public:
     for (const auto& p : store.parameters) costs.push_back({p.size, cost_of(p)});
     plan_ = make_plan(std::move(costs), ranks().size(), elements_a_message_);
     ranks().compare(in_lines(o));
-    std::exception_ptr failure;
-    try {
-      make_room();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    agree("bind", failure);
+    together("bind", [&] { make_room(); });
     take_parameters();
-    try {
+    together("bind", [&] {
       base::bind(o);
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    agree("bind", failure);
+      share_phases();
+      make_room_to_gather();
+    });
   }
 
   void check_usable() const override { communicator::check_thread(); }
@@ -168,18 +169,42 @@ public:
 
   std::span<const stored_array> mean(std::span<const stored_array> own, step_inputs& inputs) override {
     take_inputs(inputs);
-    for (std::size_t i = 0; i < own.size(); ++i) has_gradient_[i] = own[i].data != nullptr;
+    const auto bit = [](number_type t) { return static_cast<unsigned char>(1u << static_cast<unsigned>(t)); };
+    for (std::size_t i = 0; i < own.size(); ++i) has_gradient_[i] = own[i].data ? bit(own[i].type) : 0;
     MPI_Allreduce(MPI_IN_PLACE, has_gradient_.data(), static_cast<int>(has_gradient_.size()), MPI_BYTE, MPI_BOR, comm());
-    if (std::ranges::count(has_gradient_, 0) == std::ssize(own)) {
-      std::ranges::fill(given_, stored_array());
-      return given_;
-    }
-    or_end_all([&] { collect(own); });
+    own_ = own;
     for (std::size_t i = 0; i < own.size(); ++i) {
-      T* const place = mean_.data() + (is_here(i) ? plan_.begin[i] - here().begin : 0);
-      given_[i] = has_gradient_[i] ? stored_array{place, thalweg::detail::type_of<T>} : stored_array{};
+      const auto has = has_gradient_[i];
+      if (gathers_ && has && !own[i].data) given_[i] = {const_cast<T*>(this->zeros(i)), type_of<T>};  // is only read
+      else if (gathers_) given_[i] = own[i];
+      else given_[i] = has ? stored_array{means_[i] ? means_[i] : mean_.data(), type_of<T>} : stored_array{};
     }
+    is_given_ = gathers_;
+    collects_ = !gathers_ && std::ranges::any_of(has_gradient_, [](auto has) { return has != 0; });
+    if (!collects_) return given_;
+    // As many bits as all ranks have given; where they differ, those of the computation.
+    bool changed = false;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      number_type type = type_of<T>;
+      for (const number_type t : {number_type::bfloat16, number_type::float16})
+        if (has_gradient_[i] == bit(t)) type = t;
+      if (has_gradient_[i] && std::exchange(types_[i], type) != type) changed = true;
+    }
+    if (changed) gradients_as_ = wire_of(types_);
     return given_;
+  }
+
+  void begin_step(std::span<const stored_array> gradients, long number, measure what) override {
+    base::begin_step(gradients, number, what);
+    number_ = number;
+  }
+
+  void run_phase(std::size_t phase) override {
+    if (gathers_ && !steps_) judge();
+    else base::run_phase(phase);
+  }
+  std::span<const double> sums(std::size_t transform) override {
+    return gathers_ && transform == bound.what.stop ? std::span<const double>(&judgement_, 1) : base::sums(transform);
   }
 
   std::optional<std::size_t> stopped_by() override {
@@ -187,6 +212,34 @@ public:
     MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_UNSIGNED_LONG_LONG, MPI_MIN, comm());
     if (first == store.parameters.size()) return {};
     return static_cast<std::size_t>(first);
+  }
+
+  void absorb(long call) override {
+    if (gathers_) return gather(call);
+    begin_to_collect();
+    collect_all();
+    base::absorb(call);
+  }
+
+  void run_phases(std::size_t first) override {
+    if (!gathers_) return base::run_phases(first);
+    if (is_given_) gather(number_);
+    collects_ = own_sums_.holds();
+    for (std::size_t i = 0; i < no_gradients_.size(); ++i)
+      no_gradients_[i] = this->gradients_[i].data ? stored_array{const_cast<T*>(this->zeros(i)), type_of<T>} : stored_array{};  // is only read
+    this->gradients_ = no_gradients_;
+    const bool held = state_holds_;
+    steps_ = true;
+    try {
+      base::run_phases(first);
+    } catch (...) {
+      steps_ = false;
+      state_holds_ = held;
+      if (is_given_) own_sums_.put_back();
+      throw;
+    }
+    steps_ = false;
+    own_sums_.forget();
   }
 
   void copy_parameter(std::size_t i, T* out) const override {
@@ -204,6 +257,8 @@ public:
   void save(const thalweg::detail::write_bytes& write, const thalweg::detail::progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     store.gather();
+    // What the ranks have gathered so far is added up, here as in the file.
+    if (gathers_ && own_sums_.holds()) or_end_all([this] { add_up_sums(); });
     // Where the disk is full, the others still send what they have: in the end all are told.
     std::exception_ptr failure;
     const auto write_here = [&](std::span<const std::byte> piece, std::size_t left) {
@@ -235,6 +290,8 @@ public:
     try {
       auto loaded = thalweg::detail::read_checkpoint<T>(from, store, std::move(now), policy, agree_before_writing, &held);
       store.scatter();
+      own_sums_.forget();
+      state_holds_ = true;
       return loaded;
     } catch (...) {
       if (!agreed) agree("load", std::current_exception());
@@ -244,11 +301,12 @@ public:
 
   void describe(thalweg::detail::description& d) const override {
     base::describe(d);
-    const traffic t = traffic_of_a_step();
+    traffic t = collecting_->sent(gathers_ ? sums_as_ : gradients_as_, sums_as_);
+    if (distributing_) t += distributing_->sent();
     d.header += in_words(d.header.empty() ? "" : ", ", "rank ", me(), " of ", ranks().size(), " by MPI (", to_text(layout_),
                          is_replicated() ? "" : in_words(", costliest rank ", hundredths(plan_.imbalance()), " × the mean"), "; it sends ",
-                         t.elements * sizeof(T), " bytes in ", t.messages, " messages a step and has ", store.state_bytes,
-                         " bytes of state)");
+                         t.bytes, " bytes in ", t.messages, " messages a step and has ", store.state_bytes,
+                         " bytes of state", gathers_ ? in_words(", and ", own_sums_.bytes(), " for the sums of its own gradients") : "", ")");
   }
 
 protected:
@@ -259,55 +317,175 @@ protected:
                   comm());
   }
 
-  void publish() override {
-    if (!is_replicated()) or_end_all([this] { give_parameters(); });
-  }
-
-  /// f(parameter, its first element, how many, place behind `begin`) for the elements [begin, end) of the line.
-  template <class F>
-  void for_each_parameter(std::size_t begin, std::size_t end, F f) const {
-    const auto ends_before = [this](std::size_t i, std::size_t element) { return plan_.begin[i] + plan_.costs[i].elements <= element; };
-    auto at = std::ranges::partition_point(plan_.order, [&](std::size_t i) { return ends_before(i, begin); });
-    for (; at != plan_.order.end() && plan_.begin[*at] < end; ++at) {
-      const std::size_t first = std::max(begin, plan_.begin[*at]);
-      const std::size_t last = std::min(end, plan_.begin[*at] + plan_.costs[*at].elements);
-      if (first < last) f(*at, first - plan_.begin[*at], last - first, first - begin);
+  /// Waits for the gradients of each bucket, runs what is to be done with it, and sends its new parameters. Messages go on
+  /// between two tasks. A matrix is a long task: meanwhile they go on on another thread, if MPI allows several. If it does not,
+  /// all gradients come first, for no rank to wait until another has done with a matrix.
+  void run_all(std::size_t phase, task_body body) override {
+    const bool returns = distributing_ && phase + 1 == this->tasks().size();
+    const auto let_go_on = [this, returns] {
+      with_mail([&] {
+        if (collects_) collecting_->advance();
+        if (returns) distributing_->advance();
+      });
+    };
+    begin_to_collect();
+    if (returns) distributing_->begin();
+    std::optional<courier> beside;
+    if (has_matrices(phase) && (collects_ || returns) && communicator::may_use_threads()) {
+      try {
+        beside.emplace(let_go_on);
+      } catch (const std::system_error&) {}  // no more threads
     }
+    if (has_matrices(phase) && !beside) collect_all();
+
+    const auto caller = std::this_thread::get_id();
+    std::exception_ptr failure;
+    for (std::size_t b = 0; b < plan_.buckets.size(); ++b) {
+      if (collects_) wait_for(b);
+      const part_of_phase& part = parts_[phase][b];
+      const auto one = [&](std::size_t number, std::size_t worker) {
+        body(part.numbers[number], worker);
+        if (std::this_thread::get_id() == caller) let_go_on();
+      };
+      now_ = b;
+      try {
+        if (!failure) this->run(part.tasks, task_body(one));
+      } catch (...) {
+        failure = std::current_exception();  // the others wait for what this rank has to send
+      }
+      now_.reset();
+      if (returns) with_mail([&] { distributing_->begin(b); });
+    }
+    end_collecting();
+    if (returns) with_mail([this] { distributing_->finish(); });
+    if (failure) std::rethrow_exception(failure);
   }
 
-  static stored_array behind(const stored_array& a, std::size_t first) {
-    return {static_cast<std::byte*>(a.data) + first * thalweg::detail::bytes_of(a.type), a.type};
+  [[nodiscard]] wire wire_of(std::span<const number_type> types) const {
+    std::vector<std::size_t> bytes;
+    for (const number_type t : types) bytes.push_back(bytes_of(t));
+    return {plan_, std::move(bytes)};
   }
-  static void read_values(const stored_array& from, std::size_t first, std::size_t n, T* to) {
-    if (const T* const values = stored_array{from.data, from.type}.template as<T>()) std::copy_n(values + first, n, to);
-    else if constexpr (std::is_same_v<T, float>) thalweg::detail::read(behind(from, first), 0, n, to);
-  }
-  static void write_values(const T* from, const stored_array& to, std::size_t first, std::size_t n) {
-    if (T* const values = stored_array{to.data, to.type}.template as<T>()) std::copy_n(from, n, values + first);
-    else if constexpr (std::is_same_v<T, float>) thalweg::detail::write(from, behind(to, first), 0, n);
+
+  /// Runs f; what one rank throws, all throw.
+  template <class F>
+  void together(std::string_view call, F f) const {
+    std::exception_ptr failure;
+    try {
+      f();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    agree(call, failure);
   }
 
 private:
-  void give_parameters() {
-    for_each_parameter(here().begin, here().end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-      read_values(store.parameters[i].values, first, n, mean_.data() + at);
-    });
-    post<T> mail(comm());
-    for (const message& m : to_slices_)
-      if (m.to == me() && m.from != me()) mail.receive(in_slices(m), m.end - m.begin, m.from);
-    for (const message& m : to_slices_) {
-      if (m.from != me()) continue;
-      const T* const from = mean_.data() + (m.begin - here().begin);
-      if (m.to == me()) std::copy_n(from, m.end - m.begin, in_slices(m));
-      else mail.send(from, m.end - m.begin, m.to);
-    }
-    mail.wait();
-    gather_slices([&](std::size_t begin, std::size_t end, const T* values) {
-      for_each_parameter(begin, end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-        if (!is_here(i)) write_values(values + at, store.parameters[i].values, first, n);
-      });
+  // ---- collecting gradients ----
+
+  /// Messages are one thread's at a time.
+  template <class F>
+  void with_mail(F f) {
+    const std::scoped_lock alone(mail_);
+    or_end_all(f);
+  }
+  [[nodiscard]] bool has_matrices(std::size_t phase) const {
+    return std::ranges::any_of(bound.what.paths, [&](const auto& way) { return way.parts[phase].takes_part && way.parts[phase].whole_tensors; });
+  }
+  void begin_to_collect() {
+    if (!collects_) return;
+    or_end_all([this] {
+      if (gathers_) collecting_->begin(own_sums_.arrays(), sum_types_, sums_as_);
+      else collecting_->begin(own_, types_, gradients_as_);
     });
   }
+  void wait_for(std::size_t b) {
+    with_mail([&] { collecting_->wait_for(b); });
+    if (!gathers_) return;
+    for (std::size_t i = 0; i < store.parameters.size(); ++i)
+      if (plan_.bucket_of[i] == b && is_here(i)) add_to_state(i);
+  }
+  void end_collecting() {
+    if (!collects_) return;
+    with_mail([this] {
+      collecting_->finish();
+      collects_ = false;
+    });
+  }
+  void collect_all() {
+    for (std::size_t b = 0; collects_ && b < plan_.buckets.size(); ++b) wait_for(b);
+    end_collecting();
+  }
+
+  // ---- gathering the gradients of several calls on each rank ----
+
+  [[nodiscard]] const thalweg::detail::transform_info& gate() const { return bound.what.info(bound.what.gate); }
+
+  /// Whether sums of each rank's own gradients have a mean that is the sum of the means, and nothing but NaN and infinity
+  /// stops a call. Else the gradients of each call are averaged.
+  [[nodiscard]] bool may_gather() const {
+    const program<T>& what = bound.what;
+    return what.has_gate() && gate().is.type == thalweg::detail::id_of<accumulate>() && !what.transforms[what.gate].state && !gate().opens(1) &&
+           (!what.may_stop() || what.info(what.stop).is.type == thalweg::detail::id_of<when_finite>());
+  }
+
+  void make_room_to_gather() {
+    gathers_ = may_gather();
+    if (!gathers_) return;
+    std::vector<std::size_t> elements;
+    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+      elements.push_back(elements_given(i));
+      to_judge_.push_back({i, 0, 0, 0, elements.back(), static_cast<double>(elements.back())});
+    }
+    std::ranges::stable_sort(to_judge_, std::greater<>(), &thalweg::detail::task::cost);
+    own_sums_ = own_sums<T>(elements, this->puts_back());
+    no_gradients_.resize(elements.size());
+    this->zeros(0);
+  }
+
+  void gather(long call) {
+    if (gate().opens(call - 1)) {  // the first of a step
+      own_sums_.forget();
+      state_holds_ = false;
+    }
+    own_sums_.absorb(*bound.what.transforms[bound.what.gate].code, call, this->gradients_, [this](auto tasks, task_body body) { this->run(tasks, body); });
+  }
+
+  /// Whether this call's gradients may be gathered: each rank judges its own, and all hear of all.
+  void judge() {
+    std::vector<double> of_one(store.parameters.size(), 0.0);
+    together("step", [&] {
+      const auto body = [&](std::size_t number, std::size_t worker) {
+        const auto& t = to_judge_[number];
+        if (this->clock_of(t.path).runs) of_one[t.path] = this->sum_of_one(t.path, t.end, worker);
+      };
+      this->run(to_judge_, task_body(body));
+    });
+    judgement_ = 0;
+    for (const double sum : of_one) judgement_ += sum;
+    MPI_Allreduce(MPI_IN_PLACE, &judgement_, 1, MPI_DOUBLE, MPI_SUM, comm());  // of zeros, or NaN
+  }
+
+  /// The mean of the ranks' sums becomes the state of `accumulate`, or a part of it.
+  void add_to_state(std::size_t i) const {
+    const auto& p = store.parameters[i];
+    const auto& way = bound.what.paths[p.path];
+    T* const state = p.states[way.first_array[way.gate]];
+    const T* const more = means_[i];
+    if (!state_holds_) std::copy_n(more, p.size, state);
+    else
+      for (std::size_t k = 0; k < p.size; ++k) state[k] += more[k];
+  }
+  void add_up_sums() const {
+    collecting_->begin(own_sums_.arrays(), sum_types_, sums_as_);
+    for (std::size_t b = 0; b < plan_.buckets.size(); ++b) collecting_->wait_for(b);
+    collecting_->finish();
+    for (std::size_t i = 0; i < store.parameters.size(); ++i)
+      if (is_here(i)) add_to_state(i);
+    own_sums_.forget();
+    state_holds_ = true;
+  }
+
+  // ---- binding ----
 
   [[nodiscard]] double cost_of(const thalweg::detail::bound_parameter<T>& p) const {
     const auto& kinds = bound.what.paths[p.path].kinds;
@@ -336,19 +514,35 @@ private:
   }
 
   void make_room() {
-    to_owners_ = messages(plan_.by_slice, plan_.by_owner);
-    to_slices_ = messages(plan_.by_owner, plan_.by_slice);
-    const auto concerns_others = [this](const message& m) { return m.from != me() && m.to != me(); };
-    std::erase_if(to_owners_, concerns_others);
-    std::erase_if(to_slices_, concerns_others);
-    has_gradient_.resize(store.parameters.size());
-    given_.resize(store.parameters.size());
-    mean_.resize(std::max<std::size_t>(1, here().end - here().begin));
-    if (!has_all_parameters()) return;
-    slices_.resize(plan_.rounds * plan_.slice);
-    for (std::size_t k = 0; k < 2; ++k) {
-      sent_[k].resize(plan_.block());
-      received_[k].resize(plan_.block());
+    const std::size_t count = store.parameters.size();
+    has_gradient_.resize(count);
+    given_.resize(count);
+    sum_types_.assign(count, type_of<T>);
+    for (const auto& p : store.parameters) {
+      types_.push_back(p.values.type);
+      parameters_.push_back({p.values.data, p.values.type});
+    }
+    sums_as_ = wire_of(sum_types_);
+    gradients_as_ = wire_of(types_);
+    mean_.resize(std::max<std::size_t>(1, is_replicated() ? plan_.length : plan_.owned(me())));
+    for (std::size_t i = 0; i < count; ++i)
+      means_.push_back(is_here(i) ? mean_.data() + (is_replicated() ? plan_.begin[i] : plan_.place[i]) : nullptr);
+    make_ways();
+  }
+
+  void share_phases() {
+    for (const auto& tasks : this->tasks()) {
+      auto& parts = parts_.emplace_back(plan_.buckets.size());
+      for (std::size_t number = 0; number < tasks.size(); ++number) {
+        const auto& t = tasks[number];
+        for (std::size_t m = t.first; m < t.last; ++m) {
+          const std::size_t i = bound.members[t.path][m];
+          part_of_phase& part = parts[plan_.bucket_of[i]];
+          if (!is_here(i) || (!part.numbers.empty() && part.numbers.back() == number)) continue;
+          part.tasks.push_back(t);
+          part.numbers.push_back(number);
+        }
+      }
     }
   }
 
@@ -370,82 +564,10 @@ private:
     if (inputs.loss) inputs.loss = sum * (1.0 / ranks().size());
   }
 
-  T* in_slices(const message& m) { return slices_.data() + plan_.place_in_slices(m.begin, me()); }
-
-  /// Elements of the line in round k.
-  [[nodiscard]] std::pair<std::size_t, std::size_t> extent_of(std::size_t k) const {
-    return {k * plan_.block(), std::min(plan_.length, (k + 1) * plan_.block())};
-  }
-
-  /// Adds up this rank's slices of the gradients, and sends each to its owner while the next one is under way.
-  void average(std::span<const stored_array> own) {
-    post<T> mail(comm());
-    const std::size_t first_here = here().begin;
-    if (!is_replicated())
-      for (const message& m : to_owners_)
-        if (m.to == me() && m.from != me()) mail.receive(mean_.data() + (m.begin - first_here), m.end - m.begin, m.from);
-    const auto begin_round = [&](std::size_t k) {
-      auto& out = sent_[k % 2];
-      const auto extent = extent_of(k);
-      for_each_parameter(extent.first, extent.second, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-        if (own[i].data) read_values(own[i], first, n, out.data() + at);
-        else std::fill_n(out.data() + at, n, T(0));
-      });
-      const int count = static_cast<int>(plan_.slice);
-      MPI_Request request;
-      MPI_Ialltoall(out.data(), count, mpi_type<T>(), received_[k % 2].data(), count, mpi_type<T>(), comm(), &request);
-      return request;
-    };
-    auto next = to_owners_.begin();
-    MPI_Request under_way = begin_round(0);
-    for (std::size_t k = 0; k < plan_.rounds; ++k) {
-      MPI_Wait(&under_way, MPI_STATUS_IGNORE);
-      if (k + 1 < plan_.rounds) under_way = begin_round(k + 1);
-      add_up(received_[k % 2].data(), slices_.data() + k * plan_.slice);
-      if (is_replicated()) continue;
-      for (; next != to_owners_.end() && next->begin < extent_of(k).second; ++next) {
-        if (next->from != me()) continue;
-        if (next->to == me()) std::copy_n(in_slices(*next), next->end - next->begin, mean_.data() + (next->begin - first_here));
-        else mail.send(in_slices(*next), next->end - next->begin, next->to);
-      }
-    }
-    mail.wait();
-    if (is_replicated())
-      gather_slices([&](std::size_t begin, std::size_t end, const T* values) { std::copy_n(values, end - begin, mean_.data() + begin); });
-  }
-
-  /// The mean of what the ranks have sent, added up in their order.
-  void add_up(const T* of_ranks, T* to) const {
-    const T share = T(1) / static_cast<T>(ranks().size());
-    std::copy_n(of_ranks, plan_.slice, to);
-    for (std::size_t r = 1; r < static_cast<std::size_t>(ranks().size()); ++r)
-      for (std::size_t k = 0; k < plan_.slice; ++k) to[k] += of_ranks[r * plan_.slice + k];
-    for (std::size_t k = 0; k < plan_.slice; ++k) to[k] *= share;
-  }
-
-  /// take(begin, end, values) for the elements of each round, from the slices of all ranks.
-  template <class F>
-  void gather_slices(F take) {
-    const auto begin_round = [&](std::size_t k) {
-      const int count = static_cast<int>(plan_.slice);
-      MPI_Request request;
-      MPI_Iallgather(slices_.data() + k * plan_.slice, count, mpi_type<T>(), received_[k % 2].data(), count, mpi_type<T>(), comm(),
-                     &request);
-      return request;
-    };
-    MPI_Request under_way = begin_round(0);
-    for (std::size_t k = 0; k < plan_.rounds; ++k) {
-      MPI_Wait(&under_way, MPI_STATUS_IGNORE);
-      if (k + 1 < plan_.rounds) under_way = begin_round(k + 1);
-      const auto extent = extent_of(k);
-      take(extent.first, extent.second, received_[k % 2].data());
-    }
-  }
-
   /// What the owner of a parameter has, to all.
   void give(std::size_t i, T* values) const {
     in_parts(store.parameters[i].size, [&](std::size_t begin, int count) {
-      MPI_Bcast(values + begin, count, mpi_type<T>(), plan_.owner[i], comm());
+      MPI_Bcast(values + begin, count, std::is_same_v<T, float> ? MPI_FLOAT : MPI_DOUBLE, plan_.owner[i], comm());
     });
   }
 
@@ -467,16 +589,7 @@ private:
               });
               return room;
             },
-            .together =
-                [this](const std::function<void()>& check) {
-                  std::exception_ptr failure;
-                  try {
-                    check();
-                  } catch (...) {
-                    failure = std::current_exception();
-                  }
-                  agree("save", failure);
-                }};
+            .together = [this](const std::function<void()>& check) { together("save", check); }};
   }
 };
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "parcels.hpp"
 #include "rank.hpp"
 
 namespace thalweg::mpi::detail {
@@ -29,16 +30,134 @@ struct sharded_parameters {
   std::vector<thalweg::detail::aligned_array<std::byte>> memory;
 };
 
+/// How the rows of all ranks travel to the owners of their parameters, and back.
+class rows_and_wholes {
+  const plan& plan_;
+  int me_;
+  const sharded_parameters& shards_;
+
+public:
+  std::vector<message> to_owners, to_rows;
+
+  rows_and_wholes(const communicator& ranks, const plan& p, const sharded_parameters& shards)
+      : plan_(p), me_(ranks.rank()), shards_(shards) {
+    distribution by_rows;
+    for (const std::size_t i : p.order)
+      for (int r = 0; r < p.ranks; ++r)
+        if (const std::size_t n = elements(i, r)) by_rows.push_back({p.begin[i] + first(i, r), p.begin[i] + first(i, r) + n, r});
+    to_owners = messages(by_rows, p.by_owner);
+    to_rows = messages(p.by_owner, by_rows);
+  }
+  [[nodiscard]] std::size_t elements(std::size_t i, int rank) const { return shards_.rows[i].elements[static_cast<std::size_t>(rank)]; }
+  [[nodiscard]] std::size_t here(std::size_t i) const { return elements(i, me_); }
+  /// Where a rank's rows of a parameter begin.
+  [[nodiscard]] std::size_t first(std::size_t i, int rank) const {
+    std::size_t first = 0;
+    for (int r = 0; r < rank; ++r) first += elements(i, r);
+    return first;
+  }
+  /// f(parameter, first of this rank's elements of it, how many, its first element of the line)
+  template <class F>
+  void for_my_rows(const message& m, F f) const {
+    plan_.for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first_of_whole, std::size_t n, std::size_t at) {
+      f(i, first_of_whole - first(i, me_), n, m.begin + at);
+    });
+  }
+};
+
+/// The rows of gradients, of the whole batch, on their way to the owners.
+template <class T>
+class collecting_rows final : public collecting {
+  const plan& plan_;
+  const rows_and_wholes& rows_;
+  std::span<T* const> means_;
+  parcels parcels_;
+  std::span<const number_type> types_;
+  const wire* as_ = nullptr;
+
+public:
+  collecting_rows(const communicator& ranks, const plan& p, const rows_and_wholes& rows, std::span<T* const> means)
+      : plan_(p), rows_(rows), means_(means), parcels_(ranks, p, rows.to_owners, about::rows) {}
+
+  void begin(std::span<const stored_array> own, std::span<const number_type> types, const wire& as) override {
+    types_ = types;
+    as_ = &as;
+    for (std::size_t b = 0; b < plan_.buckets.size(); ++b)
+      parcels_.begin(b, as, [&](const message& m, std::byte* to) {
+        rows_.for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
+          pack<T>(own[i], first, n, types[i], to + as.bytes(m.begin, at));
+        });
+      });
+  }
+  void advance() override {}
+  void wait_for(std::size_t bucket) override {
+    parcels_.take(bucket, [&](const message& m, const std::byte* from) {
+      plan_.for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
+        for_each_tile<T>(from + as_->bytes(m.begin, m.begin + at), types_[i], n, [&](std::size_t begin, std::size_t count, const T* numbers) {
+          std::copy_n(numbers, count, means_[i] + first + begin);
+        });
+      });
+    });
+  }
+  void finish() override {}
+  [[nodiscard]] traffic sent(const wire& as, const wire&) const override { return parcels_.sent(as); }
+};
+
+/// New rows on their way from the owners.
+class returning_rows final : public distributing {
+  const plan& plan_;
+  const rows_and_wholes& rows_;
+  const sharded_parameters& shards_;
+  std::span<const stored_array> wholes_;
+  const wire& as_;
+  parcels parcels_;
+  std::size_t begun_ = 0, taken_ = 0;
+
+  void take() {
+    parcels_.take(taken_++, [&](const message& m, const std::byte* from) {
+      rows_.for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
+        const stored_array& to = shards_.rows[i].values;
+        std::memcpy(place_in(to, first), from + as_.bytes(m.begin, at), n * bytes_of(to.type));
+      });
+    });
+  }
+
+public:
+  /// `as`: parameters as they are stored.
+  returning_rows(const communicator& ranks, const plan& p, const rows_and_wholes& rows, const sharded_parameters& shards,
+                 std::span<const stored_array> wholes, const wire& as)
+      : plan_(p), rows_(rows), shards_(shards), wholes_(wholes), as_(as), parcels_(ranks, p, rows.to_rows, about::new_rows) {}
+
+  void begin() override { begun_ = taken_ = 0; }
+  void begin(std::size_t bucket) override {
+    parcels_.begin(bucket, as_, [&](const message& m, std::byte* to) {
+      plan_.for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
+        std::memcpy(to + as_.bytes(m.begin, m.begin + at), place_in(wholes_[i], first), n * bytes_of(wholes_[i].type));
+      });
+    });
+    begun_ = bucket + 1;
+    advance();
+  }
+  void advance() override {
+    while (taken_ < begun_ && parcels_.is_done(taken_)) take();
+  }
+  void finish() override {
+    while (taken_ < begun_) take();
+  }
+  [[nodiscard]] traffic sent() const override { return parcels_.sent(as_); }
+};
+
 template <class T>
 class rows final : public rank<T> {
   using base = rank<T>;
   using one_process = thalweg::detail::host<T>;
+  using base::parameters_;
   using base::plan_;
   using base::store;
 
   std::shared_ptr<const sharded_parameters> shards_;
-  std::vector<message> to_owners_, to_rows_;       ///< those of this rank, in the order of the line
-  std::vector<std::vector<T>> leaving_, arriving_;  ///< by rank
+  std::unique_ptr<rows_and_wholes> rows_;
+  wire parameters_as_;
   std::vector<std::vector<std::byte>> y_;          ///< the rows of averaged parameters, while they hold x
   mutable bool is_saving_ = false;                 ///< x is asked for where its parameter is, and whole
 
@@ -50,7 +169,7 @@ public:
     const auto& p = store.parameters[i];
     const stored_array& own = shards_->rows[p.whole].values;
     if (!is_saving_ && (!p.values.rest || (store.at_evaluation_point && p.averaged)))
-      return this->read_values(own, 0, elements_here(i), out);
+      return read_values(own, 0, elements_here(i), out);
     give_rows(i, out, [&](T* whole) { this->one_process::copy_parameter(i, whole); });
   }
   void average(std::size_t i, const thalweg::detail::average_of<T>& by, T* out) const override {
@@ -58,32 +177,43 @@ public:
     give_rows(i, out, [&](T* whole) { this->one_process::average(i, by, whole); });
   }
 
+  /// The owners' whole parameters hold x as well, for a checkpoint.
   void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
-    std::vector<std::vector<std::byte>> y(store.parameters.size());
-    std::vector<T> x;
-    for (std::size_t i = 0; i < y.size(); ++i) {
-      if (!store.parameters[i].averaged) continue;
-      const stored_array& own = shards_->rows[i].values;
-      const auto* const bytes = static_cast<const std::byte*>(own.data);
-      y[i].assign(bytes, bytes + elements_here(i) * thalweg::detail::bytes_of(own.type));
-      x.resize(elements_here(i));
-      average_into(i, x.data());
-      this->write_values(x.data(), own, 0, x.size());
-    }
-    y_ = std::move(y);
+    const auto bytes_at = [](const stored_array& a, std::size_t n) {
+      const auto* const bytes = static_cast<const std::byte*>(a.data);
+      return std::vector<std::byte>(bytes, bytes + n * bytes_of(a.type));
+    };
+    this->or_end_all([&] {
+      std::vector<std::vector<std::byte>> y_here(store.parameters.size()), y(store.parameters.size());
+      std::vector<T> x, whole;
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        const auto& p = store.parameters[i];
+        if (!p.averaged) continue;
+        y_here[i] = bytes_at(shards_->rows[i].values, elements_here(i));
+        whole.resize(this->is_here(i) ? p.size : 0);
+        is_saving_ = true;
+        average_into(i, whole.data());
+        is_saving_ = false;
+        x.resize(elements_here(i));
+        give_rows(i, x.data(), [&](T* to) { std::ranges::copy(whole, to); });
+        write_values(x.data(), shards_->rows[i].values, 0, x.size());
+        if (!this->is_here(i)) continue;
+        y[i] = bytes_at(parameters_[i], p.size);
+        write_values(whole.data(), parameters_[i], 0, p.size);
+      }
+      y_ = std::move(y_here);
+      store.held_back = std::move(y);
+    });
     store.at_evaluation_point = true;
   }
   void put_back() noexcept override {
-    for (std::size_t i = 0; i < y_.size(); ++i)
-      if (!y_[i].empty()) std::memcpy(shards_->rows[i].values.data, y_[i].data(), y_[i].size());
+    for (std::size_t i = 0; i < y_.size(); ++i) std::ranges::copy(y_[i], static_cast<std::byte*>(shards_->rows[i].values.data));
     y_.clear();
-    store.at_evaluation_point = false;
+    one_process::put_back();
   }
 
   void save(const thalweg::detail::write_bytes& write, const thalweg::detail::progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
-    if (store.at_evaluation_point)
-      throw error("save", "Expected the parameters at y, where ranks have rows of them. Received them at x: let the evaluation point go first.");
     struct saving {
       bool& is;
       explicit saving(bool& b) : is(b) { is = true; }
@@ -96,134 +226,52 @@ public:
       const std::function<void(const thalweg::detail::loaded_progress&)>& before_writing) override {
     if (!store.at_evaluation_point) take_parameters();  // the user has loaded them
     auto loaded = base::load(from, std::move(now), policy, before_writing);
-    publish();  // y, where the checkpoint was saved at x
+    give_parameters();  // y, where the checkpoint was saved at x
     return loaded;
   }
 
 protected:
-  void take_parameters() override {
-    if (leaving_.empty()) make_room();
-    exchange(to_owners_, [&](std::size_t i, std::size_t first, std::size_t n, T* to) { this->read_values(shards_->rows[i].values, first, n, to); },
-             [&](const message& m, const T* from) {
-               this->for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-                 this->write_values(from + at, store.parameters[i].values, first, n);
-               });
-             });
-  }
   [[nodiscard]] bool has_all_parameters() const override { return false; }
+  [[nodiscard]] std::size_t elements_given(std::size_t i) const override { return elements_here(i); }
 
-  void collect(std::span<const stored_array> own) override {
-    exchange(to_owners_,
-             [&](std::size_t i, std::size_t first, std::size_t n, T* to) {
-               if (own[i].data) this->read_values(own[i], first, n, to);
-               else std::fill_n(to, n, T(0));
-             },
-             [&](const message& m, const T* from) { std::copy_n(from, m.end - m.begin, this->mean_.data() + (m.begin - this->here().begin)); });
-  }
-
-  void publish() override {
-    deliver(to_rows_,
-            [&](const message& m, T* to) {
-              this->for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-                this->read_values(store.parameters[i].values, first, n, to + at);
-              });
-            },
-            [&](const message& m, const T* from) {
-              for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-                this->write_values(from + at, shards_->rows[i].values, first, n);
-              });
-            });
-  }
-
-  [[nodiscard]] traffic traffic_of_a_step() const override {
-    traffic t;
-    for (const auto* const all : {&to_owners_, &to_rows_}) {
-      std::vector<bool> peers(static_cast<std::size_t>(plan_.ranks), false);
-      for (const message& m : *all)
-        if (m.from == this->me() && m.to != this->me()) peers[static_cast<std::size_t>(m.to)] = true;
-      t += {static_cast<std::size_t>(std::ranges::count(peers, true)), sent_by(this->me(), *all).elements};
-    }
-    return t;
-  }
-
-private:
-  [[nodiscard]] std::size_t elements_of(std::size_t i, int rank) const { return shards_->rows[i].elements[static_cast<std::size_t>(rank)]; }
-  [[nodiscard]] std::size_t elements_here(std::size_t i) const { return elements_of(i, this->me()); }
-  /// Where a rank's rows of a parameter begin.
-  [[nodiscard]] std::size_t first_element(std::size_t i, int rank) const {
-    std::size_t first = 0;
-    for (int r = 0; r < rank; ++r) first += elements_of(i, r);
-    return first;
-  }
-
-  void make_room() {
-    distribution by_rows;
-    for (const std::size_t i : plan_.order)
-      for (int r = 0; r < plan_.ranks; ++r)
-        if (const std::size_t n = elements_of(i, r)) by_rows.push_back({plan_.begin[i] + first_element(i, r), plan_.begin[i] + first_element(i, r) + n, r});
-    to_owners_ = messages(by_rows, plan_.by_owner);
-    to_rows_ = messages(plan_.by_owner, by_rows);
-    const auto concerns_others = [this](const message& m) { return m.from != this->me() && m.to != this->me(); };
-    std::erase_if(to_owners_, concerns_others);
-    std::erase_if(to_rows_, concerns_others);
-    leaving_.resize(static_cast<std::size_t>(plan_.ranks));
-    arriving_.resize(static_cast<std::size_t>(plan_.ranks));
+  void make_ways() override {
+    rows_ = std::make_unique<rows_and_wholes>(this->ranks(), plan_, *shards_);
+    std::vector<number_type> types;
+    for (const stored_array& p : parameters_) types.push_back(p.type);
+    parameters_as_ = this->wire_of(types);
+    this->collecting_ = std::make_unique<collecting_rows<T>>(this->ranks(), plan_, *rows_, this->means_);
+    this->distributing_ = std::make_unique<returning_rows>(this->ranks(), plan_, *rows_, *shards_, parameters_, parameters_as_);
     for (std::size_t i = 0; i < store.wholes.size(); ++i) store.wholes[i].extent = elements_here(i);
   }
 
-  /// f(parameter, first of this rank's elements of it, how many, place in the message)
-  template <class F>
-  void for_my_rows(const message& m, F f) const {
-    this->for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-      f(i, first - first_element(i, this->me()), n, at);
+  void take_parameters() override {
+    this->or_end_all([this] {
+      parcels rows(this->ranks(), plan_, rows_->to_owners, about::rows);
+      for (std::size_t b = 0; b < plan_.buckets.size(); ++b) {
+        rows.begin(b, parameters_as_, [&](const message& m, std::byte* to) {
+          rows_->for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
+            const stored_array& from = shards_->rows[i].values;
+            std::memcpy(to + parameters_as_.bytes(m.begin, at), place_in(from, first), n * bytes_of(from.type));
+          });
+        });
+        rows.take(b, [&](const message& m, const std::byte* from) {
+          plan_.for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
+            std::memcpy(place_in(parameters_[i], first), from + parameters_as_.bytes(m.begin, m.begin + at), n * bytes_of(parameters_[i].type));
+          });
+        });
+      }
     });
   }
 
-  /// From this rank's rows to the owners. pack(parameter, first, n, to); unpack(message, from).
-  template <class Pack, class Unpack>
-  void exchange(const std::vector<message>& all, Pack pack, Unpack unpack) {
-    deliver(all,
-            [&](const message& m, T* to) {
-              for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) { pack(i, first, n, to + at); });
-            },
-            unpack);
-  }
+private:
+  [[nodiscard]] std::size_t elements_here(std::size_t i) const { return rows_->here(i); }
 
-  /// All that goes from one rank to another travels together.
-  template <class Pack, class Unpack>
-  void deliver(const std::vector<message>& all, Pack pack, Unpack unpack) {
-    this->or_end_all([&] { deliver_all(all, pack, unpack); });
-  }
-  template <class Pack, class Unpack>
-  void deliver_all(const std::vector<message>& all, Pack pack, Unpack unpack) {
-    const auto size = [](const message& m) { return m.end - m.begin; };
-    for (auto& parcel : leaving_) parcel.clear();
-    std::vector<std::size_t> expected(arriving_.size(), 0);
-    for (const message& m : all) {
-      if (m.to == this->me()) expected[static_cast<std::size_t>(m.from)] += size(m);
-      if (m.from != this->me()) continue;
-      auto& parcel = leaving_[static_cast<std::size_t>(m.to)];
-      parcel.resize(parcel.size() + size(m));
-      pack(m, parcel.data() + parcel.size() - size(m));
-    }
-    post<T> mail(this->comm());
-    for (int r = 0; r < plan_.ranks; ++r) {
-      const auto peer = static_cast<std::size_t>(r);
-      if (r == this->me()) {
-        arriving_[peer].swap(leaving_[peer]);
-        continue;
-      }
-      arriving_[peer].resize(expected[peer]);
-      if (expected[peer] > 0) mail.receive(arriving_[peer].data(), expected[peer], r);
-      if (!leaving_[peer].empty()) mail.send(leaving_[peer].data(), leaving_[peer].size(), r);
-    }
-    mail.wait();
-    std::vector<std::size_t> taken(arriving_.size(), 0);
-    for (const message& m : all)
-      if (m.to == this->me()) {
-        const auto peer = static_cast<std::size_t>(m.from);
-        unpack(m, arriving_[peer].data() + std::exchange(taken[peer], taken[peer] + size(m)));
-      }
+  void give_parameters() {
+    this->or_end_all([this] {
+      this->distributing_->begin();
+      for (std::size_t b = 0; b < plan_.buckets.size(); ++b) this->distributing_->begin(b);
+      this->distributing_->finish();
+    });
   }
 
   /// `compute(whole)` runs on the owner. Each rank gets its rows; for a checkpoint the owner keeps all.
@@ -238,15 +286,15 @@ private:
   void give_rows_of(std::size_t i, T* out, F compute) const {
     const int owner = plan_.owner[i];
     std::vector<T> whole;
-    post<T> mail(this->comm());
+    post mail(this->comm(), about::new_rows);
     if (owner == this->me()) {
       whole.resize(store.parameters[i].size);
       compute(whole.data());
       for (int r = 0; r < plan_.ranks; ++r)
-        if (r == owner) std::copy_n(whole.data() + first_element(i, r), elements_of(i, r), out);
-        else if (elements_of(i, r) > 0) mail.send(whole.data() + first_element(i, r), elements_of(i, r), r);
-    } else if (elements_here(i) > 0) {
-      mail.receive(out, elements_here(i), owner);
+        if (r == owner) std::copy_n(whole.data() + rows_->first(i, r), rows_->elements(i, r), out);
+        else mail.send(whole.data() + rows_->first(i, r), rows_->elements(i, r) * sizeof(T), r);
+    } else {
+      mail.receive(out, elements_here(i) * sizeof(T), owner);
     }
     mail.wait();
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <thalweg/core/storage.hpp>
 #include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # Installs into an empty folder, then builds and runs a user's program against that copy alone: by pkg-config, by CMake.
-#   run.sh SOURCE_ROOT BUILD_ROOT SHARED_LIBRARY COMPILER...
+#   run.sh SOURCE_ROOT BUILD_ROOT SHARED_LIBRARY WITH_MPI COMPILER...
 set -euo pipefail
-source=$1 build=$2 shared=$(realpath "$3")
-shift 3
+source=$1 build=$2 shared=$(realpath "$3") with_mpi=$4
+shift 4
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
@@ -26,7 +26,7 @@ soname=$(objdump -p "$shared" | awk '/SONAME/ { print $2 }')
 minor=$(pkg-config --modversion thalweg | cut -d. -f1-2)
 [ "$soname" = "libthalweg.so.$minor" ] || { echo "Expected libthalweg.so.$minor. Received $soname."; exit 1; }
 
-cp "$source"/tests/installed/{user.c,user.cpp,user_of_cuda.cpp,CMakeLists.txt} "$stage"
+cp "$source"/tests/installed/{user.c,user.cpp,user_of_cuda.cpp,user_of_mpi.cpp,CMakeLists.txt} "$stage"
 cd "$stage"
 # shellcheck disable=SC2086 # the flags are words
 {
@@ -42,13 +42,19 @@ cd "$stage"
   "$@" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Werror user_of_cuda.cpp $(pkg-config --cflags --libs thalweg-cuda) \
     -o user_of_cuda
   LD_LIBRARY_PATH=$libraries ./user_of_cuda
+  if [ "$with_mpi" = ON ]; then
+    leads_back thalweg-mpi.pc "$(pkg-config --cflags --libs thalweg-mpi)"
+    "$@" -std=c++20 -O2 -Wall -Wextra -Wpedantic -Werror user_of_mpi.cpp $(pkg-config --cflags --libs thalweg-mpi) -o user_of_mpi
+    LD_LIBRARY_PATH=$libraries ./user_of_mpi
+  fi
 }
 
 command -v cmake > /dev/null || { echo "There is no CMake: its users were left out."; exit 77; }
 mv "$(dirname "$includes")" moved  # it may be
-CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE_BUILD_TYPE=Release
+CXX="${*: -1}" cmake -S . -B by-cmake -DCMAKE_PREFIX_PATH="$stage/moved" -DCMAKE_BUILD_TYPE=Release -DWITH_MPI="$with_mpi"
 cmake --build by-cmake
 for program in user user_in_c user_of_cuda; do by-cmake/$program; done
+if [ "$with_mpi" = ON ]; then by-cmake/user_of_mpi; fi
 # The example that fetches the source takes an installed copy where there is one.
 CXX="${*: -1}" cmake -S "$source/examples/cmake" -B example -DTHALWEG_PREFIX="$stage/moved" -DCMAKE_BUILD_TYPE=Release
 cmake --build example && example/trainer

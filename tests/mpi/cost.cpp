@@ -1,9 +1,10 @@
-// What a step costs the ranks of this machine, beside one process with one thread: the fastest of many steps each.
+// What a step costs the ranks of this machine, beside one process with one thread: medians of many steps in turn.
 //
-//     mpirun -np 2 --bind-to core scale-cost
+//     mpirun -np 2 --bind-to core scale-cost [--funneled]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -23,22 +24,36 @@ test::language_model small() {
   return m;
 }
 
-double fastest_ms(std::size_t steps, const auto& step) {
-  double least = 1e300;
-  for (std::size_t t = 0; t < steps; ++t) {
-    MPI_Barrier(MPI_COMM_WORLD);
-    const auto begin = std::chrono::steady_clock::now();
-    step();
-    least = std::min(least, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
-  }
-  return least;
+/// What is measured: its steps, in milliseconds.
+struct contender {
+  std::string name;
+  std::function<void()> step;
+  std::vector<double> ms{};
+};
+
+/// The steps of all, in turn: what else the machine does slows all alike.
+void time_in_turn(std::vector<contender>& all, std::size_t steps) {
+  for (std::size_t t = 0; t < steps; ++t)
+    for (contender& c : all) {
+      MPI_Barrier(MPI_COMM_WORLD);
+      const auto begin = std::chrono::steady_clock::now();
+      c.step();
+      MPI_Barrier(MPI_COMM_WORLD);
+      c.ms.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+    }
+}
+
+double median(std::vector<double> of) {
+  std::ranges::sort(of);
+  return of[of.size() / 2];
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace thalweg;
-  MPI_Init(&argc, &argv);
+  int level = 0;
+  MPI_Init_thread(&argc, &argv, argc > 1 ? MPI_THREAD_FUNNELED : MPI_THREAD_MULTIPLE, &level);
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);  // the launcher reads a pipe
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -58,18 +73,31 @@ int main(int argc, char** argv) {
   }
   const options o{.lr = 1e-4, .warmup_steps = 10, .parallel = sequential()};
   for (const std::string chain : {"adamw", "amuse"}) {
-    const std::size_t steps = chain == "adamw" ? 40 : 5;
-    double alone = 0;
-    {
-      optimizer<float> one(chain, parameters, o);
-      alone = fastest_ms(steps, [&] { if (rank == 0) one.step(gradients); });
-      for (auto& v : values) MPI_Bcast(v.data(), static_cast<int>(v.size()), MPI_FLOAT, 0, MPI_COMM_WORLD);
+    auto apart = values;  // of the one process
+    auto of_one = parameters;
+    for (std::size_t i = 0; i < apart.size(); ++i) of_one[i].data = apart[i].data();
+    optimizer<float> one(chain, of_one, o);
+    std::vector<contender> all{{"one process", [&] { if (rank == 0) one.step(gradients); }}};
+    std::vector<optimizer<float>> opts;
+    opts.reserve(4);
+    for (const auto layout : {mpi::layout::sharded_state, mpi::layout::replicated})
+      for (const bool overlaps : {true, false}) {
+        opts.push_back(mpi::optimizer(chain, parameters, o, {.layout = layout, .elements_a_message = std::size_t{1} << (overlaps ? 17 : 30)}));
+        all.push_back({std::string(layout == mpi::layout::replicated ? "replicated" : "sharded state") + (overlaps ? "" : ", in one bucket"),
+                       [&gradients, &opt = opts.back()] { opt.step(gradients); }});
+      }
+    time_in_turn(all, chain == "adamw" ? 41 : 15);
+    if (rank != 0) continue;
+    for (const contender& c : all) {
+      std::vector<double> ratios;
+      for (std::size_t t = 0; t < c.ms.size(); ++t) ratios.push_back(c.ms[t] / all.front().ms[t]);
+      std::printf("%s, %s: median %.1f ms, fastest %.1f; of one process: %.2f\n", chain.c_str(), c.name.c_str(), median(c.ms),
+                  std::ranges::min(c.ms), median(ratios));
     }
-    for (const auto layout : {mpi::layout::sharded_state, mpi::layout::replicated}) {
-      auto opt = mpi::optimizer(chain, parameters, o, {.layout = layout});
-      const double together = fastest_ms(steps, [&] { opt.step(gradients); });
-      if (rank == 0)
-        std::printf("%s, %s: %.1f ms, one process %.1f ms\n", chain.c_str(), layout == mpi::layout::replicated ? "replicated" : "sharded state", together, alone);
+    for (std::size_t k = 1; k < all.size(); k += 2) {
+      std::vector<double> ratios;
+      for (std::size_t t = 0; t < all[k].ms.size(); ++t) ratios.push_back(all[k].ms[t] / all[k + 1].ms[t]);
+      std::printf("%s, %s: in buckets, of the time in one bucket: %.2f\n", chain.c_str(), all[k].name.c_str(), median(ratios));
     }
   }
   MPI_Finalize();

@@ -94,7 +94,7 @@ TEST_CASE("a function of the user's that throws in mid-step on one rank leaves a
   const auto chain = tensorwise("stumble", [&](tensor<float> update) {
     if (stumbles && update.name == "w1") throw std::runtime_error("stumbled");  // its owner alone sees it
   });
-  auto opt = mpi::optimizer(chain, m.parameters(), o);
+  auto opt = mpi::optimizer(chain, m.parameters(), o, {.elements_a_message = 4});  // in several buckets
   optimizer<float> one("apply_update", alone.parameters(), o);
   for (long t = 1; t <= 2; ++t) {
     const auto before = m.values;

@@ -95,19 +95,19 @@ inline step_time time_of(const language_model& m, const thalweg::mpi::detail::pl
     else computing[static_cast<std::size_t>(p.owner[i])] += seconds;
   }
   // Sent and received at once; small collectives (five agreements a step) take a latency for each doubling of the ranks.
-  const auto seconds_for = [&](const traffic& t) { return static_cast<double>(t.messages) * on.latency + static_cast<double>(t.elements) * 4 / on.network; };
+  const auto seconds_for = [&](const traffic& t) { return static_cast<double>(t.messages) * on.latency + static_cast<double>(t.bytes) / on.network; };
   double most = 0;
-  const auto to_owners = messages(p.by_slice, p.by_owner);
+  const wire as(p, std::vector<std::size_t>(p.costs.size(), 4));
   std::vector<traffic> sent(n), received(n);
-  for (const message& one : to_owners)
+  for (const message& one : messages(p.by_slice, p.by_owner))
     if (one.from != one.to) {
-      sent[static_cast<std::size_t>(one.from)] += {1, one.end - one.begin};
-      received[static_cast<std::size_t>(one.to)] += {1, one.end - one.begin};
+      sent[static_cast<std::size_t>(one.from)] += {1, as.bytes(one.begin, one.end)};
+      received[static_cast<std::size_t>(one.to)] += {1, as.bytes(one.begin, one.end)};
     }
   for (std::size_t r = 0; r < n; ++r)
     most = std::max(most, std::max(seconds_for(sent[r]), seconds_for(received[r])));
   step_time t{.computing = std::ranges::max(computing), .sending = 5 * std::ceil(std::log2(p.ranks)) * on.latency};
-  if (how != sharing::rows) t.sending += 2 * seconds_for(of_rounds(p));
+  if (how != sharing::rows) t.sending += seconds_for(sent_in_exchange(0, p, as)) + seconds_for(sent_to_all(0, p, as));
   if (how != sharing::nothing) t.sending += 2 * most;  // to the owners and back
   return t;
 }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,26 @@ inline int rank_count() {
   return n;
 }
 
+/// What this process has sent to other ranks, message by message: tests/mpi/main.cpp counts it.
+struct mail {
+  unsigned long messages = 0, bytes = 0;
+  bool operator==(const mail&) const = default;
+};
+mail sent_so_far();
+inline mail sent_since(const mail& before) {
+  const mail now = sent_so_far();
+  return {now.messages - before.messages, now.bytes - before.bytes};
+}
+/// What `describe` says of a step.
+template <class Optimizer>
+mail promised(const Optimizer& opt) {
+  const std::string said = opt.describe();
+  mail all;
+  std::istringstream(said.substr(said.find("it sends ") + 9)) >> all.bytes;
+  std::istringstream(said.substr(said.find(" bytes in ") + 10)) >> all.messages;
+  return all;
+}
+
 /// The gradients of a rank in a step.
 template <class T>
 typename model<T>::arrays gradients_of(const std::vector<layer>& layers, long step, int rank) {
@@ -30,12 +52,12 @@ typename model<T>::arrays gradients_of(const std::vector<layer>& layers, long st
   return m.gradients;
 }
 
-/// (g₀ + g₁ + …)·(1/N)
+/// (a₀ + a₁ + …)·(1/N), where of(r) is what rank r has.
 template <class T>
-typename model<T>::arrays mean_of_ranks(const std::vector<layer>& layers, long step) {
-  auto sum = gradients_of<T>(layers, step, 0);
+typename model<T>::arrays mean_over_ranks(const std::function<typename model<T>::arrays(int)>& of) {
+  auto sum = of(0);
   for (int r = 1; r < rank_count(); ++r) {
-    const auto more = gradients_of<T>(layers, step, r);
+    const auto more = of(r);
     for (std::size_t i = 0; i < sum.size(); ++i)
       for (std::size_t k = 0; k < sum[i].size(); ++k) sum[i][k] += more[i][k];
   }
@@ -43,6 +65,10 @@ typename model<T>::arrays mean_of_ranks(const std::vector<layer>& layers, long s
   for (auto& array : sum)
     for (T& x : array) x *= share;
   return sum;
+}
+template <class T>
+typename model<T>::arrays mean_of_ranks(const std::vector<layer>& layers, long step) {
+  return mean_over_ranks<T>([&](int r) { return gradients_of<T>(layers, step, r); });
 }
 
 /// Rows [first, last) of each parameter, as a rank of many has them.

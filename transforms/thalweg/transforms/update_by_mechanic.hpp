@@ -1,4 +1,4 @@
-// update_by_mechanic: the end of a chain whose learning rate is learned, whatever the chain is.
+// update_by_mechanic: an end that learns the learning rate of any chain.
 #pragma once
 
 #include <array>
@@ -10,20 +10,20 @@
 
 namespace thalweg {
 
-/// h ← ⟨g + decay·S·‖g‖/(‖θ‖ + ε)·θ, w⟩,  w ← w + lr·(u + λ·θ),  θ ← a - S·w, with a: where training began, g: the gradient as
-/// it was given. S is the sum of six scales s, each with a β of 1 - 0.1ⁱ:
+/// h ← ⟨g + decay·S·‖g‖/(‖θ‖ + ε)·θ, w⟩,  w ← w + lr·(u + λ·θ),  θ ← a - S·w, with a: the initial parameter, g: the user's
+/// gradient. S is the sum of six scales s, each with a β of 1 - 0.1ⁱ:
 /// c = h within ±m,  m ← max(β·m, |h| + ε),  v ← β²·v + h²,  r ← β·r + c·s,  s ← (initial/6·m + r₊) / (√v + ε)
 ///
 /// | field   | default | source                                                                     |
 /// |---------|---------|----------------------------------------------------------------------------|
 /// | initial | 1e-6    | Mechanic, Cutkosky, Defazio & Mehta, arXiv 2306.00144; optax.contrib.mechanize: s_init |
-/// | decay   | 0.01    | the same: its weight_decay, which is not that of the optimizer             |
+/// | decay   | 0.01    | the same: its weight_decay, not that of the optimizer |
 /// | epsilon | 1e-8    | the same                                                                   |
 ///
-/// Model-wise, with the sums over every parameter that passes here and has a gradient. What stands before it is any chain, with lr = 1
-/// or a schedule around 1. A parameter without a gradient stands still; in its next step it goes to where S is then.
-/// State: `anchor`, from the parameter; `way` w, from zero (optax computes it from θ, which loses digits while S is small); six times
-/// the scalars `scale` s, `largest` m, `squares` v and `reward` r, which are the model's.
+/// Model-wise. The sums are over all parameters of the chain or branch that have a gradient. Put any chain before it,
+/// with lr = 1 or a schedule around 1. A parameter without a gradient does not change; its next step uses the new S.
+/// State: `anchor`, from the parameter; `way` w, from zero (optax computes it from θ, which loses digits while S is
+/// small); six times the scalars `scale` s, `largest` m, `squares` v and `reward` r of the model.
 ///
 ///     auto opt = optimizer(scale_by_lion{} | update_by_mechanic{}, parameters, {.lr = 1});
 struct update_by_mechanic {
@@ -66,7 +66,7 @@ struct update_by_mechanic {
     for (std::size_t i = 0; i < n; ++i) {
       left /= 10;
       double &scale = now[i], &largest = now[n + i], &squares = now[2 * n + i], &reward = now[3 * n + i];
-      if (h * h - h * h == 0) {  // a bad number spoils the parameters for all to see, and no later step
+      if (h * h - h * h == 0) {  // a bad number appears in the parameters, but not in later steps
         const double clipped = min(max(h, -largest), largest);
         largest = max((1 - left) * largest, abs(h) + epsilon);
         squares = (1 - left) * (1 - left) * squares + h * h;
