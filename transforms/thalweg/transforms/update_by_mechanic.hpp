@@ -1,33 +1,14 @@
 // update_by_mechanic: an end that learns the learning rate of any chain.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <utility>
+#include <tuple>
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
-
-namespace detail {
-inline constexpr std::size_t mechanic_scales = 6;
-
-template <fixed_string Name, std::size_t I>
-inline constexpr auto numbered = [] {
-  constexpr std::size_t n = sizeof Name.text;
-  char text[n + 1]{};
-  std::copy_n(Name.text, n - 1, text);
-  text[n - 1] = static_cast<char>('1' + I);
-  return fixed_string<n + 1>(text);
-}();
-
-template <auto Initial, std::size_t... I>
-auto states_of_mechanic(std::index_sequence<I...>)
-    -> state<copy_of_param<"anchor">, zeros<"way">, scalar<numbered<"scale", I>, Initial>..., scalar<numbered<"largest", I>>...,
-             scalar<numbered<"squares", I>>..., scalar<numbered<"reward", I>>...>;
-}  // namespace detail
 
 /// h ← ⟨g + decay·S·‖g‖/(‖θ‖ + ε)·θ, w⟩,  w ← w + lr·(u + λ·θ),  θ ← a - S·w, with a: the initial parameter, g: the user's
 /// gradient. S is the sum of six scales s, each with a β of 1 - 0.1ⁱ:
@@ -54,8 +35,17 @@ struct update_by_mechanic {
                                       field{"decay", &update_by_mechanic::decay, non_negative},
                                       field{"epsilon", &update_by_mechanic::epsilon, root_epsilon}};
 
-  using states = decltype(detail::states_of_mechanic<&update_by_mechanic::initial>(
-      std::make_index_sequence<detail::mechanic_scales>()));
+  using states = state<copy_of_param<"anchor">, zeros<"way">,
+                       scalar<"scale1", &update_by_mechanic::initial>, scalar<"scale2", &update_by_mechanic::initial>,
+                       scalar<"scale3", &update_by_mechanic::initial>, scalar<"scale4", &update_by_mechanic::initial>,
+                       scalar<"scale5", &update_by_mechanic::initial>, scalar<"scale6", &update_by_mechanic::initial>,
+                       scalar<"largest1">, scalar<"largest2">, scalar<"largest3">,
+                       scalar<"largest4">, scalar<"largest5">, scalar<"largest6">,
+                       scalar<"squares1">, scalar<"squares2">, scalar<"squares3">,
+                       scalar<"squares4">, scalar<"squares5">, scalar<"squares6">,
+                       scalar<"reward1">, scalar<"reward2">, scalar<"reward3">,
+                       scalar<"reward4">, scalar<"reward5">, scalar<"reward6">>;
+  static constexpr std::size_t scales = states::scalars / 4;
 
   template <std::same_as<double>... Scalars>
   constexpr auto reduce(const context&, Scalars...) const {
@@ -65,10 +55,10 @@ struct update_by_mechanic {
   }
 
   template <std::same_as<double>... Scalars>
-    requires(sizeof...(Scalars) == 4 * detail::mechanic_scales)
+    requires(sizeof...(Scalars) == 4 * scales)
   constexpr auto at(const context& c, double gained, double decayed, double gradients, double parameters,
                     Scalars... scalars) const noexcept {
-    constexpr std::size_t n = detail::mechanic_scales;
+    constexpr std::size_t n = scales;
     std::array<double, 4 * n> now{scalars...};
     double before = 0, ahead = 0, left = 1;  // left: 1 - β
     for (std::size_t i = 0; i < n; ++i) before += now[i];
