@@ -159,7 +159,7 @@ TEST_CASE("predicates take their fields, and other predicates") {
   CHECK(refused("has_rank(-1)") == "[parse] Expected for has_rank: rank in [0, inf), whole. Received '-1' at column 21.");
   CHECK(refused("has_at_least(64)") ==
         "[parse] Expected for has_at_least: rows in [1, inf), whole, cols in [1, inf), whole. Received '64' at column 25. Give "
-        "its name, as in rows=64.");
+        "its name.");
   CHECK(refused("all_of") == "[parse] Expected all_of with predicates in brackets. Received none at column 12.");
   const std::string expected = "[parse] Expected a predicate: all_of, any_of, has_at_least, has_rank, hidden_matrix, "
                                "is_embedding, is_head, is_vector, name_matches, none_of. Received ";
