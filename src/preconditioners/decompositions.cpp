@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <utility>
 
+#include <Eigen/LU>
+
 #include "products.hpp"
 
 namespace thalweg::detail {
@@ -43,6 +45,11 @@ Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis) {
   Eigen::MatrixXd q = symmetric_times(a, basis);
   linear_algebra::native::orthonormalize(q.data(), static_cast<std::size_t>(q.rows()));
   return q;
+}
+
+Eigen::VectorXd solved(const Eigen::MatrixXd& a, const Eigen::VectorXd& b) {
+  if (b.size() == 0) return b;
+  return Eigen::PartialPivLU<Eigen::MatrixXd>(a).solve(b);
 }
 
 }  // namespace thalweg::detail
