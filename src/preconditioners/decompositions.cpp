@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <utility>
 
-#include <Eigen/LU>
 
 #include "products.hpp"
 
@@ -47,9 +46,9 @@ Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis) {
   return q;
 }
 
-Eigen::VectorXd solved(const Eigen::MatrixXd& a, const Eigen::VectorXd& b) {
-  if (b.size() == 0) return b;
-  return Eigen::PartialPivLU<Eigen::MatrixXd>(a).solve(b);
+Eigen::VectorXd solved(Eigen::MatrixXd a, Eigen::VectorXd b) {
+  if (b.size() > 0) linear_algebra::native::solve(a.data(), static_cast<std::size_t>(b.size()), b.data());
+  return b;
 }
 
 }  // namespace thalweg::detail

@@ -23,6 +23,6 @@ Eigen::VectorXd quotients_of(Eigen::MatrixXd a, Eigen::MatrixXd basis);
 Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis);
 
 /// x of a · x = b.
-Eigen::VectorXd solved(const Eigen::MatrixXd& a, const Eigen::VectorXd& b);
+Eigen::VectorXd solved(Eigen::MatrixXd a, Eigen::VectorXd b);
 
 }  // namespace thalweg::detail
