@@ -65,7 +65,7 @@ namespace {
 template <class T>
 number_type state_type(const any_transform<T>& t, const slot& s, state_in by_options) {
   // What a gate gathers is the gradient itself.
-  const bool may_differ = has_kernel(t.info->is.what) && s.of_its_shape && (t.state || (!s.copies_parameter && !t.info->is.gates));
+  const bool may_differ = has_kernel(t.info->is.what) && s.of_its_shape && (t.state || (!s.holds_weights && !t.info->is.gates));
   switch (may_differ ? t.state.value_or(by_options) : state_in::same) {
     case state_in::bfloat16: return number_type::bfloat16;
     case state_in::eight_bits: return number_type::eight_bits;
@@ -340,15 +340,16 @@ step_report engine<T>::step(std::size_t gradient_count, const step_inputs& own) 
     if (!what().info(what().stop).proceeds(device_->sums(what().stop).front()))
       return skip(device_->stopped_by());
   }
-  skipped_ = 0;
   if (gathers) {
     device_->absorb(calls_ + 1);
+    skipped_ = 0;
     for (std::size_t i = 0; i < gathered_.size(); ++i) gathered_[i] = gathered_[i] || given_[i].data;
     ++calls_;
     losses_ = losses;
     return {.taken = false};
   }
   const auto report = take_step(first, lr, still, given.measure);
+  skipped_ = 0;
   ++calls_;
   return report;
 }

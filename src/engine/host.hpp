@@ -275,7 +275,7 @@ public:
     for (const std::size_t t : bound.what.paths[p.path].transforms)
       for (const slot& s : bound.what.info(t).slots) {
         if (s.what != slot_kind::array) continue;
-        if (s.copies_parameter && is_here(i)) scale(p.arrays[array], rounding{scrambled(stream, array)});
+        if (s.holds_weights && is_here(i)) scale(p.arrays[array], rounding{scrambled(stream, array)});
         ++array;
       }
     store.scatter();

@@ -177,7 +177,7 @@ shared_leaf make_scheduled(const call& w, parse_links parse) {
     throw error("parse", "Expected a field of ", inner->name, " that a schedule may change: ",
                 known.empty() ? "none" : known, ". Received ", in_quotes(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
   if (!detail::fields_may_move(inner->is))
-    refuse_argument(w.text, "another transform: the fields of what gathers steps (accumulate), or recovers x by them, may "
+    refuse_argument(w.text, "another transform: the fields of what gathers or skips steps, or recovers x by them, may "
                             "not move", w.arguments[2]);
   std::string text = in_words("scheduled(", inner->fields[*field].name, ", ", moves->text(), ", ", inner->text(), ")");
   const auto make = [=, field = *field]<class T>(std::type_identity<T> type, std::size_t set) {

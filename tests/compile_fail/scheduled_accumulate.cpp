@@ -1,4 +1,4 @@
-// expect: the fields of what gathers steps (accumulate), or recovers x by them, may not move
+// expect: the fields of what gathers or skips steps, or recovers x by them, may not move
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/ema.hpp>
 #include <thalweg/transforms/linear.hpp>

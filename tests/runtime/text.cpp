@@ -340,7 +340,7 @@ TEST_CASE("what combinators do not take") {
   starts("scheduled(beta, amuse_beta, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
   starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: the fields of what gathers");
   starts("scheduled(alpha, linear(9), update_by_lookahead)",
-         "[parse] Expected for scheduled: another transform: the fields of what gathers steps (accumulate), or recovers x");
+         "[parse] Expected for scheduled: another transform: the fields of what gathers or skips steps, or recovers x");
   starts("in_row_blocks(0, centralize_gradient)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(3, ema)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(3, scale_by_shampoo)", "[parse] Expected for in_row_blocks: how many");

@@ -45,7 +45,7 @@ public:
     for_each_slot<Transform>([&]<class Slot>(Slot, std::size_t) {
       bool of_its_shape = false;
       if constexpr (Slot::kind == slot_kind::array) of_its_shape = Slot::of_its_shape;
-      slots.push_back({std::string(Slot::name), Slot::kind, of_its_shape, requires { Slot::copies_parameter; }});
+      slots.push_back({std::string(Slot::name), Slot::kind, of_its_shape, requires { Slot::holds_weights; }});
     });
   }
 

@@ -72,8 +72,8 @@ constexpr traits traits_of() {
   return is;
 }
 
-/// Whether `set` and schedules may change its fields: not those of a gate, nor those that recover x.
-constexpr bool fields_may_move(const traits& is) { return !is.gates && !(is.averages && is.scalars == 0); }
+/// Whether `set` and schedules may change its fields: not those of a gate, of what skips steps, nor those that recover x.
+constexpr bool fields_may_move(const traits& is) { return !is.gates && !is.stops && !(is.averages && is.scalars == 0); }
 
 // ---- what may stand where ------------------------------------------------------------------------
 

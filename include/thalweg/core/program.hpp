@@ -26,7 +26,7 @@ struct slot {
   std::string name;
   slot_kind what;
   bool of_its_shape = false;  ///< an array of the parameter's
-  bool copies_parameter = false;
+  bool holds_weights = false;
 };
 
 /// A field of a transform that is a number and may change between steps.

@@ -53,10 +53,17 @@ struct zeros : detail::parameter_shaped {
 /// An array that starts as a copy of the parameter.
 template <fixed_string Name>
 struct copy_of_param : detail::parameter_shaped {
-  static constexpr bool copies_parameter = true;
+  static constexpr bool holds_weights = true;
   static constexpr std::string_view name = Name.view();
   template <class Transform, class T>
   static constexpr T initial(const Transform&, T parameter) { return parameter; }
+};
+
+/// An array that starts at zero and from which the parameter is computed. As a copy of the parameter, it keeps the parameter's
+/// precision whatever `options::state` says, and `scale_rows` scales it.
+template <fixed_string Name>
+struct displacement : zeros<Name> {
+  static constexpr bool holds_weights = true;
 };
 
 /// An array that starts at the value of one of the transform's fields: `filled<"sum", &adagrad::initial>`.

@@ -32,9 +32,11 @@ constexpr std::string_view to_text(prodigy_weight w) { return w == prodigy_weigh
 /// | weight      | distance_and_lr | the same; `distance` is its safeguard_warmup: d instead of η, only in s |
 ///
 /// Model-wise. The sums are over all parameters of the chain or branch that have a gradient. Use lr = 1, and put
-/// schedules before it. η includes a parameter's `lr_factor`. A parameter with lr = 0 does not change. If all have lr =
-/// 0, d does not change. State: `anchor`, from the parameter; `first_moment` m/d₀, `second_moment` v/d₀², `sum` s, from
-/// zero; the scalars `distance` d, `largest` and `product` r of the model.
+/// schedules before it. η includes a parameter's `lr_factor`. A parameter with lr = 0 does not change and adds nothing to
+/// the sums. If ‖s‖₁ is 0, d and r do not change. d is right only if every parameter has a gradient in every step: r
+/// remembers all parameters, and ‖s‖₁ holds those with a gradient, so that d may become far too large. State: `anchor`,
+/// from the parameter; `first_moment` m/d₀, `second_moment` v/d₀², `sum` s, from zero; the scalars `distance` d,
+/// `largest`, `product` r and `initial_distance` d₀ of the model. A later change of `initial` has no effect.
 ///
 ///     auto opt = optimizer(cosine{.steps = 10000} | scale_by_prodigy{} | apply_update{}, parameters, {.lr = 1});
 struct scale_by_prodigy {
@@ -59,33 +61,34 @@ struct scale_by_prodigy {
 
   using states = state<copy_of_param<"anchor">, zeros<"first_moment">, zeros<"second_moment">, zeros<"sum">,
                        scalar<"distance", &scale_by_prodigy::initial>, scalar<"largest", &scale_by_prodigy::initial>,
-                       scalar<"product">>;
+                       scalar<"product">, scalar<"initial_distance", &scale_by_prodigy::initial>>;
 
-  constexpr auto reduce(const context& c, double distance, double, double) const {
-    const step now(*this, c, distance);
+  constexpr auto reduce(const context& c, double distance, double, double, double begun) const {
+    const step now(*this, c, distance, begun);
     return [now]<class T>(element<T> e, T anchor, T, T, T sum) {
       const T weighed = T(now.ratio) * e.update;
-      return sums(T(now.rate) * weighed * (anchor - e.parameter), abs(T(now.keeps) * sum + T(now.adds) * weighed));
+      return sums(T(now.rate) * weighed * (anchor - e.parameter),
+                  T(now.counts) * abs(T(now.keeps) * sum + T(now.adds) * weighed));
     };
   }
 
   constexpr auto at(const context& c, double products, double magnitudes, double distance, double largest,
-                    double product) const noexcept {
-    const step now(*this, c, distance);
-    const bool has_gradient = magnitudes != 0;
-    const double estimated = now.keeps * product + products, estimate = has_gradient ? coefficient * estimated / magnitudes : 0;
-    const bool is_one = has_gradient && estimate - estimate == 0;  // a bad number shows in the parameters, and spoils no later step
-    const double most = is_one ? max(largest, estimate) : largest, begun = is_one && distance == initial ? max(distance, estimate) : distance;
-    const double ahead = growth ? min(most, begun * *growth) : most;
+                    double product, double begun) const noexcept {
+    const step now(*this, c, distance, begun);
+    const double estimated = now.forgets * product + products, estimate = magnitudes != 0 ? coefficient * estimated / magnitudes : 0;
+    const bool is_one = magnitudes != 0 && estimate - estimate == 0;  // a bad number appears in the parameters; d stays
+    const double most = is_one ? max(largest, estimate) : largest;
+    const double from = is_one && distance == begun ? max(distance, estimate) : distance;
+    const double ahead = !is_one ? distance : growth ? min(most, from * *growth) : most;
     const auto kernel = [now, b1 = now.rate == 0 ? 1 : beta1, b2 = now.rate == 0 ? 1 : beta2, decay = c.weight_decay,
-                         epsilon = epsilon * (ahead / initial)]<class T>(element<T> e, T anchor, T first, T second, T sum) {
+                         epsilon = epsilon * (ahead / begun)]<class T>(element<T> e, T anchor, T first, T second, T sum) {
       const T u = T(now.ratio) * squarable(e.update, 1 / now.ratio);
       first = lerp(u, first, b1);
       second = lerp(u * u, second, b2);
       sum = T(now.keeps) * sum + T(now.adds) * u;
       return next(T(now.by) * (first / (sqrt(second) + T(epsilon)) + T(decay) * e.parameter), anchor, first, second, sum);
     };
-    return next(kernel, ahead, most, is_one ? estimated : product);
+    return next(kernel, ahead, most, is_one ? estimated : product, begun);
   }
 
   constexpr context pass_on(context c) const {
@@ -99,13 +102,18 @@ private:
     double ratio;        ///< d/d₀
     double by;           ///< η/lr
     double rate;         ///< η
+    double forgets;      ///< β₃
     double keeps, adds;  ///< of s
+    double counts;       ///< 0 if lr is 0, otherwise 1
 
-    constexpr step(const scale_by_prodigy& p, const context& c, double distance) : ratio(distance / p.initial), by(distance) {
+    constexpr step(const scale_by_prodigy& p, const context& c, double distance, double begun)
+        : ratio(distance / begun), by(distance) {
       const double t = static_cast<double>(c.step);
       if (p.bias == moment_bias::corrected) by *= sqrt(one_minus_pow(p.beta2, t)) / one_minus_pow(p.beta1, t);
       rate = by * c.lr;
-      keeps = rate == 0 ? 1 : p.beta3 ? *p.beta3 : sqrt(p.beta2);
+      forgets = p.beta3 ? *p.beta3 : sqrt(p.beta2);
+      counts = rate == 0 ? 0 : 1;
+      keeps = rate == 0 ? 1 : forgets;
       adds = rate == 0 ? 0 : p.weight == prodigy_weight::distance ? distance : rate;
     }
   };

@@ -78,7 +78,7 @@ constexpr auto scheduled(Value Owner::*member, Schedule schedule, Transform tran
                 "state");
   static_assert(!recipe<Transform>, "thalweg: scheduled(&transform::field, schedule) moves no recipe's field");
   static_assert(detail::fields_may_move(detail::traits_of<Transform>()),
-                "thalweg: the fields of what gathers steps (accumulate), or recovers x by them, may not move");
+                "thalweg: the fields of what gathers or skips steps, or recovers x by them, may not move");
   static_assert(has_fields<Transform>, "thalweg: scheduled(&transform::field, schedule) moves what the transform names in "
                                        "its `fields`");
   return scheduled_transform<Transform, Value Owner::*, Schedule>{std::move(transform), member, std::move(schedule)};

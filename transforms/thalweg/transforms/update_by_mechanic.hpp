@@ -35,7 +35,7 @@ struct update_by_mechanic {
                                       field{"decay", &update_by_mechanic::decay, non_negative},
                                       field{"epsilon", &update_by_mechanic::epsilon, root_epsilon}};
 
-  using states = state<copy_of_param<"anchor">, zeros<"way">,
+  using states = state<copy_of_param<"anchor">, displacement<"way">,
                        scalar<"scale1", &update_by_mechanic::initial>, scalar<"scale2", &update_by_mechanic::initial>,
                        scalar<"scale3", &update_by_mechanic::initial>, scalar<"scale4", &update_by_mechanic::initial>,
                        scalar<"scale5", &update_by_mechanic::initial>, scalar<"scale6", &update_by_mechanic::initial>,
@@ -66,7 +66,7 @@ struct update_by_mechanic {
     for (std::size_t i = 0; i < n; ++i) {
       left /= 10;
       double &scale = now[i], &largest = now[n + i], &squares = now[2 * n + i], &reward = now[3 * n + i];
-      if (h * h - h * h == 0) {  // a bad number appears in the parameters, but not in later steps
+      if (h * h - h * h == 0) {  // a bad number appears in the parameters; the scales stay as they were
         const double clipped = min(max(h, -largest), largest);
         largest = max((1 - left) * largest, abs(h) + epsilon);
         squares = (1 - left) * (1 - left) * squares + h * h;
