@@ -203,7 +203,9 @@ public:
     if (gathers_ && !steps_) judge();
     else base::run_phase(phase);
   }
-  double sum_that_may_stop() override { return gathers_ ? judgement_ : base::sum_that_may_stop(); }
+  std::span<const double> sums(std::size_t transform) override {
+    return gathers_ && transform == bound.what.stop ? std::span<const double>(&judgement_, 1) : base::sums(transform);
+  }
 
   std::optional<std::size_t> stopped_by() override {
     unsigned long long first = base::stopped_by().value_or(store.parameters.size());
@@ -321,10 +323,12 @@ protected:
   void run_all(std::size_t phase, task_body body) override {
     const bool returns = distributing_ && phase + 1 == this->tasks().size();
     const auto let_go_on = [this, returns] {
+      bool moved = false;
       with_mail([&] {
-        if (collects_) collecting_->advance();
-        if (returns) distributing_->advance();
+        if (collects_) moved = collecting_->advance();
+        if (returns && distributing_->advance()) moved = true;
       });
+      return moved;
     };
     begin_to_collect();
     if (returns) distributing_->begin();
