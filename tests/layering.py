@@ -45,19 +45,19 @@ def check_include(path, line, bracket, target):
     inside = named or (bracket == '"' and any((path.parent / target).resolve().is_relative_to(root / public)
                                               for public in ("include", "transforms")))
     if inside and not (named and bracket == "<"):
-        say("write the installed spelling <thalweg/…>")
+        say("write the path of an installed header, <thalweg/…>")
     if named:
         other = target.split("/")[1]
         if me and me not in SEES:
-            say(f"'{me}' is no layer of this house")
+            say(f"'{me}' is not a layer in the table of this test")
         elif me and other not in SEES[me]:
-            say(f"{me} sees {', '.join(sorted(SEES[me])) or 'nothing'} only")
+            say(f"{me} may include only {', '.join(sorted(SEES[me])) or 'nothing'}")
     if "src" in pathlib.PurePath(target).parts[:-1] and top not in {"src", "tests"}:
-        say("src is nobody's to include, but its tests'")
+        say("only src and tests may include src")
     if CUDA.match(target) and "cuda" not in path.relative_to(root).parts[1:3]:
         say("only <thalweg/cuda/…>, src/cuda, its tests and its examples include CUDA's headers")
     if target.startswith("xtensor") and path != root / "include/thalweg/adaptors/xtensor.hpp":
-        say("<thalweg/adaptors/xtensor.hpp> is the only door to xtensor")
+        say("<thalweg/adaptors/xtensor.hpp> is the only file that may include xtensor")
     if target.startswith(("Eigen/", "unsupported/Eigen")) and me and me != "adaptors":
         say("Eigen is slow to compile: in src and in adaptors only")
 

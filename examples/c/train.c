@@ -16,7 +16,7 @@ struct network {
   float head[units], head_bias;
 };
 
-/* What a network is given and says of it. */
+/* An input, and what the network computes from it. */
 struct sample {
   float x[inputs], inside, activation[units], probability;
 };
@@ -82,7 +82,7 @@ static void must(thalweg_status status) {
   exit(1);
 }
 
-/* The same for a run that begins and for one that goes on. */
+/* The same for a new run and for a resumed one. */
 // snippet: c_create
 thalweg_optimizer* make_optimizer(struct network* n) {
   const size_t hidden_shape[] = {units, inputs}, bias_shape[] = {units}, head_shape[] = {1, units};
@@ -161,14 +161,14 @@ int main(int count, char** arguments) {
   train(&n, opt, steps);
 
   puts("\nonce more, from the files:");
-  if (!read_weights(weights, &resumed)) return 1; /* first: a checkpoint knows the weights that it goes with */
+  if (!read_weights(weights, &resumed)) return 1; /* first: the checkpoint has checksums of the weights */
   thalweg_optimizer* again = make_optimizer(&resumed);
   must(thalweg_load(again, checkpoint));
   train(&resumed, again, steps);
   const int same = memcmp(&n, &resumed, sizeof n) == 0;
   puts(same ? "the same, bit for bit" : "not the same");
 
-  must(thalweg_begin_evaluation(opt)); /* x is what one ships; destroyed without an end, the optimizer puts y back */
+  must(thalweg_begin_evaluation(opt)); /* ship x; without an end, thalweg_destroy puts y back */
   const float at_x = accuracy(&n);
   thalweg_destroy(opt);
   thalweg_destroy(again);

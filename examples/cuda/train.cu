@@ -1,4 +1,4 @@
-// A layer fitted on a GPU, by a chain with a transform of one's own in it; its steps are launched as a graph.
+// A layer fitted on a GPU, by a chain with a transform of your own; its steps are launched as a graph.
 #include <cstddef>
 #include <cstdio>
 #include <span>
@@ -10,7 +10,7 @@
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 
-struct sign_momentum {  // as for the host: nothing in it knows of a device
+struct sign_momentum {  // the same code as for the host
   double beta = 0.9;
   using states = state<zeros<"momentum">>;
   constexpr auto at(const context&) const {

@@ -6,7 +6,7 @@
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;
 
-struct network {  // a column a sample
+struct network {  // one sample per column
   Eigen::MatrixXf hidden = Eigen::MatrixXf::Random(16, 3), head = Eigen::MatrixXf::Random(2, 16) * 0.3f;
   Eigen::VectorXf bias = Eigen::VectorXf::Zero(16);
 
@@ -24,7 +24,7 @@ struct gradients {
   Eigen::VectorXf bias;
 };
 
-/// Half the mean squared error, and what it is differentiated to.
+/// Half the mean squared error, and its gradients.
 float backward(const network& net, const Eigen::MatrixXf& x, const Eigen::MatrixXf& y, gradients& g) {
   const auto n = static_cast<float>(x.cols());
   const Eigen::MatrixXf h = ((net.hidden * x).colwise() + net.bias).array().tanh();

@@ -31,7 +31,7 @@ static thalweg_optimizer* make_optimizer(struct arena* w, const char* chain) {
       {"w2", w2, 3, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, w->w2},
       {"gain_out", gain, 1, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, w->gain_out},
   };
-  const char* const views[tensors] = {NULL, NULL, "stack", "stack", "stack", "stack", NULL}; /* one parameter a layer */
+  const char* const views[tensors] = {NULL, NULL, "stack", "stack", "stack", "stack", NULL}; /* one parameter per layer */
   const double decay[tensors] = {1, 1, 0, 1, 0, 1, 0};                                       /* none on vectors */
   thalweg_options options = thalweg_options_default();
   options.lr = 0.02;
@@ -59,7 +59,7 @@ static float validate(thalweg_optimizer* opt, const struct arena* w) {
   unsigned char text[8192];
   float loss = 0;
   const int length = spell(text, 600, 649);
-  must(thalweg_begin_evaluation(opt)); /* at x, the average, where the chain keeps one */
+  must(thalweg_begin_evaluation(opt)); /* at x, the average, if the chain keeps one */
   for (int i = 0; i + window < length; ++i) loss += loss_of(w, text + i, 1, NULL) / (float)(length - window);
   must(thalweg_end_evaluation(opt));
   return loss;
@@ -99,7 +99,7 @@ int main(int count, char** arguments) {
   thalweg_free(table);
   train(opt, &w, stop);
   must(thalweg_save(opt, path));
-  resumed = w; /* a trainer writes its arena beside the checkpoint */
+  resumed = w; /* a trainer writes its arena next to the checkpoint */
   train(opt, &w, steps);
 
   puts("once more, from the files:");

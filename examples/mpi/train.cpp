@@ -1,5 +1,5 @@
 // Data-parallel training of the race's network: each rank computes the gradients of its part of each batch. Rank 0 trains
-// the same network beside it, alone, on the parts one after the other. Both loss curves are the same, bit for bit.
+// the same network alone, on the parts one after the other. Both loss curves are the same, bit for bit.
 //
 //     mpirun -np 2 build/examples/mpi
 #include <cstdio>
@@ -35,7 +35,7 @@ part part_of(int rank, long step) {
 
 using arrays = std::vector<std::vector<float>>;
 
-/// What one process does that has all parts: the mean, added up in the order of the ranks.
+/// The same in one process with all parts: the mean, added up in the order of the ranks.
 double differentiate_all(race::network<float>& net, int ranks, long step, arrays& mean) {
   double loss = 0;
   for (int r = 0; r < ranks; ++r) {

@@ -62,7 +62,7 @@ def race(chain, lr, steps=600):
     for step in range(1, steps + 1):
         opt.step(gradients(net, *spirals(64, random)))  # writes into net's arrays
         if step % (steps // 4) == 0:
-            with opt.evaluation_point():  # net holds x here; y is back bit for bit after
+            with opt.evaluation_point():  # net holds x here, and y again afterwards
                 losses.append(loss(net, *held_out))
     return losses
 # end

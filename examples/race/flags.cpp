@@ -18,12 +18,12 @@ constexpr std::array states{state_in::same, state_in::bfloat16, state_in::eight_
 std::vector<flag> flags(std::span<const std::string> known) {
   std::vector<flag> all = training_flags(known, "adamw,sf_adamw,muon,sf_muon,amuse");
   all.insert(all.end(), {
-      {"tune", "try seven learning rates for each, or those of --lr 0.01,0.02; judged on examples that the race never sees"},
-      {"state", "how the optimizers' state is stored: same (as the weights), bfloat16 or eight_bits", "TYPE", "same"},
-      {"ledger", "keeps every run as soon as it is over", "FILE", "race.jsonl"},
-      {"resume", "take from the ledger the runs that it has"},
-      {"csv", "every number, in long format (race.csv; when tuning tune.csv)", "FILE"},
-      {"plot", "the picture, drawn by gnuplot", "FILE", "race.png"},
+      {"tune", "try seven learning rates for each, or those of --lr 0.01,0.02, on examples that the race never uses"},
+      {"state", "the type of the optimizers' state: same (as the weights), bfloat16 or eight_bits", "TYPE", "same"},
+      {"ledger", "save each run here when it ends", "FILE", "race.jsonl"},
+      {"resume", "skip the runs that are in the ledger"},
+      {"csv", "write all numbers, in long format (race.csv; with --tune tune.csv)", "FILE"},
+      {"plot", "write the picture, drawn by gnuplot", "FILE", "race.png"},
   });
   return all;
 }
@@ -32,7 +32,7 @@ std::vector<flag> flags(std::span<const std::string> known) {
 
 std::optional<request> parse(int argc, const char* const* argv, std::span<const std::string> known) {
   const auto line =
-      read("One model, the same batches, several optimizers: who leads, wherever you stop?", flags(known), argc, argv);
+      read("One model, the same batches, several optimizers: which one leads, at any step where you stop?", flags(known), argc, argv);
   if (!line) return std::nullopt;
   request r;
   read_training(r, *line, known);

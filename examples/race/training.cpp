@@ -8,18 +8,18 @@ namespace race {
 
 std::vector<flag> training_flags(std::span<const std::string> known, const std::string& usual) {
   return {
-      {"task", "what is trained: perceptron, digits, gpt, convnet, convnet_batch_norm or vit", "NAME", "perceptron"},
-      {"data-folder", "where its files lie", "FOLDER"},
-      {"optimizers", "who trains, of " + joined(known, ", ") +
+      {"task", "the task: perceptron, digits, gpt, convnet, convnet_batch_norm or vit", "NAME", "perceptron"},
+      {"data-folder", "the folder with the task's files", "FOLDER"},
+      {"optimizers", "the optimizers, of " + joined(known, ", ") +
                          "; or all; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\"", "A,B,C", usual},
       {"hidden", "widths of a perceptron's hidden layers (64,64)", "N,N"},
       {"steps", "the budget", "N"},
-      {"batch", "examples a step", "N"},
-      {"seed", "of the first weights and of the batches", "N", "1"},
-      {"seeds", "train so often, with successive seeds: mean ± standard deviation", "N", "1"},
-      {"lr", "other than the tuned ones: 0.01, or adamw=0.002,chain1=0.01", "RATE"},
-      {"weight-decay", "other than 0.05, in the same forms", "DECAY"},
-      {"warmup", "steps that warm up, as a share of the budget: 0.05", "SHARE"},
+      {"batch", "examples per step", "N"},
+      {"seed", "seed of the initial weights and of the batches", "N", "1"},
+      {"seeds", "number of runs, with successive seeds: mean ± standard deviation", "N", "1"},
+      {"lr", "learning rates instead of the tuned ones: 0.01, or adamw=0.002,chain1=0.01", "RATE"},
+      {"weight-decay", "weight decay instead of 0.05, in the same forms", "DECAY"},
+      {"warmup", "length of the warm-up, as a share of the budget: 0.05", "SHARE"},
   };
 }
 

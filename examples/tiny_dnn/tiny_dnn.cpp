@@ -1,4 +1,4 @@
-// A small tiny-dnn network with a convolution, trained by thalweg: with AMUSE, and with a chain of one's own.
+// A small tiny-dnn network with a convolution, trained by thalweg: with AMUSE, and with a chain of your own.
 #include <cstdio>
 #include <random>
 

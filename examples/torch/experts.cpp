@@ -1,4 +1,4 @@
-// A mixture of experts in libtorch. The experts that a batch does not use have no gradient: they stand still.
+// A mixture of experts in libtorch. The experts that a batch does not use have no gradient, and do not change.
 #include <cstdio>
 #include <vector>
 

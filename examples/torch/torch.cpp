@@ -1,4 +1,4 @@
-// A small network in libtorch, trained by thalweg: once with AMUSE, once with a chain of one's own.
+// A small network in libtorch, trained by thalweg: once with AMUSE, once with a chain of your own.
 #include <cstdio>
 
 // snippet: torch
@@ -32,7 +32,7 @@ batch draw(const torch::Tensor& centres, long n) {
 }
 
 // snippet: torch_batch_norm
-// Batch norms gathered their statistics at y. At x they must be gathered anew, before anything is judged by them.
+// The statistics of batch norms come from y. Compute them again at x before you validate.
 void refresh_batch_norms(network& model, const std::vector<batch>& data) {
   torch::NoGradGuard no_gradients;
   model.norm->reset_running_stats();

@@ -39,7 +39,7 @@ int main() {
     opt.step({weights_gradient, bias_gradient});
   }
 
-  // 4. Judge at the average, which is better than the last weights.
+  // 4. Evaluate at the average, which is better than the last weights.
   float loss = 0;
   const auto at_x = opt.evaluation_point();
   for (int sample = 0; sample < 100; ++sample) loss += backward() / 100;

@@ -113,7 +113,7 @@ int main() {
     const float loss = backward(net, step, gradients);
     const auto report = opt.step(gradients);
     if (step % 100 == 0) {
-      const auto at_x = opt.evaluation_point();  // the average, where the chain keeps one
+      const auto at_x = opt.evaluation_point();  // the average, if the chain keeps one
       validated = validate(net);
       std::printf("step %3ld  loss %.4f  validation %.4f  lr %.2e  gradient norm %.3f\n", step, loss, validated,
                   report.lr, *report.gradient_norm);

@@ -8,7 +8,7 @@
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;
 
-/// Trains 64 weights from 1 towards 1.1, 1.2, … and says how far they are from there in the end.
+/// Trains 64 weights from 1 towards 1.1, 1.2, … and returns the distance at the end.
 double distance(weights_in weights, state_in state) {
   std::vector<bfloat16> w(64, bfloat16(1)), gradient(64);
   const auto goal = [](std::size_t i) { return 1.1f + 0.1f * static_cast<float>(i % 8); };
@@ -19,7 +19,7 @@ double distance(weights_in weights, state_in state) {
     opt.step(std::array{gradient});
   }
   std::vector<float> x(64);
-  opt.averaged(0, x);  // in float32, with what bfloat16 leaves out
+  opt.averaged(0, x);  // in float32, with the lower halves of exact weights
   double sum = 0;
   for (std::size_t i = 0; i < x.size(); ++i) sum += std::pow(x[i] - goal(i), 2);
   return std::sqrt(sum / 64);

@@ -1,4 +1,4 @@
-// A tour of thalweg: chains, a route, a transform of one's own, a tensor-level function, training and evaluation.
+// A tour of thalweg: chains, a route, a transform of your own, a tensor-wise function, training and evaluation.
 #include <cstdio>
 #include <filesystem>
 #include <random>
@@ -105,7 +105,7 @@ void training() {
   std::vector parameters{as_parameter("hidden", model.hidden, {8, 8}, role::hidden), as_parameter("bias", model.bias)};
   auto opt = optimizer(amuse, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
   for (auto& batch : data) { backward(batch, gradients); opt.step(gradients); }
-  { auto at_x = opt.evaluation_point(); validate(model); }  // parameters hold x here; y is back bit for bit after
+  { auto at_x = opt.evaluation_point(); validate(model); }  // the parameters hold x here, and y again afterwards
   // end
   std::puts(opt.describe().c_str());
 
@@ -115,7 +115,7 @@ void training() {
   save_weights(model);  // as you always did
   opt.save(path);
   // Some other day:
-  load_weights(model);  // first: a checkpoint knows the weights that it goes with
+  load_weights(model);  // first: the checkpoint has checksums of the weights
   auto resumed = optimizer(amuse, parameters, {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 100});
   resumed.load(path);
   // end

@@ -1,4 +1,4 @@
-// What happens in the middle of a training run: experts that a batch does not use, other settings, new parameters.
+// Changes in the middle of a training run: experts that a batch does not use, other settings, new parameters.
 #include <cmath>
 #include <cstddef>
 #include <cstdio>

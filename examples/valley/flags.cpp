@@ -19,14 +19,14 @@ std::vector<race::flag> flags(std::span<const std::string> known) {
   std::vector<race::flag> all = race::training_flags(known, "amuse,sf_muon,muon,sf_adamw");
   const std::vector<std::string> controlling = keys_of(controls());
   all.insert(all.end(), {
-      {"riders", "who is given the gradients of another's training, beside the optimizers: of " +
+      {"riders", "optimizers that get the gradients of another optimizer's training: " +
                      race::joined(controlling, ", ") + ", or as above; none: nobody", "A,B,C", race::joined(controlling, ",")},
-      {"follow", "whose gradients: one of the optimizers (the first)", "A"},
-      {"every", "a measurement ends at every multiple of so many steps (a tenth of the budget)", "N"},
-      {"window", "steps that a measurement takes", "N", "50"},
+      {"follow", "the optimizer whose gradients the riders get (default: the first)", "A"},
+      {"every", "steps between the ends of two measurements (default: a tenth of the budget)", "N"},
+      {"window", "steps of a measurement", "N", "50"},
       {"eigenvectors", "dimensions of the dominant subspace", "N", "10"},
-      {"output", "every number and every picture; runs that it has are not made again", "FOLDER", "valley"},
-      {"draw", "only the tables and the pictures of what the folder has"},
+      {"output", "folder for all numbers and pictures; runs that it has are skipped", "FOLDER", "valley"},
+      {"draw", "only print the tables and draw the pictures of the folder"},
   });
   return all;
 }

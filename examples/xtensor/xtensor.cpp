@@ -6,7 +6,7 @@
 #include <thalweg/thalweg.hpp>
 using namespace thalweg;
 
-struct classifier {  // a row a sample
+struct classifier {  // one sample per row
   xt::xtensor<double, 2> weights = xt::zeros<double>({8, 3});
   xt::xtensor<double, 1> bias = xt::zeros<double>({3});
 
@@ -37,7 +37,7 @@ matrix product(const matrix& a, const matrix& b) {
   return c;
 }
 
-/// The mean cross entropy, and what it is differentiated to.
+/// The mean cross entropy, and its gradients.
 double backward(const classifier& model, const matrix& x, const matrix& one_hot, gradients& g) {
   const matrix scores = product(x, model.weights) + model.bias;
   const matrix powers = xt::exp(scores - xt::amax(scores, {1}, by_rows));

@@ -1,5 +1,5 @@
-// Optimizers on a GPU for programs compiled without nvcc: the library `thalweg_cuda` holds the transforms and recipes
-// compiled. With nvcc you may write transforms of your own: <thalweg/cuda/optimizer.hpp>. More: docs/cuda.md.
+// Optimizers on a GPU for programs compiled without nvcc: the library `thalweg_cuda` contains the compiled transforms
+// and recipes. With nvcc you may write transforms of your own: <thalweg/cuda/optimizer.hpp>. More: docs/cuda.md.
 #pragma once
 
 #include <concepts>
@@ -12,7 +12,7 @@
 namespace thalweg::cuda {
 
 namespace detail {
-/// What becomes a program without the source of a transform: a text, the result of `parse`, a recipe.
+/// What the library can compile without the source of a transform: a text, the result of `parse`, a recipe.
 template <class Given>
 concept known_to_library = std::convertible_to<const Given&, std::string_view> ||
                            requires(const Given& g) { g.template as_program<float>(0); } ||
@@ -21,9 +21,9 @@ concept known_to_library = std::convertible_to<const Given&, std::string_view> |
 thalweg::detail::device_maker<float> library_on_gpu(void* stream);
 }  // namespace detail
 
-/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current GPU. The spans of `step` and `averaged`
-/// are such memory too. All work is done in the order of `stream`, a cudaStream_t; null is CUDA's default stream. Throws
-/// `[cuda] …`, also where thalweg was built without CUDA.
+/// Like `thalweg::optimizer`, for parameters whose `data` is memory of the current GPU. The spans of `step` and
+/// `averaged` are memory of this GPU too. All work runs on `stream`, a cudaStream_t; null is CUDA's default stream.
+/// Throws `[cuda] …`, also if thalweg was built without CUDA.
 ///
 /// `given`: a recipe of thalweg, a text (`"amuse(rho=0.5)"`) or the result of `parse`.
 ///

@@ -37,7 +37,7 @@
 
 namespace thalweg::recipes {
 
-/// Each once, by name.
+/// Each recipe once, by name.
 using all = type_list<
     adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw, lamb,
     laprop, lars, lion, mars_adamw, muon, nadam, normuon, prodigy, radam, rmsprop, sf_adamw, sf_muon, sf_normuon, sf_radam, sf_sgd,

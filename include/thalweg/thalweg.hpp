@@ -1,4 +1,4 @@
-// thalweg: optimizers as values. The one header to include; Eigen, xtensor and trainers have adaptors of their own.
+// thalweg: optimizers as values. Include this header. Eigen, xtensor and trainers have adaptors of their own.
 #pragma once
 
 #include <thalweg/core/linear_algebra.hpp>

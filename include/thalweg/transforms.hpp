@@ -1,4 +1,4 @@
-// Every transform, and what chains and routes are made with.
+// Every transform, and the functions that make chains and routes.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -105,7 +105,7 @@
 
 namespace thalweg {
 
-/// Each once, by name; not those that are made of others or of a function of the user's (parallel, scheduled, stored, tap, …).
+/// Each transform once, by name, except those made of others or of a user's function (parallel, scheduled, stored, tap, …).
 using all_transforms = type_list<
     accumulate, add_noise, amuse_beta, anneal_beta, apply_update, average_from, cautious, cautious_decay,
     centralize_gradient, clip_adaptively, clip_by_global_norm, clip_by_norm, clip_by_rms, clip_by_value, cosine,

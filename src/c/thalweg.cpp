@@ -164,7 +164,7 @@ step_report step(trainer<T>& by, const std::vector<std::string>& names, const vo
                  const step_inputs& inputs) {
   check_at_y("step", by);
   if (count != by.gradients.size())
-    throw error("step", "Expected ", by.gradients.size(), " gradients, one a parameter. Received ", count, ".");
+    throw error("step", "Expected ", by.gradients.size(), " gradients, one for each parameter. Received ", count, ".");
   for (std::size_t i = 0; i < count; ++i) {
     check_aligned("step", names[i], gradients[i], by.gradient_types[i]);
     by.gradients[i] = {gradients[i], gradients[i] ? by.sizes[i] : 0, by.gradient_types[i]};

@@ -616,7 +616,7 @@ template <class T>
 loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, progress now, const load_policy& policy,
                                 const std::function<void(const loaded_progress&)>& before_writing, const held_arrays* held) {
   if (store.at_evaluation_point)
-    throw error("load", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
+    throw error("load", "Expected the parameters at y. Received them at x: end the evaluation point first.");
   auto placed = safetensors::read_header(bytes);
   safetensors::header& header = placed.what;
   const std::size_t arrays_begin = placed.arrays_begin;

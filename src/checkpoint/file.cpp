@@ -35,7 +35,7 @@ auto checked(const char* where, const std::string& path, Call call) {
 struct stat status_of(const char* where, const std::string& path, int file) {
   struct stat s {};
   checked(where, path, [&] { return fstat(file, &s); });
-  if (!S_ISREG(s.st_mode)) throw error(where, "Expected a file. Received '", path, "', which is something else.");
+  if (!S_ISREG(s.st_mode)) throw error(where, "Expected a file. Received '", path, "', which is not a regular file.");
   return s;
 }
 
@@ -110,7 +110,7 @@ void file_to_replace::write(std::span<const std::byte> bytes) {
 void file_to_replace::commit() {
   struct stat old {};
   if (stat(path_.c_str(), &old) == 0) {
-    if (!S_ISREG(old.st_mode)) throw error("save", "Expected a file. Received '", path_, "', which is something else.");
+    if (!S_ISREG(old.st_mode)) throw error("save", "Expected a file. Received '", path_, "', which is not a regular file.");
     checked("save", path_, [&] { return fchmod(file_.number(), old.st_mode & 07777); });
   }
   checked("save", path_, [&] { return fsync(file_.number()); });

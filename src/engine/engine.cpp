@@ -27,7 +27,7 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
     : options_(o), settings_(o, p.transforms.size()) {
   check_fields("optimizer", options_);
   if (!std::is_same_v<T, float> && options_.state != state_in::same)
-    throw error("optimizer", "Expected state as the numbers, for training in double. Received ", options_.state, ".");
+    throw error("optimizer", "Expected state=same, for training in double. Received ", options_.state, ".");
   for (const auto& t : p.transforms)
     if (const auto& info = *t.info; t.state && (!std::is_same_v<T, float> || !has_kernel(info.is.what) || info.is.arrays == 0))
       throw error(info.name, "Expected parameters trained in float, and an element-wise transform, for `stored`. Received ",

@@ -84,9 +84,9 @@ public:
   /// Whether a step may be taken with `count` of them.
   void check_count(std::size_t count) const {
     if (store_->at_evaluation_point)
-      throw error("step", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
+      throw error("step", "Expected the parameters at y. Received them at x: end the evaluation point first.");
     if (count != store_->wholes.size())
-      throw error("step", "Expected ", store_->wholes.size(), " gradients, one a parameter. Received ", count, ".");
+      throw error("step", "Expected ", store_->wholes.size(), " gradients, one for each parameter. Received ", count, ".");
   }
   /// By part; null where there is none.
   [[nodiscard]] std::span<const stored_array> all() const { return gradients_; }

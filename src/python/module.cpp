@@ -472,7 +472,7 @@ private:
     } else if (py::isinstance<py::list>(given) || py::isinstance<py::tuple>(given)) {
       for (const py::handle g : given) found.push_back(py::reinterpret_borrow<py::object>(g));
       if (found.size() != arrays_.size())
-        throw error("step", "Expected ", arrays_.size(), " gradients, one a parameter. Received ", found.size(), ".");
+        throw error("step", "Expected ", arrays_.size(), " gradients, one for each parameter. Received ", found.size(), ".");
     } else {
       throw error("step", "Expected gradients as a dict by name, or as a list in the order of the parameters. ",
                   "Received ", name_of_type(given), ".");
@@ -561,7 +561,7 @@ PYBIND11_MODULE(thalweg, m) {
   m.attr("__version__") = THALWEG_VERSION;
   m.attr("csv_header") = csv_header();
   py::register_exception<error>(m, "Error", PyExc_ValueError).doc() =
-      "Bad input: what was expected, what was received, and the mend. Nothing has been changed.";
+      "Bad input: what was expected, what was received, and how to fix it. Nothing has changed.";
 
   py::class_<parsed_chain>(m, "Chain", "A chain of transforms, made by parse(text).")
       .def("__str__", [](const parsed_chain& c) { return to_text(c); })
@@ -575,19 +575,19 @@ PYBIND11_MODULE(thalweg, m) {
         "The chain that a text describes; str(chain) is its text with every field.\n\n"
         ">>> chain = thalweg.parse('nesterov_ema(beta=0.95) | orthogonalize_update | update_by_schedule_free')");
 
-  py::class_<named_report>(m, "ParameterReport", "What a step did to one parameter.")
+  py::class_<named_report>(m, "ParameterReport", "How a step changed one parameter.")
       .def_readonly("name", &named_report::its_name)
       .def_readonly("gradient_norm", &parameter_report::gradient_norm)
-      .def_readonly("update_norm", &parameter_report::update_norm, "Of the parameter's change.")
+      .def_readonly("update_norm", &parameter_report::update_norm, "Of the change of the parameter.")
       .def_readonly("parameter_norm", &parameter_report::parameter_norm, "After the step.")
       .def_property_readonly("ratio", [](const named_report& r) { return r.ratio(); }, "update_norm / parameter_norm")
       .def_readonly("largest_gradient", &parameter_report::largest_gradient, "The largest magnitude of an element.")
       .def_readonly("lr", &parameter_report::lr, "With the parameter's lr_factor.")
       .def_readonly("beta", &parameter_report::beta, "Schedule-Free's interpolation, or None.")
-      .def_readonly("average_weight", &parameter_report::average_weight, "The newest share of the average, or None.");
+      .def_readonly("average_weight", &parameter_report::average_weight, "The weight of the newest step in the average, or None.");
 
-  py::class_<report>(m, "StepReport", "What became of a step.")
-      .def_readonly("taken", &report::taken, "Whether the parameters have moved.")
+  py::class_<report>(m, "StepReport", "The report of a step.")
+      .def_readonly("taken", &report::taken, "Whether the parameters changed.")
       .def_readonly("parameter", &report::parameter, "The parameter because of which when_finite skipped the step, or None.")
       .def_readonly("lr", &report::lr,
                     "The learning rate of the step, after the warm-up and the chain's schedules, and before a "
@@ -596,24 +596,24 @@ PYBIND11_MODULE(thalweg, m) {
                     "The norm of all gradients together, or None. clip_by_global_norm (before it clips) and "
                     "report_gradient_norm measure it, at the head of the chain.")
       .def_readonly("without_gradient", &report::without_gradient,
-                    "How many parameters stood still, because their gradient was None.")
+                    "The number of parameters without a gradient, which did not change.")
       .def_readonly("parameters", &report::parameters,
-                    "One ParameterReport for each parameter that moved, if step(..., norms=True) measured them.")
-      .def_property_readonly("json", [](const report& r) { return r.as_text(&to_json); }, "All of it as one line of JSON.")
-      .def_property_readonly("csv", [](const report& r) { return r.as_text(&to_csv); }, "The parameters as rows of CSV, whose columns thalweg.csv_header names.")
+                    "One ParameterReport for each parameter that changed, after step(..., norms=True).")
+      .def_property_readonly("json", [](const report& r) { return r.as_text(&to_json); }, "The whole report as one line of JSON.")
+      .def_property_readonly("csv", [](const report& r) { return r.as_text(&to_csv); }, "The parameters as rows of CSV. thalweg.csv_header names the columns.")
       .def("__repr__", [](const report& r) {
         return in_words("thalweg.StepReport(taken=", r.taken ? "True" : "False", ", parameter=",
                         r.parameter ? "'" + *r.parameter + "'" : "None", ", lr=", r.lr, ", gradient_norm=",
                         r.gradient_norm ? to_text(*r.gradient_norm) : "None", ", without_gradient=", r.without_gradient, ")");
       });
 
-  py::class_<load_report>(m, "LoadReport", "What became of a load.")
+  py::class_<load_report>(m, "LoadReport", "The report of a load.")
       .def_readonly("checked", &load_report::checked,
                     "Whether all that was read agrees with its checksum. False for files of an earlier version, which "
                     "have none of states and metadata.")
-      .def_readonly("added", &load_report::added, "Parameters that the file lacks: they start anew.")
-      .def_readonly("reshaped", &load_report::reshaped, "Parameters whose states are others there: they start anew.")
-      .def_readonly("missing", &load_report::missing, "Parameters of the file that the optimizer lacks.")
+      .def_readonly("added", &load_report::added, "Parameters that the file does not have: they start with fresh state.")
+      .def_readonly("reshaped", &load_report::reshaped, "Parameters with other states in the file: they start with fresh state.")
+      .def_readonly("missing", &load_report::missing, "Parameters of the file that the optimizer does not have.")
       .def_readonly("changed", &load_report::changed, "Settings that differ.")
       .def("__repr__", [](const load_report& r) {
         const auto list = [](const std::vector<std::string>& all) { return std::string(py::repr(py::cast(all))); };
@@ -621,7 +621,7 @@ PYBIND11_MODULE(thalweg, m) {
                         list(r.reshaped), ", missing=", list(r.missing), ", changed=", list(r.changed), ")");
       });
 
-  py::class_<evaluation_point>(m, "EvaluationPoint", "What a with statement takes: x in the parameters, then y again.")
+  py::class_<evaluation_point>(m, "EvaluationPoint", "For a with statement: x in the parameters, then y again.")
       .def("__enter__", [](py::object self) {
         self.cast<evaluation_point&>().enter();
         return self;
@@ -630,32 +630,32 @@ PYBIND11_MODULE(thalweg, m) {
 
   const options defaults;
   py::class_<numpy_optimizer, std::shared_ptr<numpy_optimizer>>(m, "Optimizer", R"(
-Trains numpy arrays in place by a chain.
+Trains numpy arrays in place with a chain.
 
-chain   text, as for parse, or a Chain
-params  a dict, name -> array, or a list of (name, array): writeable, all float64, or each float32, float16 or bfloat16,
-        in C order, or matrices in Fortran order. They are not copied, and are kept alive.
-dtypes  'bfloat16' by name, where an array of uint16 holds such numbers. Arrays of ml_dtypes are recognised.
-roles   'hidden', 'embedding' or 'head' by name: what a route cannot tell by a shape. A head that is tied to an
-        embedding is an embedding. A chain that decides by the role (muon, amuse) refuses a matrix without one.
+chain   a text, as for parse, or a Chain
+params  a dict, name -> array, or a list of (name, array). The arrays are writeable, all float64, or each float32,
+        float16 or bfloat16, in C order; matrices may be in Fortran order. They are not copied, and are kept alive.
+dtypes  'bfloat16' by name, for arrays of uint16 that hold such numbers. Arrays of ml_dtypes are recognised.
+roles   'hidden', 'embedding' or 'head' by name, because the shape does not show it. A head that is tied to an
+        embedding is an embedding. If a chain depends on the role (muon, amuse), it refuses a matrix without one.
 lr_factors, weight_decay_factors
-        numbers by name: a parameter's lr and weight decay, as multiples of the optimizer's; 1 where none is given
-views   texts by name: what a parameter is where its shape does not say it. 'stack' makes E matrices of (E, m, n),
-        'filters' one of (E, m·n); 'row_blocks(q=64, k=16, v=16)' and 'column_blocks(32, 32)' cut a matrix;
-        'stack | row_blocks(64, 64)' cuts each of a stack. Each part is a parameter of its own, 'w[0]' or 'w.q'.
-state   how state is stored, but for copies of a parameter (z, averages): 'same' as it is computed, 'float32',
+        numbers by name, which multiply the parameter's lr and weight decay; the default is 1
+views   texts by name, which divide a parameter into parts. 'stack' makes E matrices of (E, m, n), 'filters' one of
+        (E, m·n); 'row_blocks(q=64, k=16, v=16)' and 'column_blocks(32, 32)' divide a matrix, and
+        'stack | row_blocks(64, 64)' each matrix of a stack. Each part is a parameter of its own, 'w[0]' or 'w.q'.
+state   the type of state, except copies of a parameter (z, averages): 'same' as the computation, 'float32',
         'bfloat16' or 'eight_bits'
-weights how parameters of 16 bits are kept: 'exact', so that training is float32's bit for bit, or rounded by each
-        step, 'nearest' or 'stochastic'
-seed    of rounding by chance
-threads how many a step runs on; by default as many as there are cores
+weights how 16-bit parameters are rounded: 'exact' (training equals that of float32, bit for bit), or in each step
+        'nearest' or 'stochastic'
+seed    of stochastic rounding
+threads the number of threads of a step; the default is the number of cores
 
 >>> opt = thalweg.Optimizer('amuse', {'w': w, 'b': b}, lr=0.02, weight_decay=0.05, warmup_steps=100,
 ...                         roles={'w': 'hidden'}, weight_decay_factors={'b': 0})
 >>> opt.step({'w': dw, 'b': db})
 >>> with opt.evaluation_point(): validate(w, b)
 
-Python's other threads run during a step. An optimizer may be used from several: one waits for the other.)")
+Other Python threads run during a step. Several threads may use one optimizer: a call waits until the other has ended.)")
       .def(py::init([](const py::object& chain, const py::object& params, double lr, double weight_decay,
                        long warmup_steps, double weight_lr_power, double r, const std::string& state,
                        const std::string& weights, std::uint64_t seed, const std::map<std::string, std::string>& roles,
@@ -675,37 +675,37 @@ Python's other threads run during a step. An optimizer may be used from several:
            py::arg("weight_decay_factors") = py::dict(), py::arg("views") = py::dict(), py::arg("threads") = py::none())
       .def("step", &numpy_optimizer::step, py::arg("gradients"), py::arg("loss") = py::none(),
            py::arg("norms") = false,
-           "One step. gradients: a dict by name, or a list in the order of the parameters, of their shapes. Where these are "
-           "float64 they are float64, else each may be float32, float16 or bfloat16 (uint16, or of ml_dtypes). They are "
-           "read in place where they lie in memory as their parameters do, else copied. None for a parameter without a "
-           "gradient: it stands still with its state, and its bias corrections do not count the step. norms=True "
-           "measures each parameter.")
+           "Takes one step. gradients: a dict by name, or a list in the order of the parameters, of the same shapes. For "
+           "float64 parameters they are float64; otherwise each may be float32, float16 or bfloat16 (uint16, or of "
+           "ml_dtypes). An array in the same memory order as its parameter is read in place, another one is copied. None "
+           "means no gradient: the parameter and its state do not change, and its bias corrections do not count the "
+           "step. norms=True measures each parameter.")
       .def("flush", &numpy_optimizer::flush,
-           "Takes a step with the gradients that accumulate has gathered, even if they are fewer than its steps: their mean.")
-      .def("drop", &numpy_optimizer::drop, "Forgets the gradients that accumulate has gathered.")
+           "Takes a step with the mean of the gradients that accumulate has collected, even if they are too few.")
+      .def("drop", &numpy_optimizer::drop, "Discards the gradients that accumulate has collected.")
       .def("evaluation_point", [](std::shared_ptr<numpy_optimizer> self) {
              return std::make_unique<evaluation_point>(std::move(self));
-           }, "In a with statement: the parameters hold x, the average; y is back bit for bit after.")
-      .def("averaged", &numpy_optimizer::averaged, py::arg("name"), "A copy of x of one parameter, in float32; in float64 where the parameters are.")
+           }, "In a with statement the parameters hold x, the average. Afterwards they hold y again, bit for bit.")
+      .def("averaged", &numpy_optimizer::averaged, py::arg("name"), "A copy of x of one parameter, in float32, or in float64 if the parameters are.")
       .def("state_dict", &numpy_optimizer::state_dict,
-           "{'state': name -> array, 'metadata': text -> text}: copies, the same as save writes. Keep it with the "
-           "parameters. Arrays of bfloat16 are uint16, those of eight bits uint8 with their scales beside them.")
+           "{'state': name -> array, 'metadata': text -> text}: copies of what save writes. Keep it with the parameters. "
+           "Arrays of bfloat16 are uint16. Arrays of eight bits are uint8, with their scales under 'NAME.scales'.")
       .def("load_state_dict", &numpy_optimizer::load_state_dict, py::arg("state_dict"), py::kw_only(),
-           py::arg("parameters") = "exact", py::arg("settings") = "exact", "As load, for what state_dict returned.")
+           py::arg("parameters") = "exact", py::arg("settings") = "exact", "Like load, for the result of state_dict.")
       .def("save", &numpy_optimizer::save, py::arg("path"), "Replaces a safetensors file, whole or not at all.")
       .def("load", &numpy_optimizer::load, py::arg("path"), py::kw_only(), py::arg("parameters") = "exact",
            py::arg("settings") = "exact",
-           "Goes on where save left off, bit for bit. The parameters must hold what they held then. parameters="
-           "'partial': those that the file lacks, or has with other states, start anew. settings='keep': chain and "
-           "options stay as they are here, lr included.")
-      .def("describe", &numpy_optimizer::describe, "A table: each parameter, its route, its state and its bytes.")
-      .def_property_readonly("steps", &numpy_optimizer::steps, "How many steps were taken.")
+           "Continues where save stopped, bit for bit. The parameters must have the values that they had then. parameters="
+           "'partial': those that the file does not have, or has with other states, start with fresh state. "
+           "settings='keep': the optimizer keeps its own chain and options, including lr.")
+      .def("describe", &numpy_optimizer::describe, "A table with the chain, state and bytes of each parameter.")
+      .def_property_readonly("steps", &numpy_optimizer::steps, "The number of steps taken.")
       .def_property("lr", &numpy_optimizer::lr, &numpy_optimizer::set_lr, "The base learning rate.")
       .def("set", &numpy_optimizer::set, py::arg("name"), py::arg("value"),
-           "Sets a number from the next step on: an option ('weight_decay'), or a transform's field "
-           "('scale_by_adam.beta2'; of several of this name all, 'scale_by_adam#2.beta2' the second). A checkpoint "
-           "keeps it.")
-      .def("get", &numpy_optimizer::get, py::arg("name"), "What set sets.")
+           "Sets an option ('weight_decay') or a transform's field ('scale_by_adam.beta2') from the next step on. If several "
+           "transforms have this name, it sets all of them; 'scale_by_adam#2.beta2' sets the second. A checkpoint stores "
+           "the value.")
+      .def("get", &numpy_optimizer::get, py::arg("name"), "The current value of an option or field, by its name.")
       .def_property_readonly("chain", &numpy_optimizer::chain, "The Chain.")
       .def("__repr__", &numpy_optimizer::repr);
 }

@@ -174,7 +174,7 @@ shared_leaf make_scheduled(const call& w, parse_links parse) {
     if (place.size() == 1 && place.front().arguments.empty() && place.front().text == f.name) field = i;
   }
   if (!field)
-    throw error("parse", "Expected a field of ", inner->name, " that a schedule may move: ",
+    throw error("parse", "Expected a field of ", inner->name, " that a schedule may change: ",
                 known.empty() ? "none" : known, ". Received ", in_quotes(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
   if (!detail::fields_may_move(inner->is))
     refuse_argument(w.text, "another transform: the fields of what gathers steps (accumulate), or recovers x by them, may "
@@ -319,7 +319,7 @@ std::vector<std::string> names_of_combinators() {
 
 shared_leaf make_combinator(const call& w, parse_links parse) {
   if (w.arguments.empty() && w.text != "piecewise")
-    throw error("parse", "Expected ", w.text, " with what it holds in brackets. Received none at column ", w.column, ".");
+    throw error("parse", "Expected ", w.text, " with its arguments in brackets. Received none at column ", w.column, ".");
   return combinator_of(w.text)->make(w, parse);
 }
 

@@ -19,16 +19,16 @@ using namespace thalweg;
 namespace {
 
 constexpr const char* usage =
-    "thalweg show FILE                       the chain, the steps, the options, each array with its norm\n"
-    "thalweg compare A B                     what differs; the exit status is 1 where something does\n"
-    "thalweg convert FROM TO [OPTION...]     PyTorch's state of AdamW or Muon to a checkpoint, or back\n"
+    "thalweg show FILE                       print the chain, the steps, the options, and each array with its norm\n"
+    "thalweg compare A B                     print the differences; the exit status is 1 if there are any\n"
+    "thalweg convert FROM TO [OPTION...]     convert PyTorch's state of AdamW or Muon to a checkpoint, or back\n"
     "\n"
-    "From PyTorch's state, which a safetensors file holds as NAME.exp_avg, NAME.exp_avg_sq, NAME.step and\n"
-    "NAME.momentum_buffer beside the parameter NAME:\n"
-    "  --chain TEXT          the optimizer's, as \"adamw(beta2=0.95)\"\n"
-    "  --options TEXT        the optimizer's, as \"weight_decay=0.01, warmup_steps=100\"\n"
-    "  --role PATTERN=ROLE   hidden, embedding or head, of the parameters whose name fits, as \"wte*=embedding\"\n"
-    "  --step N              where no NAME.step says it\n";
+    "Options to convert PyTorch's state. The safetensors file has NAME.exp_avg, NAME.exp_avg_sq, NAME.step,\n"
+    "NAME.momentum_buffer and the parameter NAME:\n"
+    "  --chain TEXT          the optimizer's chain: \"adamw(beta2=0.95)\"\n"
+    "  --options TEXT        the optimizer's options: \"weight_decay=0.01, warmup_steps=100\"\n"
+    "  --role PATTERN=ROLE   the role of parameters whose name matches: \"wte*=embedding\"; hidden, embedding or head\n"
+    "  --step N              the number of steps, if the file has no NAME.step\n";
 
 [[noreturn]] void refuse(const auto&... parts) { throw error("thalweg", "Expected ", parts..., "."); }
 

@@ -234,9 +234,9 @@ TEST_CASE("at x nothing is trained or reset") {
   {
     const auto at_x = opt.evaluation_point();
     CHECK(message([&] { batch(opt, parameters, 1); }) ==
-          "[step] Expected the parameters at y. Received them at x: let the evaluation point go first.");
+          "[step] Expected the parameters at y. Received them at x: end the evaluation point first.");
     CHECK(message([&] { opt.reset(); }) ==
-          "[reset] Expected the parameters at y. Received them at x: let the evaluation point go first.");
+          "[reset] Expected the parameters at y. Received them at x: end the evaluation point first.");
   }
   CHECK(values_of(parameters) == y);
   batch(opt, parameters, 1);

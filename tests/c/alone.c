@@ -413,7 +413,7 @@ static void gradients(void) {
   CHECK_REFUSED(thalweg_step(NULL, m.gradients, count, NULL, NULL), "[step] Expected an optimizer. Received null.");
   CHECK_REFUSED(thalweg_step(opt, NULL, count, NULL, NULL), "[step] Expected gradients. Received null.");
   CHECK_REFUSED(thalweg_step(opt, NULL, 0, NULL, NULL), "[step]");
-  CHECK_REFUSED(thalweg_step(opt, m.gradients, 0, NULL, NULL), "Expected 2 gradients, one a parameter. Received 0.");
+  CHECK_REFUSED(thalweg_step(opt, m.gradients, 0, NULL, NULL), "Expected 2 gradients, one for each parameter. Received 0.");
   CHECK_REFUSED(thalweg_step(opt, m.gradients, 1, NULL, NULL), "Received 1.");
   CHECK_REFUSED(thalweg_step(opt, m.gradients, SIZE_MAX, NULL, NULL), "[step] Expected 2 gradients");
   const void* odd[] = {m.matrix_gradient, (const char*)m.bias_gradient + 2};
@@ -575,7 +575,7 @@ static void views(void) {
   const char* view[] = {"stack(stride=17) | row_blocks(a=2, b=2)"};
   thalweg_options options = thalweg_options_default();
   thalweg_optimizer* opt = NULL;
-  CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Say what it is: .view");
+  CHECK_REFUSED(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt), "Set a view: .view");
   options.views = view;
   CHECK_OK(thalweg_create("muon", THALWEG_FLOAT32, &one, 1, &options, &opt));
   thalweg_parameter parts[layers * 2];
@@ -687,9 +687,9 @@ static void types_refused(void) {
   thalweg_dtype types[] = {THALWEG_FLOAT32, THALWEG_FLOAT64}, gradient_types[] = {THALWEG_FLOAT32, THALWEG_FLOAT64};
 #define CHECK_CREATE(words) CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT32, m.parameters, count, &options, &opt), words)
   options.dtypes = types;
-  CHECK_CREATE("[create] Expected float32, bfloat16 or float16 for 'bias', since float64 is for all parameters or for none. Received float64.");
+  CHECK_CREATE("[create] Expected float32, bfloat16 or float16 for 'bias', because float64 must be the type of all parameters or of none. Received float64.");
   types[0] = THALWEG_FLOAT64, types[1] = THALWEG_FLOAT16;
-  CHECK_CREATE("[create] Expected float64 for 'bias', since float64 is for all parameters or for none. Received float16.");
+  CHECK_CREATE("[create] Expected float64 for 'bias', because float64 must be the type of all parameters or of none. Received float16.");
   types[1] = 4;
   CHECK_CREATE("[create] Expected a dtype from 0 to 3 for parameter 1. Received 4.");
   types[0] = THALWEG_BFLOAT16, types[1] = THALWEG_FLOAT16;
@@ -711,7 +711,7 @@ static void types_refused(void) {
   double numbers[matrix_size] = {0};
   const thalweg_parameter in_double = {"w", matrix_shape, 2, THALWEG_HIDDEN, THALWEG_ROW_MAJOR, numbers};
   CHECK_REFUSED(thalweg_create("adam", THALWEG_FLOAT64, &in_double, 1, &options, &opt),
-                "[optimizer] Expected state as the numbers, for training in double. Received bfloat16.");
+                "[optimizer] Expected state=same, for training in double. Received bfloat16.");
   CHECK(opt == NULL);
 
   /* A program of an earlier interface: what lies behind its struct is not read. */
@@ -741,7 +741,7 @@ static void parameters(void) {
                 "[cosine] Expected steps, as in cosine(steps=1000). Received 'cosine' at column 1.");
   CHECK_REFUSED(thalweg_create("adam(lr=1e-3)", THALWEG_FLOAT32, p, count, NULL, &opt),
                 "lr is an option of the optimizer, outside of the chain.");
-  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the optimizer's option warmup_steps, or give beta1_steps.");
+  CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, p, count, NULL, &opt), "Set the option warmup_steps, or beta1_steps.");
   CHECK_REFUSED(thalweg_create("orthogonalize_update", THALWEG_FLOAT32, p, count, NULL, &opt), "'bias' with shape (3)");
   CHECK(opt == NULL);
 

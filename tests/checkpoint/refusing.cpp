@@ -463,7 +463,7 @@ TEST_CASE("load refuses while an evaluation point lives") {
   const auto point = s.opt.evaluation_point();
   const auto x = s.m.values;
   CHECK_THROWS_WITH_AS(s.opt.load(s.folder / "x"),
-                       "[load] Expected the parameters at y. Received them at x: let the evaluation point go first.",
+                       "[load] Expected the parameters at y. Received them at x: end the evaluation point first.",
                        error);
   CHECK(same_bits(s.m.values, x));
 }
@@ -471,10 +471,10 @@ TEST_CASE("load refuses while an evaluation point lives") {
 TEST_CASE("load refuses what is no file") {
   subject<float> s;
   CHECK_SAYS(s.refusal_of_file(s.folder / "missing"), "missing'. Received 'No such file or directory'.");
-  CHECK_SAYS(s.refusal_of_file(s.folder.path()), "which is something else");
-  CHECK_SAYS(s.refusal_of_file("/dev/zero"), "which is something else");
+  CHECK_SAYS(s.refusal_of_file(s.folder.path()), "which is not a regular file");
+  CHECK_SAYS(s.refusal_of_file("/dev/zero"), "which is not a regular file");
   REQUIRE(mkfifo((s.folder / "pipe").c_str(), 0600) == 0);
-  CHECK_SAYS(s.refusal_of_file(s.folder / "pipe"), "which is something else");
+  CHECK_SAYS(s.refusal_of_file(s.folder / "pipe"), "which is not a regular file");
   CHECK_SAYS(s.refusal_of_file(""), "Received 'No such file or directory'.");
 }
 

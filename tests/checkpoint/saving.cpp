@@ -125,7 +125,7 @@ TEST_CASE("save refuses what is no place for a file") {
   test::put_bytes(folder / "file", "old");
   says(folder / "file/file", "'Not a directory'");
   REQUIRE(mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  says(folder / "pipe", "which is something else");
+  says(folder / "pipe", "which is not a regular file");
   says(folder / std::string(300, 'n'), "'File name too long'");
   CHECK(folder.count() == 2);
   CHECK(bytes_of(folder / "file") == "old");

@@ -122,7 +122,7 @@ TEST_CASE("there is one guard at a time, and no step while it lives") {
         "[evaluation_point] Expected the parameters at y. Received a second guard while one lives.", error);
     CHECK_THROWS_WITH_AS(
         opt.step(m.gradients),
-        "[step] Expected the parameters at y. Received them at x: let the evaluation point go first.", error);
+        "[step] Expected the parameters at y. Received them at x: end the evaluation point first.", error);
     CHECK(same_bits(m.values, x));
     CHECK(opt.steps() == 3);
   }

@@ -128,7 +128,7 @@ TEST_CASE("a transform that reads the loss refuses a step without it") {
   auto opt = optimizer(scale_by_polyak{}, m.parameters(), {.lr = 1});
   const auto before = m.values;
   CHECK_THROWS_WITH_AS(opt.step(m.gradients),
-                       "[scale_by_polyak] Expected the step's loss beside its gradients. Received none.",
+                       "[scale_by_polyak] Expected a loss with the gradients. Received none.",
                        error);
   CHECK(m.values == before);
   CHECK(opt.steps() == 0);

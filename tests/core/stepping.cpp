@@ -45,12 +45,12 @@ TEST_CASE("gradients that are not what they must be, and no trace of them") {
       CHECK(opt.describe() == table);
       CHECK(opt.steps() == t - 1);
     };
-    says({}, "[step] Expected 5 gradients, one a parameter. Received 0.");
-    says({good.begin(), good.end() - 1}, "[step] Expected 5 gradients, one a parameter. Received 4.");
+    says({}, "[step] Expected 5 gradients, one for each parameter. Received 0.");
+    says({good.begin(), good.end() - 1}, "[step] Expected 5 gradients, one for each parameter. Received 4.");
     auto changed = good;
     changed.push_back(good[0]);
     changed.push_back(good[0]);
-    says(changed, "[step] Expected 5 gradients, one a parameter. Received 7.");
+    says(changed, "[step] Expected 5 gradients, one for each parameter. Received 7.");
     changed = good;
     changed[2] = good[2].first(11);
     says(changed, "[step] Expected a gradient of 12 elements for 'w2' with shape (3, 4). Received 11.");
@@ -173,8 +173,8 @@ TEST_CASE("what `at` would refuse in the first step is refused at binding") {
   model<float> m({{"w", {3}}});
   CHECK_THROWS_WITH_AS(
       optimizer(amuse_beta{} | update_by_schedule_free{}, m.parameters(), {}),
-      "[amuse_beta] Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received 0. "
-      "Set the optimizer's option warmup_steps, or give beta1_steps.",
+      "[amuse_beta] Expected warmup_steps >= 1, because beta grows from the end of the warm-up on. Received 0. "
+      "Set the option warmup_steps, or beta1_steps.",
       error);
 }
 

@@ -300,7 +300,7 @@ TEST_CASE("a context holds four numbers that transforms say, each once") {
   c.say<trust>(5);
   CHECK(c.heard<trust>() == 5);
   CHECK(c.heard<named<0>>() == 1);
-  CHECK_THROWS_WITH_AS(c.say<named<3>>(6), "[context] Expected transforms that say at most 4 numbers downstream. Received one more.",
+  CHECK_THROWS_WITH_AS(c.say<named<3>>(6), "[context] Expected transforms that pass at most 4 numbers downstream. Received one more.",
                        error);
 }
 

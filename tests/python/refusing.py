@@ -36,7 +36,7 @@ class Parameters(unittest.TestCase):
 
     def test_errors_are_value_errors(self):
         self.assertTrue(issubclass(thalweg.Error, ValueError))
-        self.assertIn("Nothing has been changed", thalweg.Error.__doc__)
+        self.assertIn("Nothing has changed", thalweg.Error.__doc__)
 
     def test_arrays(self):
         wide = np.zeros((4, 6))
@@ -55,7 +55,7 @@ class Parameters(unittest.TestCase):
             (np.broadcast_to(np.zeros(1), 3), "'b' to be writeable"),
             (read_only(), r"'b' to be writeable. Received it read-only; train numpy.array\("),
             (misaligned(), r"'b' in memory aligned to its type. Received it elsewhere; train numpy.array\("),
-            (np.zeros(3, np.float32), "Expected float64 for 'b', since float64 is for all parameters or for none. "
+            (np.zeros(3, np.float32), "Expected float64 for 'b', because float64 must be the type of all parameters or of none. "
                                       r"Received float32; train a copy in its place, astype\(numpy.float64\)"),
             (np.zeros(3, ">f8"), "Expected float32, float64, float16 or bfloat16 for 'b'. Received >f8"),
         ]:
@@ -75,12 +75,12 @@ class Parameters(unittest.TestCase):
                      dtypes={"a": "bfloat16"})
         self.refused("Expected a dtype of 'bfloat16' for 'a', whose array is uint16. Received 'float16'", {"a": bits},
                      dtypes={"a": "float16"})
-        self.refused("Expected float32, bfloat16 or float16 for 'b', since float64 is for all parameters or for none. "
+        self.refused("Expected float32, bfloat16 or float16 for 'b', because float64 must be the type of all parameters or of none. "
                      "Received float64", {"a": half, "b": wide})
-        self.refused("Expected float64 for 'b', since float64 is for all", {"a": wide, "b": bits}, dtypes={"b": "bfloat16"})
+        self.refused("Expected float64 for 'b', because float64 must be", {"a": wide, "b": bits}, dtypes={"b": "bfloat16"})
         self.refused("Expected state of 'same', 'float32', 'bfloat16' or 'eight_bits'. Received '8'", {"a": a}, state="8")
         self.refused("Expected weights of 'exact', 'nearest' or 'stochastic'. Received 'split'", {"a": a}, weights="split")
-        self.refused("Expected state as the numbers, for training in double. Received bfloat16", {"a": wide},
+        self.refused("Expected state=same, for training in double. Received bfloat16", {"a": wide},
                      state="bfloat16")
         for wrong in (-1, 0.5, 2**64):
             with self.assertRaises(TypeError):
@@ -181,9 +181,9 @@ class Steps(unittest.TestCase):
         self.refused("Expected gradients of 'w', 'b'. Received one of 'c'", {"w": w, "b": b, "c": b})
         self.refused("Expected a gradient for 'b', or None if it has none. Received no entry.", {"w": w})
         self.refused("a name of type int", {0: w, 1: b})
-        self.refused("Expected 2 gradients, one a parameter. Received 1", [w])
-        self.refused("Expected 2 gradients, one a parameter. Received 3", [w, b, b])
-        self.refused("Expected 2 gradients, one a parameter. Received 1000", Endless([w, b]))
+        self.refused("Expected 2 gradients, one for each parameter. Received 1", [w])
+        self.refused("Expected 2 gradients, one for each parameter. Received 3", [w, b, b])
+        self.refused("Expected 2 gradients, one for each parameter. Received 1000", Endless([w, b]))
         self.refused(r"with shape \(2, 3\) for 'w'. Received \(2\)", [b, w])
         self.refused("as a list in the order of the parameters. Received ndarray", w)
         self.refused("Received generator", (g for g in (w, b)))

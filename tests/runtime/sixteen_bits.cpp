@@ -367,7 +367,7 @@ TEST_CASE("what 16 and 8 bits refuse") {
     return optimizer<double>(chain, {{.name = "w", .shape = {4}, .data = d.data()}}, o);
   };
   CHECK(refused([&] { of_double("adamw", {.state = state_in::bfloat16}); }) ==
-        "[optimizer] Expected state as the numbers, for training in double. Received bfloat16.");
+        "[optimizer] Expected state=same, for training in double. Received bfloat16.");
   CHECK(refused([&] { of_double("stored(bfloat16, ema)", {}); }).starts_with("[ema] Expected parameters trained in float"));
   CHECK(refused([&] { of_double("adamw", {}).step(std::array{bg}); }) == "[step] Expected a gradient of float64 for 'w'. Received bfloat16.");
   CHECK(refused([&] { parse("stored(bfloat16, scale_by_sign)"); }).starts_with("[parse] Expected for stored"));

@@ -159,7 +159,7 @@ TEST_CASE("predicates take their fields, and other predicates") {
   CHECK(refused("has_rank(-1)") == "[parse] Expected for has_rank: rank in [0, inf), whole. Received '-1' at column 21.");
   CHECK(refused("has_at_least(64)") ==
         "[parse] Expected for has_at_least: rows in [1, inf), whole, cols in [1, inf), whole. Received '64' at column 25. Give "
-        "its name, as in rows=64.");
+        "its name.");
   CHECK(refused("all_of") == "[parse] Expected all_of with predicates in brackets. Received none at column 12.");
   const std::string expected = "[parse] Expected a predicate: all_of, any_of, has_at_least, has_rank, hidden_matrix, "
                                "is_embedding, is_head, is_vector, name_matches, none_of. Received ";
@@ -320,7 +320,7 @@ TEST_CASE("what combinators do not take") {
   starts("route(a=otherwise())", "[parse] Expected for route");
   starts("route(when(hidden_matrix | hidden_matrix, ema))", "[parse] Expected a predicate");
   starts("route(when(hidden_matrix, x=ema))", "[parse] Expected for when: chains. Received 'x=ema' at column 27.");
-  starts("parallel", "[parse] Expected parallel with what it holds in brackets");
+  starts("parallel", "[parse] Expected parallel with its arguments in brackets");
   starts("parallel(grafting, ema)", "[parse] Expected for parallel: ensemble, or grafting with two chains");
   starts("parallel(mean, ema)", "[parse] Expected for parallel");
   starts("parallel(ensemble)", "[parse] Expected for parallel");
@@ -333,7 +333,7 @@ TEST_CASE("what combinators do not take") {
   starts("parallel(ensemble, accumulate(2))", "[parse] Expected for parallel");
   starts("parallel(ensemble, route(otherwise()))", "[parse] Expected for parallel");
   starts("scheduled(beta, linear(9), adam)", "[parse] Expected for scheduled");
-  starts("scheduled(bta, linear(9), ema)", "[parse] Expected a field of ema that a schedule may move: beta. Received 'bta' at column 11.");
+  starts("scheduled(bta, linear(9), ema)", "[parse] Expected a field of ema that a schedule may change: beta. Received 'bta' at column 11.");
   starts("scheduled(scale, linear(9), orthogonalize_update)", "[parse] Expected a field of orthogonalize_update that a schedule may "
                                                            "move: steps, epsilon. Received 'scale'");
   starts("scheduled(beta, ema, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
@@ -424,7 +424,7 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
   CHECK(unbindable("reduce_on_plateau | adam") == "nothing");
   test::model<float> m(test::small_layers());
   auto opt = optimizer(parse("reduce_on_plateau | adam"), m.parameters(), {.lr = 0.1});
-  CHECK_THROWS_WITH_AS(opt.step(m.gradients), "[reduce_on_plateau] Expected the step's loss beside its gradients. Received none.", error);
+  CHECK_THROWS_WITH_AS(opt.step(m.gradients), "[reduce_on_plateau] Expected a loss with the gradients. Received none.", error);
 }
 
 TEST_CASE("a user's transform and predicate") {
@@ -454,7 +454,7 @@ TEST_CASE("a user's transform and predicate") {
   add_transform<of_float_alone>();
   test::model<double> m(test::small_layers());
   CHECK_THROWS_WITH_AS(optimizer(parse("of_float_alone"), m.parameters(), {}),
-                       "[of_float_alone] Expected parameters of a type that it takes. Received double.", error);
+                       "[of_float_alone] Expected parameters of a type that the transform supports. Received double.", error);
 }
 
 TEST_CASE("every word of the vocabulary binds and steps by its name alone, or as its refusal says, in float and double") {

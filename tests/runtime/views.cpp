@@ -235,7 +235,7 @@ TEST_CASE("views that do not fit are refused") {
   std::vector<float> values(24);
   CHECK_THROWS_WITH_AS(
       optimizer<float>("muon", {{.name = "w", .shape = {2, 3, 4}, .role = role::hidden, .data = values.data()}}, some),
-      "[orthogonalize_update] Expected a matrix, or filters of rank >= 4. Received 'w' with shape (2, 3, 4). Say what it is: "
+      "[orthogonalize_update] Expected a matrix, or filters of rank >= 4. Received 'w' with shape (2, 3, 4). Set a view: "
       ".view = {view::stack{}} for 2 matrices, .view = {view::filters{}} for one of 2 rows.",
       error);
 }

@@ -52,7 +52,7 @@ template <class Combinator>
 void passes_on(const Combinator& around) {
   const auto chain = thalweg::chain(around(probe{}));
   CHECK(refusal(chain, 3, 2, {.loss = 1}) == "");
-  CHECK(refusal(chain, 3, 1, {}).ends_with("Expected the step's loss beside its gradients. Received none."));
+  CHECK(refusal(chain, 3, 1, {}).ends_with("Expected a loss with the gradients. Received none."));
   CHECK(refusal(chain, 6, 0, {.loss = 1}) == "[probe] Expected few columns.");
   CHECK(refusal(chain, 3, 3, {.loss = 1}) == "[probe] Expected few steps.");
   CHECK(refusal(thalweg::chain(around(probe{.by = 9})), 3, 0, {.loss = 1}).ends_with("Expected by in (0, 8]. Received 9."));

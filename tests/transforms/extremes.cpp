@@ -136,6 +136,6 @@ TEST_CASE("what cannot be right is refused by name") {
   CHECK(refusal("scale_by_rms(epsilon=1e-19) | apply_update") ==
         "[parse] Expected for scale_by_rms: beta in [0, 1), epsilon in [1e-18, 1). Received 'epsilon=1e-19' at column 14.");
   CHECK(refusal("update_by_schedule_free(beta=1e-4)") ==
-        "[update_by_schedule_free] Expected beta = 0 or beta >= 0.001. Received 1e-04, with which x = z + (y-z)/beta is "
-        "lost to rounding.");
+        "[update_by_schedule_free] Expected beta = 0 or beta >= 0.001. Received 1e-04: rounding would destroy "
+        "x = z + (y-z)/beta.");
 }

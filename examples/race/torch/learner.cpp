@@ -88,7 +88,7 @@ score learner::judge(judged_on which) {
   return {sum.loss / examples / setting_->nats_a_unit, sum.accuracy / examples};
 }
 
-// Batch norms gathered their statistics at y. At x they must be gathered anew, before anything is judged by them.
+// The statistics of batch norms come from y. Compute them again at x before you validate.
 void learner::refresh_batch_norms() {
   const auto norms = batch_norms(*net_);
   if (norms.empty()) return;

@@ -1,4 +1,4 @@
-// Eigen at both ends: matrices and vectors as parameters, and tensors as matrices inside tensor-wise functions.
+// Eigen: matrices and vectors as parameters, and tensors as matrices in tensor-wise functions.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,13 @@
 
 namespace thalweg {
 
-/// What `as_matrix` returns: rows × cols over the tensor's own memory, whichever way it lies.
+/// What `as_matrix` returns: rows × cols over the tensor's own memory, in either order.
 template <class T>
 using tensor_matrix = Eigen::Map<Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, Eigen::Unaligned,
                                  Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
 
-/// A tensor, for Eigen to read and write in place. Filters are viewed as (first, rest); a vector is one column, a
-/// scalar 1 × 1.
+/// A tensor that Eigen reads and writes in place. Filters are (first, rest) matrices; a vector is one column, a scalar
+/// is 1 × 1.
 ///
 ///     auto center = tensorwise("center_rows", [](tensor<float> u) {
 ///       as_matrix(u).colwise() -= as_matrix(u).rowwise().mean().eval();
@@ -31,14 +31,14 @@ tensor_matrix<T> as_matrix(tensor<T> t) {
   return {t.data, rows, cols, t.order == storage_order::row_major ? stride(cols, 1) : stride(1, rows)};
 }
 
-/// A matrix, array or vector as a parameter: a view, so `m` must stay where it is, and keep its size.
+/// A matrix, array or vector as a parameter. It is a view: do not move or resize `m`.
 ///
 ///     Eigen::MatrixXf w = Eigen::MatrixXf::Random(128, 784);
 ///     Eigen::VectorXf b = Eigen::VectorXf::Zero(128);
 ///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, role::hidden), as_parameter("b", b)},
 ///                          {.lr = 0.02});
 ///
-/// What is a vector by its type has rank 1, all else rank 2, stored as the type says (Eigen's default: by columns).
+/// A vector type has rank 1, all others rank 2. The storage order is that of the type (Eigen's default: by columns).
 template <class Derived>
 auto as_parameter(std::string name, Eigen::PlainObjectBase<Derived>& m, role r = role::unspecified) {
   const auto rows = static_cast<std::size_t>(m.rows()), cols = static_cast<std::size_t>(m.cols());
@@ -48,7 +48,7 @@ auto as_parameter(std::string name, Eigen::PlainObjectBase<Derived>& m, role r =
   return p;
 }
 
-/// A matrix, array or vector as a gradient, in memory's order: it should be stored as its parameter is.
+/// A matrix, array or vector as a gradient. It must have the storage order of its parameter.
 ///
 ///     opt.step({as_gradient(dw), as_gradient(db)});
 template <class Derived>

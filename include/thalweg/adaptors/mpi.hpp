@@ -24,7 +24,7 @@
 
 namespace thalweg::mpi {
 
-/// Who holds what.
+/// Which rank holds which parameters and states.
 enum class layout {
   sharded_state,  ///< every rank has all parameters; the state of each parameter is on one rank, which steps it
   replicated,     ///< every rank has all parameters and all state, and steps everything
@@ -52,18 +52,18 @@ extern template thalweg::optimizer<double> on_ranks(const void*, layout, std::si
                                                     const make_on_device<double>&);
 }  // namespace detail
 
-/// As `thalweg::optimizer`, on all ranks of a communicator. All ranks make it with the same chain, options and parameters.
-/// From then on all ranks call the same members in the same order. Each gives `step` its own gradients; the step is taken
-/// with their mean, (g₀ + g₁ + …)·(1/N), added up in the order of the ranks. The result is bit for bit that of one process
-/// that is given the mean. The loss is the mean of the ranks' losses. With `accumulate` each rank gathers its own gradients,
-/// and the means are those of what the ranks have gathered.
+/// Like `thalweg::optimizer`, on all ranks of a communicator. All ranks make it with the same chain, options and
+/// parameters. Then all ranks call the same members in the same order. Each rank passes its own gradients to `step`.
+/// The step uses their mean, (g₀ + g₁ + …)·(1/N), added up in the order of the ranks. The result equals, bit for bit,
+/// that of one process with the mean gradient. The loss is the mean of the ranks' losses. With `accumulate` each rank
+/// collects its own gradients, and the step uses the mean of what the ranks have collected.
 ///
-/// If a call throws on one rank, it throws on all of them. Ranks that do not agree get an error that names the first
-/// difference. `save` writes one file, from rank 0, which one process or any number of ranks can load. `to_bytes` returns
-/// the bytes on rank 0, and nothing elsewhere.
+/// If a call throws on one rank, it throws on all of them. If the ranks differ, the error names the first difference.
+/// `save` writes one file, on rank 0. One process or any number of ranks can load it. `to_bytes` returns the bytes on
+/// rank 0, and nothing on the others.
 ///
-/// MPI must be initialised. An optimizer that another thread uses than the one that initialised MPI needs
-/// MPI_THREAD_MULTIPLE. With MPI_THREAD_MULTIPLE messages travel also while a matrix is computed.
+/// MPI must be initialised. If another thread than the one that initialised MPI uses the optimizer, initialise MPI with
+/// MPI_THREAD_MULTIPLE. Then messages also move while a matrix is computed.
 ///
 ///     auto opt = mpi::optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100});
 ///     for (auto& batch : data_of(rank)) { backward(batch, gradients); opt.step(gradients); }

@@ -7,8 +7,8 @@
 //     net.fit<tiny_dnn::cross_entropy_multiclass>(opt, images, labels, 32, 10);
 //     { const auto at_x = opt.evaluation_point(); net.test(held_out, held_out_labels); }
 //
-// tiny-dnn's headers hold definitions: one unit of a program may include them, or this. Beside
-// `using namespace thalweg` its own names are `::tiny_dnn::…`.
+// tiny-dnn's headers contain definitions, so only one source file of a program may include them, or this header. After
+// `using namespace thalweg`, write `::tiny_dnn::…` for tiny-dnn's own names.
 #pragma once
 
 #include <concepts>
@@ -30,7 +30,7 @@
 
 namespace thalweg::tiny_dnn {
 
-/// A weight vector of a layer, and the matrix or filter that it is.
+/// A weight vector of a layer, with the shape of its matrix or filter.
 struct parameter {
   std::string name{};
   ::tiny_dnn::vec_t* values = nullptr;
@@ -40,8 +40,8 @@ struct parameter {
   double lr_factor = 1, weight_decay_factor = 1;
 };
 
-/// The vectors that a network trains, in the order in which it updates them. It is a value: what is guessed wrong can
-/// be set before it is bound, and `describe()` shows it. Layers with `set_trainable(false)` are left out.
+/// The vectors that a network trains, in the order in which it updates them. You may change a wrong role or shape
+/// before binding; `describe()` shows them. Layers with `set_trainable(false)` are left out.
 ///
 /// | layer | its weights are | role |
 /// |---|---|---|
@@ -77,17 +77,17 @@ std::vector<parameter> parameters_of(::tiny_dnn::network<Net>& net) {
   return all;
 }
 
-/// What `network::fit` and `train` take. tiny-dnn passes one weight vector after the other and never says that a
-/// batch is complete; since the vectors are known from the network, the step is taken when the last of them has come.
-/// So every chain works, also one that looks at all parameters at once. Gradients are copied as they come, parameters
-/// are not.
+/// An optimizer for `network::fit` and `train`. tiny-dnn passes one weight vector after the other, and never says
+/// that a batch is complete. The adaptor gets the list of vectors from the network, and takes the step after the
+/// last one. So every chain works, also one that needs all gradients at once. It copies gradients, but not
+/// parameters.
 ///
-/// Every call that would touch weights whose memory was replaced (`*net[0]->weights()[0] = std::move(other)`) is
-/// refused, with nothing read or written; `reset()` binds the new memory. The layers must outlive the optimizer.
+/// If the memory of weights was replaced (`*net[0]->weights()[0] = std::move(other)`), every call that would use it
+/// throws, before it reads or writes. `reset()` binds the new memory. The layers must outlive the optimizer.
 ///
-/// `fit` calls `reset()` when it begins, which forgets all state, as tiny-dnn's own optimizers do: many epochs are one
-/// call of `fit`, not many. It begins at y, where the one before left the weights. Options are no state: they stay as
-/// they were given, and lr as it was last set.
+/// `fit` begins with `reset()`, which deletes all state, as with tiny-dnn's own optimizers. So train all epochs in one
+/// call of `fit`. A second call begins at y, where the first one left the weights. `reset()` keeps the options and the
+/// last lr.
 class optimizer final : public ::tiny_dnn::optimizer {
   using T = ::tiny_dnn::float_t;
 
@@ -102,7 +102,7 @@ class optimizer final : public ::tiny_dnn::optimizer {
   std::weak_ptr<const bool> at_x_;
 
 public:
-  /// `chain`: whatever `thalweg::optimizer` takes.
+  /// `chain`: as for `thalweg::optimizer`.
   template <class Given>
   optimizer(const Given& chain, std::vector<parameter> parameters, const options& o)
       : chain_(thalweg::detail::program_of<T>(chain)), options_(o), parameters_(std::move(parameters)), bound_(memory()),
@@ -111,8 +111,8 @@ public:
   optimizer(const Given& chain, ::tiny_dnn::network<Net>& net, const options& o)
       : optimizer(chain, parameters_of(net), o) {}
 
-  /// Called by tiny-dnn for each weight vector of a batch. Throws, with nothing written, where they are not those that
-  /// were bound, in their order.
+  /// Called by tiny-dnn for each weight vector of a batch. Throws before it writes, if these are not the bound vectors
+  /// in their order.
   void update(const ::tiny_dnn::vec_t& gradient, ::tiny_dnn::vec_t& weights, bool /*parallelize*/) override {
     const std::size_t i = std::exchange(arrived_, 0);
     const auto& p = parameters_[i];
@@ -129,10 +129,10 @@ public:
     }
   }
 
-  /// Forgets all state, but not the lr, and starts anew from the weights as they are. `fit` calls it.
+  /// Deletes all state except lr, and starts again from the current weights. `fit` calls it.
   void reset() override {
     if (!at_x_.expired())
-      throw error("reset", "Expected the parameters at y. Received them at x: let the evaluation point go first.");
+      throw error("reset", "Expected the parameters at y. Received them at x: end the evaluation point first.");
     thalweg::optimizer<T> anew(chain_, views(), options_);
     anew.lr(engine_.lr());
     engine_ = std::move(anew);
@@ -141,7 +141,7 @@ public:
     report_ = {};
   }
 
-  /// While it lives the network holds x, the average, and its weights must stay in their memory.
+  /// While the guard lives, the network holds x, the average. Do not replace the memory of weights meanwhile.
   [[nodiscard]] auto evaluation_point() {
     check_bound("evaluation_point");
     struct at_x {
@@ -159,16 +159,16 @@ public:
     engine_.averaged(i, out);
   }
 
-  /// What is trained, in the order in which it is bound.
+  /// The trained vectors, in the order of binding.
   [[nodiscard]] const std::vector<parameter>& parameters() const { return parameters_; }
   [[nodiscard]] long steps() const { return engine_.steps(); }
-  /// Of the latest step.
+  /// The report of the latest step.
   [[nodiscard]] const step_report& report() const { return report_; }
   [[nodiscard]] double lr() const { return engine_.lr(); }
-  /// Sets the base learning rate, also of runs to come: `reset()` leaves it.
+  /// Sets the base learning rate, also for later runs: `reset()` keeps it.
   void lr(double lr) { engine_.lr(lr); }
   [[nodiscard]] std::string describe() const { return engine_.describe(); }
-  /// The optimizer of these vectors' memory, for whatever else it can do; until the next `reset()`.
+  /// The optimizer behind this one, for all its other members. Valid until the next `reset()`.
   [[nodiscard]] thalweg::optimizer<T>& engine() {
     check_bound("engine");
     return engine_;

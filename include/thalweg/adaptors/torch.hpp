@@ -1,4 +1,4 @@
-// libtorch: an optimizer over the parameters of a module, in the module's own memory.
+// libtorch: an optimizer that trains the parameters of a module in place.
 //
 //     auto opt = thalweg::torch::optimizer(thalweg::recipes::amuse(), *model, {.lr = 0.02, .warmup_steps = 100});
 //     for (auto& batch : *loader) {
@@ -8,7 +8,7 @@
 //     }
 //     { const auto at_x = opt.evaluation_point(); validate(*model); }
 //
-// Beside `using namespace thalweg` libtorch's own names are `::torch::…`.
+// After `using namespace thalweg`, write `::torch::…` for libtorch's own names.
 #pragma once
 
 #include <algorithm>
@@ -37,14 +37,14 @@
 
 namespace thalweg::torch {
 
-/// A tensor to be trained: dense, contiguous, on the CPU; of type T, or where T is float of BFloat16 or Half.
+/// A tensor to train: dense, contiguous, on the CPU, of type T. If T is float, also BFloat16 or Half.
 template <class T>
 struct parameter {
   std::string name{};
   ::torch::Tensor values{};
   thalweg::role role = role::unspecified;
   double lr_factor = 1, weight_decay_factor = 1;
-  thalweg::view::list view{};  ///< what it is where its shape does not say it, as of thalweg::parameter
+  thalweg::view::list view{};  ///< divides it into parts, as for thalweg::parameter
 };
 
 namespace detail {
@@ -59,7 +59,7 @@ inline std::optional<number_type> type_of(const ::torch::Tensor& t) {
   }
 }
 
-/// Refuses what an optimizer of T does not read in place. Returns the type of the numbers.
+/// Refuses tensors that an optimizer of T cannot read in place. Returns the type of the numbers.
 template <class T>
 number_type check(std::string_view where, const std::string& what, const ::torch::Tensor& t) {
   if (t.layout() != ::torch::kStrided)
@@ -133,24 +133,25 @@ public:
 
 }  // namespace detail
 
-/// The parameters of a module with their names and what their roles seem to be. It is a value: what is guessed wrong
-/// can be set before it is bound, and `describe()` shows it.
+/// The parameters of a module with their names and guessed roles. You may change a wrong role before binding;
+/// `describe()` shows the roles.
 ///
-/// They are told from a parameter's full dotted name, whose components stand between the dots; case counts:
+/// The role comes from a parameter's full dotted name. Its components are the parts between the dots. Case matters.
 ///
 /// | role | whose |
 /// |---|---|
 /// | embedding | `nn::Embedding`, `nn::EmbeddingBag`; a component that contains `embed`, or that is `wte` or `wpe` |
-/// | head | the last matrix or filter with a component that is one of the words below; without, the last `nn::Linear` |
-/// | hidden | all else |
+/// | head | the last matrix or filter with a component from the list below; if there is none, the last `nn::Linear` |
+/// | hidden | all others |
 ///
 /// The words: `lm_head`, `head`, `classifier`, `fc_out`, `output`. "Last" is in the order of `named_parameters()`.
-/// There is one head at most: several matrices under such names are layers of one (`classifier.0`, `classifier.3`) or
-/// belong to blocks (`layer.0.output`). An embedding stays one whatever else says that it is the head, as where the
-/// head is tied to it; no other takes its place.
+/// There is at most one head: several matrices with such names are layers of one head (`classifier.0`, `classifier.3`),
+/// or belong to blocks (`layer.0.output`). An embedding is never a head. If the head is tied to an embedding, there is
+/// no head.
 ///
-/// A tensor that several modules share is there once, under its first name. The weights of `nn::Conv1d` and
-/// `nn::ConvTranspose1d` have the view `filters`. Other parameters of rank 3 need a view of yours in a chain of matrices.
+/// A tensor that several modules share appears once, under its first name. The weights of `nn::Conv1d` and
+/// `nn::ConvTranspose1d` have the view `filters`. For other parameters of rank 3, set a view if the chain works on
+/// matrices.
 ///
 ///     auto parameters = thalweg::torch::parameters_of(*model);
 ///     parameters.front().role = thalweg::role::embedding;
@@ -162,7 +163,7 @@ std::vector<parameter<T>> parameters_of(const ::torch::nn::Module& model) {
   return std::move(all).parameters();
 }
 
-/// Tensors without a module, named by their numbers; nothing tells their roles: they have none.
+/// Tensors without a module. Their names are their numbers. They have no roles.
 template <class T = float>
 std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tensors) {
   std::vector<parameter<T>> all;
@@ -173,15 +174,15 @@ std::vector<parameter<T>> parameters_of(const std::vector<::torch::Tensor>& tens
 /// What an undefined gradient means.
 enum class undefined_gradients { are_none, are_zero };
 
-/// An optimizer that reads gradients where `backward()` leaves them and writes parameters where they are. Nothing is
-/// copied. What does not require gradients when it is bound is left out.
+/// An optimizer that reads the gradients of `backward()` and trains the parameters in place, without copies. Parameters
+/// that require no gradients at binding are left out.
 ///
-/// * A parameter whose gradient is undefined (an expert that was not used) stands still with its state, as in PyTorch.
-///   `undefined_gradients::are_zero` makes it a gradient of zeros instead, which decays momentum and weights. `step()`
-///   refuses a model of which no gradient is defined.
-/// * A parameter that you freeze with `requires_grad_(false)` stands still, and keeps its state until you unfreeze it.
-/// * A parameter whose memory was replaced after binding (`model->to(…)`, `torch::load`) is refused by every call; bind anew.
-///   Until then the old memory is kept alive, never written stale.
+/// * If a gradient is undefined (an expert that was not used), the parameter and its state do not change, as in
+///   PyTorch. With `undefined_gradients::are_zero` it counts as zeros instead: momentum and weights decay. `step()`
+///   throws if no parameter has a gradient.
+/// * After `requires_grad_(false)` a parameter does not change. Its state is kept until you unfreeze it.
+/// * If the memory of a parameter was replaced after binding (`model->to(…)`, `torch::load`), every call throws. Then
+///   bind a new optimizer. The old one keeps the old memory alive and does not write it.
 template <class T>
 class optimizer {
   using memory = std::vector<::torch::Storage>;
@@ -195,7 +196,7 @@ class optimizer {
   ::torch::Tensor zeros_;
 
 public:
-  /// `chain`: whatever `thalweg::optimizer` takes.
+  /// `chain`: as for `thalweg::optimizer`.
   template <class Given>
   optimizer(const Given& chain, std::vector<parameter<T>> parameters, const options& o,
             undefined_gradients undefined = undefined_gradients::are_none)
@@ -210,7 +211,7 @@ public:
             undefined_gradients undefined = undefined_gradients::are_none)
       : optimizer(chain, parameters_of<T>(tensors), o, undefined) {}
 
-  /// One step, as `thalweg::optimizer::step`, with the gradients that the parameters have.
+  /// Takes one step with the gradients of the tensors, like `thalweg::optimizer::step`.
   step_report step(const step_inputs& inputs = {}) {
     check_bound("step");
     gradients_.clear();
@@ -233,13 +234,13 @@ public:
     return report;
   }
 
-  /// Fills the gradients with zeros.
+  /// Sets all gradients to zero.
   void zero_grad() {
     for (auto& p : parameters_)
       if (auto& gradient = p.values.mutable_grad(); gradient.defined()) gradient.detach_().zero_();
   }
 
-  /// While it lives the module holds x, the average.
+  /// While the guard lives, the module holds x, the average.
   [[nodiscard]] auto evaluation_point() {
     check_bound("evaluation_point");
     struct at_x {  // the memory must outlive what is put back into it
@@ -249,7 +250,7 @@ public:
     return at_x{memory_, engine_.evaluation_point()};
   }
 
-  /// x of parameters()[i], in a tensor of its own, which is of T.
+  /// x of parameters()[i], in a new tensor of type T.
   [[nodiscard]] ::torch::Tensor averaged(std::size_t i) const {
     check_bound("averaged");
     if (i >= parameters_.size())
@@ -259,7 +260,7 @@ public:
     return out;
   }
 
-  /// Checkpoints, as `thalweg::optimizer`'s. To resume: torch::load the model, bind, load the optimizer.
+  /// Checkpoints, like `thalweg::optimizer`. To resume: torch::load the model, bind, load the optimizer.
   void save(const std::string& path) const {
     check_bound("save");
     engine_.save(path);
@@ -269,13 +270,13 @@ public:
     return engine_.load(path);
   }
 
-  /// What is trained, in the order in which it is bound.
+  /// The trained tensors, in the order of binding.
   [[nodiscard]] const std::vector<parameter<T>>& parameters() const { return parameters_; }
   [[nodiscard]] long steps() const { return engine_.steps(); }
   [[nodiscard]] double lr() const { return engine_.lr(); }
   void lr(double lr) { engine_.lr(lr); }
   [[nodiscard]] std::string describe() const { return engine_.describe(); }
-  /// The optimizer of these tensors' memory, for whatever else it can do.
+  /// The optimizer behind this one, for all its other members.
   [[nodiscard]] thalweg::optimizer<T>& engine() { return engine_; }
 
 private:

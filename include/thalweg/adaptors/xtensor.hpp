@@ -1,8 +1,8 @@
-// The one door to xtensor: include this, never <xtensor/…>.
+// xtensor: include this header instead of <xtensor/…>.
 //
-// xtensor up to 0.24.3 hides a specialisation from every standard but C++17. In C++20 g++ then takes an array of any
-// rank for one of rank 4, and `eval`, immediate reductions, `pad` or `tile` of an `xt::xarray` read memory that is not
-// theirs. The specialisation is restored here; that it comes before its first use is why there is one door.
+// xtensor up to 0.24.3 has a specialisation only for C++17. In C++20 g++ then treats an array of any rank as one of
+// rank 4, and `eval`, immediate reductions, `pad` or `tile` of an `xt::xarray` read invalid memory. This header
+// restores the specialisation. It must come before its first use, so thalweg includes xtensor only here.
 #pragma once
 
 #include <xtensor/xexpression_traits.hpp>
@@ -48,7 +48,7 @@ struct xtype_for_shape<Shape<Index, N, Allocator, Init>> {
 
 namespace thalweg {
 
-/// `xt::xarray`, `xt::xtensor`, or either over memory that somebody else owns; no lazy expression, no view.
+/// `xt::xarray` or `xt::xtensor`, also over memory of somebody else; not a lazy expression, not a view.
 template <class Array>
 concept xtensor_array = std::derived_from<Array, xt::xcontainer<Array>>;
 
@@ -63,7 +63,7 @@ storage_order order_of(const Array& array, const std::string& where) {
 
 }  // namespace detail
 
-/// The array as a parameter: a view, so `array` must stay where it is, and keep its shape.
+/// The array as a parameter. It is a view: do not move or reshape `array`.
 ///
 ///     xt::xarray<float> w = xt::random::randn<float>({128, 784});
 ///     auto opt = optimizer(recipes::muon(), std::vector{as_parameter("w", w, role::hidden)}, {.lr = 0.02});
@@ -77,7 +77,7 @@ auto as_parameter(std::string name, Array& array, role r = role::unspecified) {
                                                .order = order};
 }
 
-/// The array as a gradient, in memory's order: it should lie as its parameter does.
+/// The array as a gradient. It must have the storage order of its parameter.
 ///
 ///     opt.step({as_gradient(dw), as_gradient(db)});
 template <xtensor_array Array>
@@ -86,7 +86,7 @@ std::span<const typename Array::value_type> as_gradient(const Array& array) {
   return {array.data(), array.size()};
 }
 
-/// A tensor-wise transform's tensor, for xtensor to read and write in place.
+/// A tensor of a tensor-wise transform, which xtensor reads and writes in place.
 ///
 ///     auto center = tensorwise("center", [](tensor<float> u) {
 ///       auto x = as_xtensor(u);

@@ -1,4 +1,4 @@
-// apply_update: the end of a chain that keeps no average, and of every chain that does not write the parameters.
+// apply_update: the end without an average; the default end of a chain.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -7,8 +7,8 @@ namespace thalweg {
 
 /// θ ← (1 - lr·λ)·θ - lr·u, computed as θ - (lr·u + lr·λ·θ): in float 1 - lr·λ would lose most of a small decay.
 ///
-/// Decoupled weight decay and the learning rate (Loshchilov & Hutter, arXiv 1711.05101). λ and lr are the
-/// optimizer's options, after the schedules upstream; a `decay_weights` upstream has spent λ.
+/// Decoupled weight decay and the learning rate (Loshchilov & Hutter, arXiv 1711.05101). λ and lr are the optimizer's
+/// options after the schedules upstream; λ is 0 after a `decay_weights`.
 ///
 ///     auto adamw = scale_by_adam{} | apply_update{};
 struct apply_update {

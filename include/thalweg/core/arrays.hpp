@@ -5,10 +5,10 @@
 
 namespace thalweg::detail {
 
-/// A sum over elements is kept in so many numbers, which are added up in the end.
+/// A sum over elements has this number of partial sums, which are added up at the end.
 inline constexpr std::size_t sum_lanes = 8;
 
-/// What is measured of the elements that a pass writes.
+/// The measured norms of the elements that a pass writes.
 struct measured_sums {
   double gradient = 0, update = 0, parameter = 0;  ///< sums of squares
   double largest_gradient = 0;
@@ -22,14 +22,14 @@ struct measured_sums {
   }
 };
 
-/// Where a pass that writes the parameter measures: it keeps the parameter as it was, and adds up in registers of T.
+/// For a pass that writes the parameter and measures it: the old parameter, and sums in registers of T.
 template <class T>
 struct measurement {
   T* before;
   measured_sums sums;
 };
 
-/// What a pass reads and writes of one parameter: the elements [begin, begin + n) of gradient, parameter and states. It
+/// The arrays of one parameter for a pass: the elements [begin, begin + n) of gradient, parameter and states. The pass
 /// reads the update from `before`, which may be the gradient, and writes it to `update`. `before` and `update` have n
 /// elements, and begin with the element `begin`.
 template <class T>

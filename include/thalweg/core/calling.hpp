@@ -118,8 +118,8 @@ struct some_state {
 template <class Transform>
 using array_indices = std::make_index_sequence<states_of<Transform>::arrays>;
 
-/// A register that no kernel knows. A kernel that takes it takes all registers. Its functions are declared and never
-/// called.
+/// A register type that no kernel names. A kernel that accepts it accepts all registers. Its functions are declared,
+/// but never called.
 struct any_register {
   using value_type = double;
   struct mask {

@@ -1,9 +1,9 @@
-// A chain: transforms in the order in which the gradient passes them.
+// A chain: transforms, in the order in which they change the gradient.
 //
 //     auto c = nesterov_ema{.beta = 0.95} | orthogonalize_update{} | update_by_schedule_free{.beta = 0.9};
 //     auto same = chain(nesterov_ema{.beta = 0.95}, orthogonalize_update{}, update_by_schedule_free{.beta = 0.9});
 //
-// A chain that ends without writing the parameters gets `apply_update{}`: decoupled weight decay and lr.
+// If the last transform does not write the parameters, `apply_update{}` is added: decoupled weight decay and lr.
 #pragma once
 
 #include <string>
@@ -62,7 +62,7 @@ constexpr chained<Links...> chain_of(list<Links...>&& links) {
 }
 }  // namespace detail
 
-/// Composes transforms, routes, recipes and chains. `chain()` passes the gradient on as it is.
+/// Composes transforms, routes, recipes and chains. `chain()` does not change the gradient.
 template <class... Ts>
 constexpr auto chain(Ts... ts) {
   if constexpr (sizeof...(Ts) == 0) return chained<>();

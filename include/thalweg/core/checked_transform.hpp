@@ -1,4 +1,4 @@
-// What the compiler says of a type that is no transform.
+// The compiler's errors for a type that is not a transform.
 #pragma once
 
 #include <span>
@@ -7,7 +7,7 @@
 
 namespace thalweg {
 
-/// Every chain checks its types with this. The compiler's message says which type is no transform, and what it lacks.
+/// Every chain checks its types with this. The compiler's message names the wrong type and what is missing.
 template <class T>
 struct checked_transform {
   static constexpr bool value = transform<T>;

@@ -1,4 +1,4 @@
-// Transforms that are made of other transforms, without their types. Chains in C++ and chains from text share them.
+// Transforms made of other transforms, without their types. Chains in C++ and chains from text share them.
 #pragma once
 
 #include <cstddef>
@@ -12,28 +12,28 @@
 
 namespace thalweg::detail {
 
-/// Puts the results of the branches together and writes them to the update.
+/// Combines the results of the branches, and writes them to the update.
 template <class T>
 struct merge {
   std::function<void(tensor<T> update, std::span<const tensor<const T>> branches)> apply;
   bool may_throw = false;
 };
 
-/// Each branch gets a copy of the update and changes it. `source.known` holds the passes of the branches' stages.
+/// Each branch gets a copy of the update. `source.known` has the passes of the branches' stages.
 template <class T>
 any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transform<T>>> branches, std::string text,
                                const pass_source<T>& source);
 
-/// Whether a branch may hold such a transform.
+/// Whether a branch may contain this transform.
 constexpr bool fits_a_branch(const traits& is) {
   return is.what != kind::modelwise && !is.ends && !is.gates && is.scalars == 0 && !is.spends_decay;
 }
 
-/// A tensor-wise transform without state, on each of equal blocks of rows.
+/// Applies a tensor-wise transform without state to each of several equal blocks of rows.
 template <class T>
 any_transform<T> make_row_blocks(any_transform<T> inner, long blocks);
 
-/// A number on a schedule: what the schedule makes of a learning rate, it makes of the number.
+/// A number with a schedule: the schedule changes it as it would change a learning rate.
 struct number_schedule {
   std::size_t field;  ///< the number's place among the fields
   double value;       ///< its first value
@@ -48,7 +48,7 @@ constexpr double scheduled_value(double value, context c, const Schedule& schedu
   return schedule(c).lr;
 }
 
-/// A transform with one of its numbers on a schedule.
+/// A transform with a schedule for one of its numbers.
 template <class T>
 any_transform<T> make_scheduled(any_transform<T> inner, number_schedule moves, std::string text);
 

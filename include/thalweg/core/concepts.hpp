@@ -1,10 +1,10 @@
-// The kinds of transform. What the members of a transform return tells its kind. A transform declares nothing twice and
-// inherits nothing. It is an aggregate with
+// The kinds of transform. The members of a transform determine its kind. A transform has no base class. It is an
+// aggregate with
 //
-//   contextual     constexpr context at(context, scalars…) const      pure: it is asked more than once a step
+//   contextual     constexpr context at(context, scalars…) const      pure: it is called several times per step
 //   element-wise   constexpr auto at(const context&, scalars…) const -> kernel(element<T>, T states…)
 //   tensor-wise    void apply(const context&, tensor<T> update, tensor<T> states…) const
-//                  or whole<T> in the place of the tensor, to see the gradient and the parameter as well;
+//                  or whole<T> instead of the tensor, to see the gradient and the parameter as well;
 //                  with std::size_t scratch(parameter_info) const: apply(context, update, std::span<T> scratch, states…)
 //   model-wise     constexpr auto reduce(const context&, scalars…) const -> kernel(element<T>[, T states…]) -> T or
 //                  sums(T…), summed over all parameters, with the states as they are before the step;
@@ -12,19 +12,19 @@
 //                  the new scalars if there are any. These are of the model: not one a route, as an element-wise one's
 //   parameter-wise the same with `using over = each_parameter;`: summed over each parameter on its own; no scalars
 //
-// and, where it has any,
+// and, if it has any,
 //
-//   using states = state<…>              what it remembers
+//   using states = state<…>              its state
 //   static constexpr auto fields         its hyper-parameters' names and ranges; one without a default is a required<T>
 //   static constexpr const char* elsewhere[]
-//                                        what other libraries call it: where `parse` is given that name, it suggests this one
+//                                        its names in other libraries: for such a name `parse` suggests this transform
 //   void check(parameter_info) const     refuses a parameter, at binding
 //   void check(const context&) const     of a tensor-wise transform: refuses a step, before it
-//   context pass_on(context) const       what is downstream of a transform with a kernel (decay_weights spends λ)
-//   auto average(scalars…) const         of a terminal that averages: the kernel that recovers x
-//   using feeds = …, using reads = …     what it says to a transform downstream, or hears from one upstream
+//   context pass_on(context) const       of a transform with a kernel: the context downstream
+//   auto average(scalars…) const         of an end with an average: the kernel that recovers x
+//   using feeds = …, using reads = …     the number that it passes downstream, or reads from upstream
 //                                        (`c.say<…>(number)`, `c.heard<…>()`); or
-//   using reads = loss_of_step           every step must be given the loss
+//   using reads = loss_of_step           every step needs the loss
 //   using reports = gradient_norm        of a model-wise transform: its sum is that of the updates' squares, and `step`
 //                                        reports its root where the updates are still the gradients
 //   bool proceeds(double sum) const      of a model-wise transform at the head: whether the step is taken at all; with a
@@ -33,11 +33,11 @@
 //                                        of an element-wise transform at the head: whether this call of `step` goes on
 //                                        downstream, and the kernel for the calls that do not. Its first state holds what
 //                                        it passes on, which is the gradient for all transforms behind it
-//   std::string computed_by() const      what stands behind it, for describe()
+//   std::string computed_by() const      what computes it, for describe()
 //   static constexpr std::string_view remark
-//                                        what its user should know before a long training, for describe()
-//   std::string_view name                where it is not the type's
-//   std::string text() const             where it is written otherwise than name(field=value, …)
+//                                        advice before a long training, for describe()
+//   std::string_view name                if it is not the name of the type
+//   std::string text() const             if it is not name(field=value, …)
 //   using leaves_type = std::tuple<…>    of a combinator: the transforms in it
 #pragma once
 
@@ -57,7 +57,7 @@ namespace thalweg {
 template <class Transform>
 concept contextual = detail::has_at<Transform> && std::is_same_v<detail::at_value<Transform>, context>;
 
-/// `using over = each_parameter;`: sums over each parameter, not over the model.
+/// `using over = each_parameter;`: the sums are over each parameter, not over the model.
 struct each_parameter {};
 
 namespace detail {
@@ -90,7 +90,7 @@ concept tensorwise_of =
       detail::call_apply(detail::array_indices<Transform>(), t, c, w, scratch, state);
     };
 
-/// Is made of other transforms. Its member `lowered<T, Passes>(set)` returns what it becomes in a program.
+/// A transform made of other transforms. Its member `lowered<T, Passes>(set)` returns its part of the program.
 template <class Transform>
 concept combinator = requires { requires Transform::is_combinator; };
 
@@ -116,15 +116,15 @@ constexpr bool writes() {
 template <class Transform>
 concept terminal = detail::writes<Transform>();
 
-/// A terminal that keeps an average x: `average(scalars…)` returns the kernel that recovers x from the states.
+/// An end with an average x: `average(scalars…)` returns the kernel that recovers x from the states.
 template <class Transform>
 concept averaging = terminal<Transform> && requires { &Transform::average; };
 
-/// What a transform says to one downstream (`using feeds = interpolation_beta;`). That transform declares
+/// A number that a transform passes downstream (`using feeds = interpolation_beta;`). The reader declares
 /// `using reads = interpolation_beta;`.
 struct interpolation_beta {};
 
-/// What the user gives with a step: `step(gradients, {.loss = loss})`.
+/// The loss that the user passes to a step: `step(gradients, {.loss = loss})`.
 struct loss_of_step {};
 
 /// What `step` reports.
@@ -160,7 +160,7 @@ concept stopping = modelwise<Transform> && requires(const Transform& t) {
   { t.proceeds(0.0) } -> std::same_as<bool>;
 };
 
-/// Lets some calls of `step` pass and gathers the gradients of the others: `accumulate`.
+/// Collects the gradients of some calls of `step`, and lets the others through: `accumulate`.
 template <class Transform>
 concept gate = elementwise<Transform> && requires(const Transform& t) {
   { t.opens(1L) } -> std::same_as<bool>;

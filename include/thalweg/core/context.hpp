@@ -1,4 +1,4 @@
-// The step's scalars, as they stand at one place of a chain.
+// The scalars of a step, at one place of a chain.
 #pragma once
 
 #include <array>
@@ -10,24 +10,24 @@
 
 namespace thalweg {
 
-/// What `at(context)` receives, once a step. A contextual transform returns a changed copy, which everything
-/// downstream of it (in its own route alone) sees.
+/// What `at(context)` receives, once per step. A contextual transform returns a changed copy for the transforms
+/// downstream (only in its own route).
 ///
 ///     constexpr auto at(context c) const { c.lr *= by; return c; }
 struct context {
   /// t, 1-based: for a contextual transform the optimizer's steps, for all others the steps in which the parameter had a
   /// gradient
   long step = 1;
-  std::optional<long> schedule_step{};  ///< the optimizer's, where `step` counts others
+  std::optional<long> schedule_step{};  ///< the optimizer's steps, if `step` counts others
   double lr = 0;                 ///< after warm-up and the schedules upstream
-  double weight_decay = 0;       ///< λ, decoupled; 0 once a transform upstream has applied it
+  double weight_decay = 0;       ///< λ, decoupled; 0 after a transform that has applied it
   long warmup_steps = 0;         ///< T₀
 
-  std::optional<long> gathered{};  ///< how many calls of `step` this step is made of, if they are fewer than a gate wants
+  std::optional<long> gathered{};  ///< the number of calls of `step` in this step, if it is smaller than a gate's
 
-  std::optional<double> loss{};  ///< where the step was given it
+  std::optional<double> loss{};  ///< if the user passed it
 
-  double average_weight = 1;     ///< c_t, from the lr in which the route ends, schedules downstream included
+  double average_weight = 1;     ///< c_t, from the lr at the end of the route, including schedules downstream
 
   struct said {
     detail::type_id what = nullptr;
@@ -35,7 +35,7 @@ struct context {
   };
   std::array<said, 4> all_said{};  ///< by transforms upstream
 
-  /// What a transform upstream has said of `What`, a type that names it.
+  /// The number that a transform upstream passed under the name `What`, a type.
   ///
   ///     struct interpolation_beta {};
   ///     c.say<interpolation_beta>(0.9);                                   // upstream
@@ -53,7 +53,7 @@ struct context {
         s = {detail::id_of<What>(), value};
         return;
       }
-    throw error("context", "Expected transforms that say at most ", all_said.size(), " numbers downstream. Received one more.");
+    throw error("context", "Expected transforms that pass at most ", all_said.size(), " numbers downstream. Received one more.");
   }
 };
 

@@ -1,4 +1,4 @@
-// The table that a person reads before training: how each parameter is treated, and what that costs.
+// The table of `describe()`: the chain, the state and the bytes of each parameter.
 #pragma once
 
 #include <cstddef>
@@ -20,14 +20,14 @@ struct description {
   struct path {
     std::string chain;  ///< with its hyper-parameters
     std::vector<std::string> scalars;
-    std::vector<std::string> computed_by;  ///< what stands behind transforms that leave the choice to the library
+    std::vector<std::string> computed_by;  ///< for transforms that leave the choice to the library: who computes them
     std::vector<std::string> remarks;
   };
   std::vector<row> rows;
   std::vector<path> paths;
   std::string header;
   std::size_t parameter_bytes = 0, state_bytes = 0, scratch_bytes = 0, rollback_bytes = 0;
-  std::size_t held_back_bytes = 0;  ///< y, while an evaluation point lives
+  std::size_t held_back_bytes = 0;  ///< y, during an evaluation point
 
   template <class T>
   void add(const bound_parameter<T>& p, std::string chain) {

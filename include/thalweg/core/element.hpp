@@ -1,4 +1,4 @@
-// What goes into a kernel and what comes out of it.
+// The argument and the results of a kernel.
 #pragma once
 
 #include <array>
@@ -6,13 +6,13 @@
 
 namespace thalweg {
 
-/// One number of a parameter, with what is known of it. A kernel reads what it needs; what no kernel of a fused
-/// pass reads is not loaded.
+/// One element of a parameter, with its update and gradient. A fused pass loads only what its kernels
+/// read.
 template <class T>
 struct element {
   T update;     ///< the update so far: the gradient, at the head of a chain
-  T gradient;   ///< the gradient as the user gave it; behind `accumulate` their mean
-  T parameter;  ///< the parameter as the user holds it (y, where there is an average)
+  T gradient;   ///< the user's gradient; after `accumulate` the mean of the gradients
+  T parameter;  ///< the user's parameter (y, if there is an average)
 };
 
 template <class Value, class... States>
@@ -27,8 +27,8 @@ struct write_t {
   std::tuple<States...> states;
 };
 
-/// A kernel's result: the new update and the new states, in the order of their declaration.
-/// `at` uses it as well, to return a kernel or a context with new scalars.
+/// A kernel's result: the new update and the new states, in the order of their declaration. `at` also uses it, to
+/// return a kernel or a context together with new scalars.
 template <class Value, class... States>
 constexpr next_t<Value, States...> next(Value value, States... states) {
   return {value, {states...}};
@@ -40,7 +40,7 @@ constexpr write_t<Value, States...> write(Value parameter, States... states) {
   return {parameter, {states...}};
 }
 
-/// The result of a reduction's kernel that wants more than one sum; `at` then takes as many.
+/// The result of a reduction's kernel with several sums; `at` then takes as many.
 template <class Value, class... Values>
 constexpr std::array<Value, 1 + sizeof...(Values)> sums(Value value, Values... values) {
   return {value, Value(values)...};

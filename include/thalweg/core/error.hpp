@@ -1,4 +1,4 @@
-// The one exception of thalweg, and the words its messages are made of.
+// The exception of thalweg, and how its messages are built.
 #pragma once
 
 #include <concepts>
@@ -17,7 +17,7 @@ std::string to_text(double number);
 /// `(4, 2, 3, 3)`; of more than 16 dimensions the first and the last.
 std::string to_text(std::span<const std::size_t> shape);
 
-/// A name as it stands in messages: between quotation marks, of bearable length, with nothing that a terminal obeys.
+/// A name in messages: between quotation marks, shortened, without control characters.
 std::string in_quotes(std::string_view name);
 
 namespace detail {
@@ -49,7 +49,7 @@ std::string in_words(const Parts&... parts) {
   return detail::joined({std::string_view(detail::words_of(parts))...});
 }
 
-/// What is thrown for bad input: `[where] Expected …. Received ….`, before anything is written.
+/// Thrown for bad input, before anything is written: `[where] Expected …. Received ….`
 ///
 ///     throw error("orthogonalize_update", "Expected rank >= 2. Received ", in_quotes(name), " with shape ", shape, ".");
 class error : public std::invalid_argument {

@@ -1,4 +1,4 @@
-// The evaluation point: x in the parameters for as long as a guard lives.
+// The evaluation point: the parameters hold x while a guard lives.
 #pragma once
 
 #include <memory>

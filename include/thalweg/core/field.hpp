@@ -1,4 +1,4 @@
-// Hyper-parameters: the name, the member and the range of each, stated once, beside the field.
+// Hyper-parameters: the name, the member and the range of each, written once, beside the field.
 //
 //     double beta = 0.95;
 //     static constexpr auto fields = list{field{"beta", &nesterov_ema::beta, from(0).below(1)}};
@@ -32,7 +32,7 @@ struct field {
   [[nodiscard]] constexpr bool is_given(const Transform&) const { return true; }
 };
 
-/// A field that may be absent. An absent field is not written to a chain's text. No schedule moves it.
+/// A field that may be absent. An absent field is not written to a chain's text. No schedule changes it.
 template <class Transform, class Value>
 struct field<Transform, std::optional<Value>> {
   std::string_view name;
@@ -102,8 +102,8 @@ constexpr Transform with_defaults() {
 }
 }  // namespace detail
 
-/// Throws where a field is out of range, also after rounding to T, the type in which kernels use it: an ε that becomes 0, a
-/// β that becomes 1.
+/// Throws if a field is out of range, also after rounding to T, the type of the kernels: an ε that becomes 0, a β that
+/// becomes 1.
 template <class T = double, has_fields Transform>
 constexpr void check_fields(std::string_view where, const Transform& transform) {
   const auto check = [&](const auto& f) {

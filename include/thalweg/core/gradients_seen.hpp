@@ -1,4 +1,4 @@
-// How many gradients an average has in effect seen: what RAdam's rectification goes by.
+// The effective number of gradients in an average, for RAdam's rectification.
 #pragma once
 
 #include <thalweg/core/scalar.hpp>
@@ -14,11 +14,11 @@ struct gradients_seen {
 
   constexpr gradients_seen(double beta2, double t) : now(0), at_most(2 / (1 - beta2) - 1) {
     const double share = 1 - beta2, lacking = one_minus_pow(beta2, t);
-    // A long memory makes ρ_t the small difference of two large numbers. There its series serves.
+    // With β near 1, ρ_t is the small difference of two large numbers. Then its series is used.
     now = t * share < 1e-4 ? t - share * (t * t - 1) / 6 : at_most - 2 * t * (1 - lacking) / lacking;
   }
 
-  /// RAdam's r, where ρ_t > 4.
+  /// RAdam's r, for ρ_t > 4.
   [[nodiscard]] constexpr double rectification() const {
     return sqrt((now - 4) / (at_most - 4) * ((now - 2) / (at_most - 2)) * (at_most / now));
   }

@@ -1,4 +1,4 @@
-// The instruction sets for which the library holds passes.
+// The instruction sets for which the library has passes.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// The instruction sets that this machine has, the best first. An optimizer takes the best, and `describe()` names it.
+/// The instruction sets of this machine, the best first. An optimizer uses the best, and `describe()` names it.
 std::span<const std::string_view> instruction_sets();
 
 /// Makes an optimizer of `given` run on `instruction_sets()[which]`, to compare instruction sets.

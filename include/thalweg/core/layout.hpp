@@ -1,4 +1,4 @@
-// The compile-time shape of a chain: its leaves in order, and the paths that routes lead through them.
+// The compile-time structure of a chain: its leaves in order, and the paths of its routes.
 #pragma once
 
 #include <array>
@@ -27,14 +27,14 @@ auto each_joined(A, path_list<Bs...>) -> path_list<decltype(joined(A(), Bs()))..
 template <class... As, class Bs>
 auto product(path_list<As...>, Bs) -> decltype((path_list<>() + ... + each_joined(As(), Bs())));
 
-/// The transform whose passes a leaf runs: its own, or the one that it has changed.
+/// The transform whose passes a leaf runs: its own, or the changed one.
 template <class Leaf>
 struct run_as { using type = Leaf; };
 template <class Leaf>
   requires requires { typename Leaf::runs; }
 struct run_as<Leaf> : run_as<typename Leaf::runs> {};
 
-/// leaves: how many transforms; paths: the ways through them, as indices of leaves, the first being First.
+/// leaves: the number of transforms; paths: the ways through them, as indices of leaves that begin at First.
 template <std::size_t First, class Node>
 struct layout {
   static constexpr std::size_t leaves = 1;
@@ -78,7 +78,7 @@ constexpr std::array<traits, sizeof...(Leaves)> traits_of_all(std::tuple<Leaves.
   return {traits_of<Leaves>()...};
 }
 
-/// A chain with its implicit end: a way that does not write the parameters ends in `apply_update`, the leaf behind the
+/// A chain with its implicit end: if a way does not write the parameters, it ends in `apply_update`, the leaf after the
 /// last.
 template <class Chain>
 struct laid_out {
@@ -158,7 +158,7 @@ struct cut_way<Fused, Leaves, std::index_sequence<Leaf...>> {
   }
 };
 
-/// f(kernels<…>()) for each stage of a way.
+/// Calls f(kernels<…>()) for each stage of a way.
 template <class Way, class F>
 constexpr void for_each_stage(F f) {
   [&]<std::size_t... Stage>(std::index_sequence<Stage...>) {

@@ -1,4 +1,4 @@
-// The linear algebra that transforms use, in one small interface. The build of the library chooses what computes it.
+// The linear algebra for transforms, in one small interface. The build of the library chooses what computes it.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace thalweg::linear_algebra {
 
-/// A row-major matrix in memory of somebody else's.
+/// A view of a row-major matrix.
 template <class T>
 struct matrix {
   T* data;
@@ -36,10 +36,10 @@ void symmetric_product(double alpha, matrix<const T> a, matrix<const T> b, adden
 template <class T>
 void product(double alpha, matrix<const T> a, matrix<const T> b, addend<T> c, matrix<T> out) noexcept;
 
-/// What computes, for people: "OpenBLAS (SkylakeX), bfloat16 by AMX".
+/// What computes, as text: "OpenBLAS (SkylakeX), bfloat16 by AMX".
 std::string backend();
 
-/// While one lives, the calling thread alone computes its products. A step holds one.
+/// While one lives, only the calling thread computes its products. A step holds one.
 class one_thread {
  public:
   one_thread() noexcept;

@@ -1,4 +1,4 @@
-// A list of values of different types, as std::tuple is, but faster to compile.
+// A list of values of different types, like std::tuple, but faster to compile.
 #pragma once
 
 #include <cstddef>

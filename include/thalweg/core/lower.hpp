@@ -1,5 +1,5 @@
-// From a chain's types to a program: the only code of thalweg that is compiled anew for every chain. For each transform
-// what `at` makes once a step, for each stage one pass over memory.
+// From a chain's types to a program: the only code of thalweg that is compiled for every chain. It has the calls of
+// `at` for each transform, and a pass over memory for each stage.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ namespace thalweg::detail {
 
 // ---- one transform --------------------------------------------------------------------------------
 
-/// f(slot, number among the arrays or the scalars) for each of a transform's slots.
+/// Calls f(slot, index among the arrays or the scalars) for each slot of a transform.
 template <class Transform, class F>
 constexpr void for_each_slot(F f) {
   [&]<class... Slots>([[maybe_unused]] state<Slots...> declared) {
@@ -144,7 +144,7 @@ constexpr auto kernel_by_sums(const Transform& t, const context& c, const double
   return bound_kernel<states_of<Transform>::arrays, std::remove_const_t<decltype(made)>>{made};
 }
 
-/// What a transform that reduces, or is tensor-wise, keeps for a step: itself, as it is now, the context there, and its
+/// What a reducing or tensor-wise transform keeps for a step: itself with its current fields, its context, and its
 /// scalars.
 template <class Transform>
 struct at_barrier {
@@ -172,7 +172,7 @@ struct prepared_type<Transform> {
 };
 template <contextual Transform>
 struct prepared_type<Transform> { using type = char; };
-/// What is prepared for a step; nothing before the first.
+/// The prepared data of a step; empty before the first step.
 template <class Transform>
 using prepared_of = std::optional<typename prepared_type<Transform>::type>;
 
@@ -217,7 +217,7 @@ void set_field(Transform& t, Value Owner::*member, std::size_t number, std::span
       if (change.field == number) t.*member = field_value<Value>(change.value);
 }
 
-/// The transform with its fields as they are now.
+/// The transform with the current values of its fields.
 template <class Transform>
 Transform changed(Transform t, [[maybe_unused]] std::span<const field_value_now> now) {
   if constexpr (has_fields<Transform>) {
@@ -334,7 +334,7 @@ public:
 
 // ---- one pass -------------------------------------------------------------------------------------
 
-/// The type of a transform's kernel, with the number of its arrays.
+/// The type of a transform's kernel, and the number of its arrays.
 template <class Transform>
 struct bound_type { using type = typename prepared_type<Transform>::type; };
 template <reducing Transform>
@@ -431,7 +431,7 @@ program<T> lower(const chained<Links...>& c) {
                          {.fused = Passes::fused, .run_by = std::string(Passes::text), .known = &known});
 }
 
-// What an optimizer can be made from.
+// The types that an optimizer can be made from.
 template <class Given>
 struct bindable {
   using passes = fused_passes;

@@ -1,4 +1,4 @@
-// The number a kernel is written in: one source for a float, a double and a SIMD register of either.
+// The number type of kernels: the same source for a float, a double and a SIMD register of either.
 #pragma once
 
 #include <type_traits>
@@ -14,8 +14,8 @@ template <class Register>
 [[gnu::always_inline]] inline Register square_root(Register x);
 }  // namespace detail
 
-/// A number in a register: `number<float>` is one lane, `number<xsimd::batch<float>>` is many. Hyper-parameters
-/// (double) convert on their own, so `b * momentum` reads as the formula and is computed in the lanes' precision.
+/// A number in a register: `number<float>` has one lane, `number<xsimd::batch<float>>` many. Hyper-parameters (double)
+/// convert implicitly, so `b * momentum` looks like the formula and is computed in the precision of the lanes.
 template <class Register>
 class number {
   Register value_{};

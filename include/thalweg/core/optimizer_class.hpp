@@ -77,15 +77,15 @@ program<T> program_of(const on_instruction_set<Given>& given) {
 }  // namespace detail
 
 /// A chain that is bound to parameters. The type is the same for every chain, so an optimizer can be a member that is
-/// empty at first, and can be assigned an optimizer of another chain. Throws `error` where a hyper-parameter, a shape or
-/// an array is not what it must be.
+/// empty at first, and can be assigned an optimizer of another chain. Throws `error` if a hyper-parameter, a shape or
+/// an array is wrong.
 ///
 /// `given`: a chain, a recipe, one transform, `unfused(chain)`, a text (`"amuse(rho=0.5)"`) or the result of `parse`.
 ///
 /// An optimizer may be moved, but not copied. The rules for threads are those of std::vector. Several threads may use
-/// different optimizers at once, and an optimizer may go from thread to thread. Several threads may call the const
-/// members of one optimizer at once, but not while another thread steps, sets, moves or destroys it, or begins or ends
-/// an evaluation point. To give x to a validation thread, copy it with `averaged` between two steps.
+/// different optimizers at once, and an optimizer may move between threads. Several threads may call the const members
+/// of one optimizer at once, but not while another thread steps, sets, moves or destroys it, or begins or ends an
+/// evaluation point. To give x to a validation thread, copy it with `averaged` between two steps.
 ///
 ///     optimizer<float> opt;
 ///     opt = optimizer(recipes::lion(), parameters, {.lr = 1e-4});
@@ -110,16 +110,16 @@ public:
   optimizer(detail::program<T> p, std::vector<parameter<T>> parameters, const options& o,
             const detail::device_maker<T>& make_device);
 
-  /// One step: reads the gradients, writes the parameters and the state. Throws before it writes anything if a gradient is
-  /// wrong. If a tensor-wise function of the user throws, parameters and state are put back.
+  /// Takes one step: reads the gradients, writes the parameters and the state. If a gradient is wrong, it throws before
+  /// it writes anything. If a tensor-wise function of yours throws, parameters and state are restored.
   ///
-  /// `gradients`: one contiguous range a parameter, in the order of the parameters. A range may be a std::optional. Its
-  /// elements are of T, or where T is float of `bfloat16` or `float16`; `gradient_view` takes any.
+  /// `gradients`: one contiguous range per parameter, in the order of the parameters. A range may be a std::optional.
+  /// Its elements have type T; for float also `bfloat16` or `float16`. `gradient_view` takes any of these.
   ///
-  /// A parameter without a gradient (an empty range, `nullopt`) stands still, and so does its state. Bias corrections and
-  /// averages count the steps in which the parameter had a gradient. Schedules count all steps. Where `accumulate` gathers,
-  /// a missing gradient is zero, unless all gradients of the step are missing. A gradient of zeros is something else: it
-  /// decays momentum and weights.
+  /// If a parameter has no gradient (an empty range, `nullopt`), the parameter and its state do not change. Bias
+  /// corrections and averages count the steps in which the parameter had a gradient. Schedules count all steps. With
+  /// `accumulate`, a missing gradient counts as zeros, unless all gradients of the step are missing. A gradient of
+  /// zeros is different: momentum and weights decay.
   ///
   ///     const auto report = opt.step(gradients, {.loss = loss});
   template <class Gradients>
@@ -135,47 +135,47 @@ public:
     return take_step(i, inputs);
   }
 
-  /// Takes a step with the gradients that `accumulate` has gathered, even if they are fewer than its steps: their mean. Where
-  /// there are none the report says that no step was taken.
+  /// Takes a step with the mean of the gradients that `accumulate` has collected, even if they are too few. If there
+  /// are none, the report says that no step was taken.
   step_report flush();
-  /// Forgets them.
+  /// Discards them.
   void drop();
 
   /// While the guard lives the parameters hold x, the average. Afterwards they hold y again, bit for bit. In a chain
   /// without an average, x is y. The guard holds a copy of y.
   [[nodiscard]] evaluation_guard<T> evaluation_point();
 
-  /// Copies x of parameter `i` to `out`; the parameters are not touched.
+  /// Copies x of parameter `i` to `out`. The parameters do not change.
   void averaged(std::size_t i, std::span<T> out) const;
 
-  /// How many steps were taken.
+  /// The number of steps taken.
   [[nodiscard]] long steps() const;
 
   [[nodiscard]] double lr() const;
-  /// Sets the base learning rate, for schedules that the user keeps. `warmup_steps` still applies.
+  /// Sets the base learning rate, for a schedule of your own. `warmup_steps` still applies.
   void lr(double lr);
 
-  /// Sets a number from the next step on: an option ("weight_decay"), or a transform's field ("scale_by_adam.beta2"). Of
-  /// several transforms of one name this sets all; "scale_by_adam#2.beta2" sets the second. A checkpoint keeps it. Throws
-  /// where there is no such number or the value is out of its range. The fields of `accumulate` cannot be set, nor those by
-  /// which `update_and_average` recovers x.
+  /// Sets an option ("weight_decay") or a transform's field ("scale_by_adam.beta2") from the next step on. If several
+  /// transforms have this name, it sets all; "scale_by_adam#2.beta2" sets the second. A checkpoint stores the value.
+  /// Throws if the name is unknown or the value is out of range. You cannot set the fields of `accumulate` or the field
+  /// `memory` of `update_and_average`.
   ///
   ///     opt.set("scale_by_adam.beta2", 0.95);
   void set(std::string_view name, double value);
   [[nodiscard]] double get(std::string_view name) const;
 
-  /// Writes all that the next step depends on to a safetensors file. The old file is replaced whole or not at all. May be
-  /// called while an evaluation point lives. <thalweg/core/checkpoint.hpp> describes the content of the file.
+  /// Writes all that the next step needs, except the parameters, to a safetensors file. It replaces the file whole or
+  /// not at all, and may be called during an evaluation point. The content: <thalweg/core/checkpoint.hpp>.
   ///
   ///     opt.save("opt.safetensors");
   void save(const std::string& path) const;
 
-  /// Continues where `save` stopped, bit for bit. The parameters must be bound and hold what they held then. All options
-  /// must be the same as then, except lr and what `set` has changed, which are restored. Throws before it changes anything,
-  /// also where the file is damaged. A file of an earlier version may have no checksums: the report says so.
+  /// Continues where `save` stopped, bit for bit. The parameters must have the values that they had then. All options
+  /// must be the same, except lr and the values changed by `set`, which are restored. If the file is wrong or damaged,
+  /// it throws before it changes anything. A file of an earlier version may have no checksums: the report says so.
   ///
-  /// With another policy the optimizer keeps its own chain and options, or takes over what it shares with the checkpoint:
-  /// so parameters are added and removed.
+  /// With another policy the optimizer keeps its own chain and options, or loads only the parameters that the
+  /// checkpoint has. Use it to add and remove parameters.
   ///
   ///     const auto report = opt.load("opt.safetensors", {.parameters = parameter_match::partial});
   load_report load(const std::string& path, const load_policy& policy = {});
@@ -184,7 +184,7 @@ public:
   [[nodiscard]] std::string to_bytes() const;
   load_report load_bytes(std::string_view bytes, const load_policy& policy = {});
 
-  /// A table: each parameter, its shape, role, the chain it was routed to, its state and its bytes.
+  /// A table with the shape, role, chain, state and bytes of each parameter.
   [[nodiscard]] std::string describe() const;
 
 private:

@@ -1,4 +1,4 @@
-// What an optimizer is given besides its chain and its parameters.
+// The options of an optimizer.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +15,12 @@ struct options {
   double weight_decay = 0;      ///< λ, decoupled
   long warmup_steps = 0;        ///< T₀: lr_t = lr · min(1, t/T₀)
   double weight_lr_power = 2;   ///< p of the average's weight t^r · lr_t^p (Schedule-Free, arXiv 2405.15682);
-                                ///< `weigh_by_largest_lr` takes the largest lr so far
+                                /// < with `weigh_by_largest_lr`, of the largest lr so far
   double r = 0;
-  state_in state = state_in::same;           ///< how state is stored
-  weights_in weights = weights_in::exact;    ///< how parameters of 16 bits are kept
-  std::uint64_t seed = 0;                    ///< of rounding by chance
-  parallel_for parallel = threads();  ///< whose threads a step runs on
+  state_in state = state_in::same;           ///< the type of state
+  weights_in weights = weights_in::exact;    ///< how 16-bit parameters are rounded
+  std::uint64_t seed = 0;                    ///< of stochastic rounding
+  parallel_for parallel = threads();  ///< the threads of a step
 
   static constexpr auto fields = list{
       field{"lr", &options::lr, non_negative},

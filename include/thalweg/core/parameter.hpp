@@ -1,4 +1,4 @@
-// What the user brings: parameters, views of memory that is theirs.
+// Parameters: views of the user's memory.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +16,11 @@
 
 namespace thalweg {
 
-/// What a shape cannot tell: embeddings and the head are matrices that Muon should leave alone. A head that is tied to
-/// an embedding is one parameter, and an embedding. A chain that decides by the role refuses a parameter without one.
+/// What the shape does not show: embeddings and the head are matrices that Muon should not train. A head that is tied
+/// to an embedding is one parameter, an embedding. If a chain depends on the role, it refuses a parameter without one.
 enum class role { unspecified, hidden, embedding, head };
 
-/// How a matrix lies in memory. C arrays, xtensor and PyTorch are row-major, Eigen's matrices column-major.
+/// The order of a matrix in memory. C arrays, xtensor and PyTorch are row-major, Eigen's matrices column-major.
 enum class storage_order { row_major, column_major };
 
 constexpr std::string_view to_text(role r) {
@@ -34,7 +34,7 @@ constexpr std::size_t element_count(std::span<const std::size_t> shape) {
   return count;
 }
 
-/// Where numbers lie that an optimizer of T reads: an array of T, or where T is float one of 16 bits.
+/// The address of numbers for an optimizer of T: an array of T, or, if T is float, of a 16-bit type.
 ///
 ///     parameter<float> w{.name = "w", .shape = {128, 784}, .data = reinterpret_cast<bfloat16*>(memory)};
 template <class T>
@@ -55,11 +55,11 @@ public:
 
   [[nodiscard]] constexpr void* data() const { return data_; }
   [[nodiscard]] constexpr number_type type() const { return type_; }
-  /// Null where it is not of T.
+  /// Null if the array is not of T.
   constexpr operator T*() const { return data_ && type_ == detail::type_of<T> ? static_cast<T*>(data_) : nullptr; }
 };
 
-/// Memory that the user owns and that stays where it is while the optimizer lives. A parameter without elements is left out.
+/// Memory of the user, which must not move while the optimizer lives. A parameter without elements is left out.
 ///
 ///     parameter<float> w{.name = "w", .shape = {128, 784}, .role = role::hidden, .data = weights.data()};
 ///     parameter<float> e{.name = "embedding", .shape = {50257, 768}, .role = role::embedding, .data = table};
@@ -76,7 +76,7 @@ struct parameter {
   thalweg::view::list view{};
 };
 
-/// A span or vector as a parameter; without a shape it is a vector. Throws where the values do not fill the shape.
+/// A span or vector as a parameter; without a shape it is a vector. Throws if the size does not match the shape.
 ///
 ///     std::vector<float> w(128 * 784), b(128);
 ///     const std::vector parameters{as_parameter("w", w, {128, 784}, role::hidden), as_parameter("b", b)};
@@ -103,7 +103,7 @@ parameter<T> as_parameter(std::string name, std::vector<T>& values, role r = rol
   return as_parameter(std::move(name), std::span<T>(values), r);
 }
 
-/// What routes and checks see of a parameter: everything but its memory.
+/// A parameter without its memory, for routes and checks.
 struct parameter_info {
   std::string name{};
   std::vector<std::size_t> shape{};
@@ -123,7 +123,7 @@ struct parameter_info {
 inline void check_is_no_stack(std::string_view where, const parameter_info& p) {
   if (p.shape.size() == 3)
     throw error(where, "Expected a matrix, or filters of rank >= 4. Received ", in_quotes(p.name), " with shape ", p.shape,
-                ". Say what it is: .view = {view::stack{}} for ", p.shape[0], " matrices, .view = {view::filters{}} for one of ",
+                ". Set a view: .view = {view::stack{}} for ", p.shape[0], " matrices, .view = {view::filters{}} for one of ",
                 p.shape[0], " rows.");
 }
 

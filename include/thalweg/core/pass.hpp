@@ -1,4 +1,4 @@
-// One pass over memory: consecutive element-wise kernels, inlined into each other. It reads every array once and writes
+// One pass over memory: consecutive element-wise kernels, inlined into one loop. It reads every array once and writes
 // it once. Only passes and tensor-wise transforms write arrays.
 #pragma once
 
@@ -17,7 +17,7 @@
 
 namespace thalweg::detail {
 
-/// A kernel, how many of the pass's state arrays belong to it, and whether the kernels behind it take its update as the
+/// A kernel, the number of its state arrays, and whether the kernels after it use its update as the
 /// gradient.
 template <std::size_t Arrays, class Kernel, bool Gathers = false>
 struct bound_kernel {
@@ -26,7 +26,7 @@ struct bound_kernel {
   Kernel kernel;
 };
 
-/// A reduction's kernel, how many sums its terms are for, and how many states it sees.
+/// A reduction's kernel, the number of its sums, and the number of its states.
 template <std::size_t Sums, std::size_t Arrays, class Kernel>
 struct bound_reduction {
   static constexpr std::size_t count = Sums;
@@ -44,10 +44,10 @@ struct bound_reduction {
 
 /// What a pass writes.
 struct traffic {
-  bool update = false;     ///< more passes follow, or a barrier
+  bool update = false;     ///< if more passes follow, or a barrier
   bool parameter = false;  ///< the chain ends here
   bool states = true;
-  bool measures = false;   ///< what it writes to the parameter
+  bool measures = false;   ///< whether it measures the change of the parameter
 };
 
 constexpr traffic measuring_too(traffic t) {
@@ -78,15 +78,15 @@ struct register_of<number<xsimd::batch<T, A>>> {
   static void store(T* to, number<xsimd::batch<T, A>> v) { v.value().store_unaligned(to); }
 };
 
-// What a pass will surely read 2 KiB further on: beside a division the processor sees too few loads ahead to keep the
-// memory busy. Beyond the array's end nothing happens.
+// Prefetches the data 2 KiB ahead: a loop with a division has too few loads in flight to keep the memory busy. Beyond
+// the end of the array a prefetch does nothing.
 template <class T>
 [[gnu::always_inline]] inline void fetch_ahead(const T* from) {
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + 2048));
 }
 
-// A kernel's result is a number, as if memory had held it: else g++ would fuse a product in one kernel with a sum in the
-// next, and what a chain computes would depend on how it is cut into passes. The empty instruction stands for memory.
+// Rounds a kernel's result, as a store to memory would: otherwise g++ would fuse a product in one kernel with a sum in
+// the next, and the result of a chain would depend on its division into passes. The empty instruction acts as memory.
 template <class V>
 [[gnu::always_inline]] inline V rounded(V v) {
 #if defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
@@ -147,8 +147,8 @@ struct measuring {
   }
 };
 
-// `n` is a multiple of the register's width. All loads come before all stores: arrays that start at the same offset
-// modulo 4 KiB then cost nothing.
+// `n` is a multiple of the register's width. All loads come before all stores: so arrays that start at the same offset
+// modulo 4 KiB are not slower.
 template <class Passes, class V, traffic Writes, class T, class... Bound>
 [[gnu::flatten, gnu::noinline]] void run_whole_registers(std::size_t n, arrays<T> a, Bound... bound) {
   using registers = register_of<V>;
@@ -182,9 +182,9 @@ template <class Passes, class V, traffic Writes, class T, class... Bound>
   if constexpr (Writes.measures) a.measured->sums.add(measured.sums());
 }
 
-/// Runs kernels over n elements. The rest that fills no register is computed in one as well, by way of a small copy:
-/// an element's result does not depend on where in its array it stands. `Passes`, below, keeps apart for the linker what
-/// is compiled with different flags.
+/// Runs kernels over n elements. The last elements, which do not fill a register, also use a register, with a small
+/// copy: so an element's result does not depend on its index. `Passes`, below, gives code compiled with different flags
+/// different names for the linker.
 template <class Passes, class V, traffic Writes, class T, class... Bound>
 void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   if constexpr (Writes.parameter && !Writes.measures)
@@ -216,9 +216,9 @@ void run_pass(std::size_t n, const arrays<T>& a, const Bound&... bound) {
   }
 }
 
-/// Σ kernel(element) in double, all its sums at once, each in eight lanes whatever the registers' width: `sums` holds the
-/// lanes of one sum behind those of the other, and these n elements are added to them. So the order depends on the elements'
-/// places alone, and a parameter may come in pieces of a multiple of eight.
+/// Adds Σ kernel(element) over n elements to `sums`, in double. Each sum has eight lanes for any width of the
+/// registers; the lanes of one sum follow those of the other. So the order of additions depends only on the index of
+/// the elements, and a parameter may be divided into pieces of a multiple of eight.
 template <class Passes, class V, class T, class Bound>
 [[gnu::flatten, gnu::noinline]] void run_reduction(std::size_t n, arrays<T> a, double* sums, Bound bound) {
   using registers = register_of<V>;
@@ -264,7 +264,7 @@ template <class Passes, class V, class T, class Bound>
     for (std::size_t lane = 0; lane < rest; ++lane) sums[k * sum_lanes + lane] += terms[k * sum_lanes + lane];
 }
 
-/// How passes and sums run: whether kernels share a pass, and in what registers. This one fuses, and takes the widest
+/// How passes and sums run: whether kernels share a pass, and in which registers. This one fuses, and uses the widest
 /// registers for which the user compiles.
 struct fused_passes {
   static constexpr bool fused = true;

@@ -1,5 +1,5 @@
-// What may stand where in a chain, and how a way through it is cut into stages and phases. All of it is constexpr. The
-// compiler checks a chain that is written in C++. A chain from text is checked when it is bound.
+// The rules for the order of transforms in a chain, and the division of a way into stages and phases. All of it is
+// constexpr. The compiler checks a chain in C++. Binding checks a chain from text.
 #pragma once
 
 #include <cstddef>
@@ -22,10 +22,10 @@ constexpr kind kind_of() {
 }
 
 constexpr bool reduces(kind k) { return k == kind::parameterwise || k == kind::modelwise; }
-/// Whether it has a kernel, which a pass runs.
+/// Whether it has a kernel that a pass runs.
 constexpr bool has_kernel(kind k) { return k == kind::elementwise || reduces(k); }
 
-/// What a chain must know of a transform.
+/// The properties of a transform that matter for the order of a chain.
 struct traits {
   kind what = kind::contextual;
   type_id type = nullptr;
@@ -72,12 +72,12 @@ constexpr traits traits_of() {
   return is;
 }
 
-/// Whether its fields may move: not those of what gathers steps, nor those by which x is recovered.
+/// Whether `set` and schedules may change its fields: not those of a gate, nor those that recover x.
 constexpr bool fields_may_move(const traits& is) { return !is.gates && !(is.averages && is.scalars == 0); }
 
 // ---- what may stand where ------------------------------------------------------------------------
 
-/// Each with what is said of it, by the compiler and by the engine.
+/// Each mistake with its message, for the compiler and for the engine.
 #define THALWEG_MISTAKES(is)                                                                                              \
   is(behind_the_end, "Something stands after a transform that has written the parameters; the terminal transform "        \
                      "(apply_update, update_by_schedule_free, …) must be the last of its chain.")                         \
@@ -92,7 +92,7 @@ constexpr bool fields_may_move(const traits& is) { return !is.gates && !(is.aver
 enum class mistake { none, THALWEG_MISTAKES(THALWEG_NAME) };
 #undef THALWEG_NAME
 
-/// What is wrong with a chain, and which transform is wrong. If it stands behind the end, also the transform that ends.
+/// The mistake of a chain, and the wrong transform. If this is after the end, also the end.
 struct finding {
   mistake what = mistake::none;
   std::size_t transform = 0;
@@ -102,14 +102,14 @@ struct finding {
 /// A way through a chain: its transforms by their numbers, from the gradient to the parameters.
 using way = std::span<const std::size_t>;
 
-/// Where a transform stands in a way; the way's length if it is not there.
+/// The position of a transform in a way; the way's length if it is not there.
 constexpr std::size_t position_in(way w, std::size_t transform) {
   std::size_t i = 0;
   while (i < w.size() && w[i] != transform) ++i;
   return i;
 }
 
-/// The first of a chain's transforms with such a trait; the number of transforms if there is none.
+/// The first transform of a chain with this trait; the number of transforms if there is none.
 constexpr std::size_t first_that(std::span<const traits> chain, bool traits::*is) {
   std::size_t i = 0;
   while (i < chain.size() && !(chain[i].*is)) ++i;
@@ -143,8 +143,8 @@ constexpr finding find_mistake(std::span<const traits> chain, const Ways& ways) 
   return {};
 }
 
-/// The transform whose sum is that of all gradients' squares: it stands in every way, and nothing before it changes the
-/// gradients, but for a gate, which takes their mean. The number of transforms if there is none.
+/// The transform whose sum is that of the squares of all gradients: it is in every way, and no transform before it
+/// changes the gradients, except a gate, which takes their mean. The number of transforms if there is none.
 template <class Ways>
 constexpr std::size_t find_gradient_norm(std::span<const traits> chain, const Ways& ways) {
   const auto sees_gradients = [&](way w, std::size_t leaf) {
@@ -187,7 +187,7 @@ constexpr void cut(std::span<const kind> kinds, bool fused, Found found) {
   found(stage{begin, kinds.size()});
 }
 
-/// A way's part in a phase: its stages [first, last), and how the way stands at the phase's end.
+/// A way's part in a phase: its stages [first, last), and its state at the end of the phase.
 struct part {
   std::size_t first = 0, last = 0;
   std::size_t reduction = 0;   ///< the position whose sums end the phase; the way's length at the end

@@ -1,10 +1,10 @@
-// Predicates: which parameters a branch of a route takes. They have the same names in C++ and in text.
+// Predicates: which parameters go to a branch of a route. They have the same names in C++ and in text.
 //
 //     route(when(name_matches{"*.bias"}, freeze{}),
 //           when(all_of(hidden_matrix, has_at_least{.rows = 64, .cols = 64}), nesterov_ema{} | orthogonalize_update{}),
 //           otherwise(scale_by_adam{}))
 //
-// A function of one's own, `bool(const parameter_info&)`, is a predicate as well.
+// A function of your own, `bool(const parameter_info&)`, is a predicate too.
 #pragma once
 
 #include <array>
@@ -22,14 +22,14 @@
 
 namespace thalweg {
 
-/// A matrix or filter between the layers: what Muon is for. Not embeddings, not the head, not vectors.
+/// A hidden matrix or filter, which Muon trains: not an embedding, not the head, not a vector.
 struct is_hidden_matrix {
   static constexpr std::string_view name = "hidden_matrix";
   constexpr bool operator()(const parameter_info& p) const { return p.role == role::hidden && p.shape.size() >= 2; }
 };
 inline constexpr is_hidden_matrix hidden_matrix;
 
-/// By the role that the parameter was given: `route(when(is_embedding, freeze{}), otherwise(…))`.
+/// By the role of the parameter: `route(when(is_embedding, freeze{}), otherwise(…))`.
 struct embedding_role {
   static constexpr std::string_view name = "is_embedding";
   constexpr bool operator()(const parameter_info& p) const { return p.role == role::embedding; }
@@ -42,14 +42,14 @@ struct head_role {
 };
 inline constexpr head_role is_head;
 
-/// Rank below 2, whatever the role: biases, gains, scalars.
+/// Rank below 2, for any role: biases, gains, scalars.
 struct vector_shape {
   static constexpr std::string_view name = "is_vector";
   constexpr bool operator()(const parameter_info& p) const { return p.shape.size() < 2; }
 };
 inline constexpr vector_shape is_vector;
 
-/// By the whole name. `*` stands for any characters, or none; `?` stands for one character.
+/// By the whole name. `*` matches any number of characters, also none; `?` matches one character.
 struct name_matches {
   required<std::string> pattern;
   static constexpr auto fields = list{field{"pattern", &name_matches::pattern}};
@@ -94,7 +94,7 @@ struct has_rank {
   constexpr bool operator()(const parameter_info& p) const { return p.shape.size() == static_cast<std::size_t>(rank); }
 };
 
-/// By the sides. The rows of a filter are its first dimension, its columns all others together; a vector has one column.
+/// By the sides. The rows of a filter are its first dimension, its columns the product of the others; a vector has one.
 struct has_at_least {
   long rows = 1;
   long cols = 1;
@@ -155,7 +155,7 @@ constexpr auto quantify(Predicates... predicates) {
 }
 }  // namespace detail
 
-/// Where all of them hold; where at least one holds; where none holds.
+/// True if all hold; if at least one holds; if none holds.
 template <parameter_predicate... Predicates>
 constexpr auto all_of(Predicates... predicates) {
   return detail::quantify<detail::quantifier::all_of>(std::move(predicates)...);

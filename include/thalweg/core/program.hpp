@@ -29,7 +29,7 @@ struct slot {
   bool copies_parameter = false;
 };
 
-/// A field of a transform that is a number and may change between two steps.
+/// A field of a transform that is a number and may change between steps.
 struct number_field {
   std::string_view name;
   std::size_t field;  ///< its number among the transform's fields
@@ -47,7 +47,7 @@ public:
   std::vector<slot> slots;
 
   [[nodiscard]] virtual std::string text() const = 0;
-  /// The transform itself, of the type `is.type`; null where it is made of others.
+  /// The transform itself, of the type `is.type`; null if it is made of others.
   [[nodiscard]] virtual const void* transform() const { return nullptr; }
   /// Refuses a parameter.
   virtual void check(const parameter_info&) const {}
@@ -57,11 +57,11 @@ public:
   [[nodiscard]] virtual std::vector<number_field> numbers() const { return {}; }
   [[nodiscard]] virtual double initial(std::size_t /*scalar*/) const { return 0; }
   [[nodiscard]] virtual std::vector<std::size_t> shape(std::size_t array, const parameter_info& p) const = 0;
-  /// For a transform that may stop a step: whether the sum lets the step go on.
+  /// For a transform that may stop a step: whether the step continues, given the sum.
   [[nodiscard]] virtual bool proceeds(double /*sum*/) const { return true; }
   /// For the same: how many steps in a row it may stop.
   [[nodiscard]] virtual std::optional<long> limit() const { return {}; }
-  /// For a gate: whether this call of `step` goes on.
+  /// For a gate: whether this call of `step` continues.
   [[nodiscard]] virtual bool opens(long /*call*/) const { return true; }
 };
 
@@ -71,13 +71,13 @@ struct field_value_now {
   double value;
 };
 
-/// The arrays of a parameter, as they are stored: where not all are of the type of the computation.
+/// The stored arrays of a parameter, if not all have the type of the computation.
 template <class T>
 struct stored_arrays {
   stored_array parameter, gradient;
   const stored_array* states;
   rounding weights;      ///< of the parameter
-  std::uint64_t stream;  ///< of the states, whose rounding is by chance
+  std::uint64_t stream;  ///< for the stochastic rounding of the states
   // Room of the worker: `tile_elements` of the parameter, the gradient and each state; a pointer for each state; and a whole
   // parameter and gradient, where a tensor-wise transform sees them.
   T* tiles;
@@ -93,11 +93,11 @@ struct in_flight {
   const T* gradient;  ///< as the user gave it
   T* const* states;
   const std::vector<std::size_t>* state_shapes;
-  T* update;  ///< room for a whole update, where a barrier needs it
+  T* update;  ///< memory for a whole update, if a barrier needs it
   T* tile;    ///< room for `tile_elements` of it
   std::span<T> scratch;
   const stored_arrays<T>* stored_as = nullptr;
-  measured_sums* measured = nullptr;  ///< where the last stage adds what it measures, if it measures
+  measured_sums* measured = nullptr;  ///< for the measured norms of the last stage, if it measures
 };
 
 /// The same transform, for numbers of one type. `prepare` runs once a step and makes what the step needs, in memory that
@@ -115,15 +115,15 @@ public:
   virtual void check_fields() const {}
   /// The same for the fields as they are with the values in `now`.
   virtual void check_changed(std::span<const field_value_now> /*now*/) const {}
-  /// Begins and ends the life of what is prepared, at `memory`.
+  /// Creates and destroys the prepared data, at `memory`.
   virtual void construct(void* /*memory*/) const {}
   virtual void destroy(void* /*memory*/) const noexcept {}
-  /// Keeps what `at` returns. Returns the context for the transforms downstream, and writes the new scalars. Throws what
-  /// `at` throws.
+  /// Stores the result of `at`, returns the context for the transforms downstream, and writes the new scalars. Throws
+  /// what `at` throws.
   virtual context prepare(const context& c, double* scalars, void* prepared,
                           std::span<const field_value_now> now = {}) const = 0;
 
-  /// An array's first values; `parameter` is read where the array has its shape.
+  /// The initial values of an array; `parameter` is read if the array has its shape.
   virtual void fill(std::size_t /*array*/, std::span<T> /*values*/, const T* /*parameter*/) const {}
   virtual void apply(const void* /*prepared*/, const whole<T>&, std::span<T> /*scratch*/, T* const* /*states*/,
                      const std::vector<std::size_t>* /*state_shapes*/) const {}
@@ -131,9 +131,9 @@ public:
   virtual void reduce(const void* /*prepared*/, std::size_t /*n*/, const arrays<T>&, double* /*sums*/) const {}
   /// For a model-wise transform: its scalars become those that its sums make of them.
   virtual void learn(const void* /*prepared*/, const double* /*sums*/, double* /*scalars*/) const {}
-  /// For a gate: runs the kernel of a call of `step` that does not go on.
+  /// For a gate: runs the kernel of a call of `step` that does not continue.
   virtual void absorb(long /*call*/, std::size_t /*n*/, const arrays<T>&) const {}
-  /// Writes x to `update`. Throws where there is no x. With n = 0 it only checks that.
+  /// Writes x to `update`. Throws if there is no x. With n = 0 it only checks this.
   virtual void average(const double* /*scalars*/, std::size_t /*n*/, const arrays<T>&) const {}
 };
 
@@ -158,7 +158,7 @@ public:
 
   void add(std::span<const type_id> kernels, pass_function<T> run);
   void add(const known_passes& more);
-  /// The known pass for the longest beginning of these kernels, and how many kernels it runs; null if there is none.
+  /// The known pass for the longest prefix of these kernels, and the length of the prefix; null if there is none.
   [[nodiscard]] std::pair<pass_function<T>, std::size_t> longest_for(std::span<const type_id> kernels) const;
 };
 
@@ -168,12 +168,12 @@ struct any_transform {
   std::shared_ptr<const transform_info> info;
   std::shared_ptr<const transform_code<T>> code;
   pass_function<T> alone = nullptr;  ///< its kernel in a pass of its own
-  std::optional<state_in> state{};   ///< how its arrays are stored, if not as the options say
+  std::optional<state_in> state{};   ///< the type of its arrays, if not that of the options
 };
 
 using predicate_function = std::function<bool(const parameter_info&)>;
 
-/// A chain as it is written: transforms, and routes whose branches are chains. A parameter takes the first branch whose
+/// The tree of a chain: transforms, and routes whose branches are chains. A parameter goes to the first branch whose
 /// predicate holds for it.
 template <class T>
 class nodes {
@@ -191,7 +191,7 @@ public:
 
   void add(any_transform<T> t);
   void begin_route();
-  /// The chain, to be filled, of one more branch of the route that was begun last.
+  /// Adds a branch to the last route, and returns its empty chain.
   nodes& add_branch(predicate_function holds);
 
   [[nodiscard]] const std::vector<node>& list() const { return list_; }
@@ -208,11 +208,11 @@ struct pass {
   pass_function<T> run;
 };
 
-/// How many elements go through the passes of a stage together. Their update stays in the first cache between the passes.
+/// The number of elements that run through the passes of a stage together. Their update stays in L1 between the passes.
 inline constexpr std::size_t tile_elements = 1024;
-/// How many at once, where a stage of one pass measures.
+/// The same for a stage of one pass that measures.
 inline constexpr std::size_t measured_elements = 4096;
-/// No transform reduces to more numbers.
+/// The largest number of sums of a transform.
 inline constexpr std::size_t most_sums_of_one = 16;
 
 /// One way through a chain, from the gradient to the parameters.
@@ -226,15 +226,15 @@ struct path {
   std::vector<stage> stages;
   std::vector<std::vector<pass<T>>> passes;  ///< by stage
   std::vector<part> parts;                   ///< by phase
-  std::size_t gate = 0;                      ///< the position of the gate; the way's end if there is none
+  std::size_t gate = 0;                      ///< the position of the gate; the length of the way if there is none
   bool begins_changed = false;               ///< with an update, not with the gradient: a branch of `parallel`
-  bool ends = false;                         ///< writes the parameter: all but such branches
+  bool ends = false;                         ///< writes the parameter: all except branches of `parallel`
 
   [[nodiscard]] std::size_t positions() const { return transforms.size(); }
   [[nodiscard]] std::size_t last() const { return positions() - 1; }
   [[nodiscard]] std::size_t position_of(std::size_t transform) const { return position_in(transforms, transform); }
   [[nodiscard]] bool contains(std::size_t transform) const { return position_of(transform) < positions(); }
-  /// Whether the update at `position` is no longer the gradient itself.
+  /// Whether the update at `position` differs from the gradient.
   [[nodiscard]] bool changed_before(std::size_t position) const;
   /// Whether an update is ever written to memory between two stages.
   [[nodiscard]] bool crosses_memory() const;
@@ -261,7 +261,7 @@ struct program {
   std::vector<std::size_t> first_sum;  ///< by transform, and how many there are
   /// The transforms that stop, gate and measure the gradients; the number of all where there is none.
   std::size_t stop = 0, gate = 0, norm = 0;
-  std::function<std::size_t(const parameter_info&)> select;  ///< a parameter's path; throws where none takes it
+  std::function<std::size_t(const parameter_info&)> select;  ///< a parameter's path; throws if there is none
 
   [[nodiscard]] bool may_stop() const { return stop < transforms.size(); }
   [[nodiscard]] bool has_gate() const { return gate < transforms.size(); }
@@ -270,7 +270,7 @@ struct program {
   [[nodiscard]] const transform_code<T>& code(std::size_t transform) const { return *transforms[transform].code; }
 };
 
-/// How the passes of a program run, besides what its links say.
+/// How the passes of a program run.
 template <class T>
 struct pass_source {
   bool fused = true;
@@ -279,17 +279,17 @@ struct pass_source {
   const known_passes<T>* known = nullptr;
 };
 
-/// Makes the program of links. A way that does not write the parameters gets `end` as its last transform. Throws where a
-/// transform stands at a place where it may not.
+/// Makes the program of links. If a way does not write the parameters, `end` is added as its last transform. Throws if
+/// a transform is at a wrong place.
 template <class T>
 program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, const pass_source<T>& source);
 
-/// A way on its own, without routes: a branch of `parallel`, which begins with an update.
+/// A single way without routes: a branch of `parallel`, which begins with an update.
 template <class T>
 path<T> make_path(std::span<const any_transform<T>> transforms, std::vector<std::size_t> way,
                   std::span<const std::size_t> first_sum, const pass_source<T>& source, bool begins_changed = false);
 
-/// What the transforms of a path have prepared, by position and by kernel.
+/// The prepared data of the transforms of a path, by position and by kernel.
 template <class T>
 class prepared_path {
   struct life {
@@ -309,18 +309,18 @@ public:
   ~prepared_path();
 };
 
-/// Takes the elements [begin, end) of a parameter through a stage, and over the barrier that ends the stage, if it is one
-/// of the parameter alone. `sums`: those of the program.
+/// Runs a stage for the elements [begin, end) of a parameter, and the barrier at its end if it needs only this
+/// parameter. `sums`: those of the program.
 template <class T>
 void run_stage(std::span<const any_transform<T>> transforms, std::size_t set, const path<T>& p, const prepared_path<T>& prepared,
                std::size_t stage, const in_flight<T>& one, double* sums, std::size_t begin, std::size_t end);
 
-/// Runs the kernel of the gate, which takes the gradient in.
+/// Runs the kernel of the gate, which collects the gradient.
 template <class T>
 void absorb_at(std::span<const any_transform<T>> transforms, const path<T>& p, long call, const in_flight<T>& one,
                std::size_t begin, std::size_t end);
 
-/// Writes x of a whole parameter, which is not of T, to `out`.
+/// Writes x of a whole parameter to `out`, if it is not of T.
 template <class T>
 void average_stored(const path<T>& p, const transform_code<T>& code, const double* scalars, const in_flight<T>& one,
                     std::size_t n, T* out);

@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// An interval of numbers. Its ends do not belong to it unless it says so. Infinity and NaN lie in no interval.
+/// An interval of numbers. Its ends are outside unless stated. Infinity and NaN are in no interval.
 struct range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
@@ -41,7 +41,7 @@ namespace detail {
                                std::string_view remark = "");
 }
 
-/// Throws where a number is out of range; `where` names the owner in the message.
+/// Throws if a number is out of range; `where` names the owner in the message.
 constexpr void check_in_range(std::string_view where, std::string_view name, double value, const range& allowed) {
   if (!allowed.contains(value)) detail::refuse_value(where, name, value, allowed);
 }

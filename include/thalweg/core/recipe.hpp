@@ -15,7 +15,7 @@
 
 namespace thalweg {
 
-/// A recipe may stand wherever the chain may stand that its `links()` returns.
+/// You may use a recipe like the chain that its `links()` returns.
 template <class T>
 concept recipe = requires(const T& t) { t.links(); };
 

@@ -8,7 +8,7 @@
 
 namespace thalweg {
 
-/// The numbers in one register, of the widest registers for which the user compiles.
+/// The number of elements in the widest register for which the user compiles.
 template <class T>
 using lanes = number<xsimd::batch<T>>;
 

@@ -17,7 +17,7 @@ class required {
   Value value_;
 
 public:
-  required() = delete;  // give the field a value where the transform is made
+  required() = delete;  // give the field a value when you make the transform
   template <std::convertible_to<Value> Given>
     requires(!std::is_integral_v<Value> || !std::is_floating_point_v<Given>)
   constexpr required(Given value) : value_(static_cast<Value>(std::move(value))) {}  // NOLINT: implicit by intent

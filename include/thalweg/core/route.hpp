@@ -1,9 +1,9 @@
-// Routes: each parameter takes the first branch whose predicate holds for it. A parameter without a role is refused where
-// its branch depends on the role.
+// Routes: each parameter goes to the first branch whose predicate holds for it. If the branch depends on the role, a
+// parameter without a role is refused.
 //
 //     route(when(hidden_matrix, nesterov_ema{} | orthogonalize_update{}), otherwise(scale_by_adam{}))
 //
-// Contextual transforms in a branch act on its parameters alone, also in what follows the route.
+// Contextual transforms in a branch act only on its parameters, also after the route.
 #pragma once
 
 #include <string>

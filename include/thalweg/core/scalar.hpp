@@ -1,7 +1,7 @@
-// The functions of a kernel, of one float or double: for hyper-parameters and in static_assert.
+// The functions of kernels, for one float or double: for hyper-parameters and in static_assert.
 //
-// Kernels call them unqualified. They are thalweg's own because the standard ones keep `errno`, which stops the
-// vectoriser at plain -O2, and are not constexpr.
+// Kernels call them without a namespace. They are thalweg's own, because the standard ones set `errno`, which prevents
+// vectorisation at plain -O2, and are not constexpr.
 #pragma once
 
 #include <cmath>
@@ -58,8 +58,8 @@ constexpr T pow(T base, std::type_identity_t<T> exponent) {
   return static_cast<T>(detail::exp_series(exponent * detail::log_series(base)));
 }
 
-/// 1 - base^exponent for base in [0, 1) and exponent > 0, also where base is near 1. It is what an average of `exponent`
-/// values from zero lacks: Adam's correction.
+/// 1 - base^exponent for base in [0, 1) and exponent > 0, precise also for base near 1: the bias correction of Adam,
+/// for an average of `exponent` values that starts at zero.
 template <std::floating_point T>
 constexpr T one_minus_pow(T base, std::type_identity_t<T> exponent) {
   if (std::is_constant_evaluated()) return 1 - thalweg::pow(base, exponent);
@@ -115,18 +115,18 @@ constexpr T where(bool condition, T a, std::type_identity_t<T> b) {
   return condition ? a : b;
 }
 
-/// x, held within ±share·2^63 (float) or ±share·2^490 (double), so that its square is finite. Infinity becomes NaN.
+/// x, limited to ±share·2^63 (float) or ±share·2^490 (double), so that its square is finite. Infinity becomes NaN.
 ///
-/// A transform that divides by the root of squares depends on ratios alone. It holds its gradient so everywhere. Then its
-/// result is right after a single longer gradient, and after any number of equal ones.
+/// A transform that divides by the root of squares computes a ratio. It uses this limited gradient everywhere. Then its
+/// result is correct for a single larger gradient, and for any number of equal ones.
 template <std::floating_point T>
 constexpr T squarable(T x, double share = 1) {
   const T longest = static_cast<T>(share * (std::numeric_limits<T>::max_exponent > 128 ? 0x1p490 : 0x1p63));
   return min(max(x, -longest), longest) + 0 * x;
 }
 
-/// A double as a T. A finite number stays finite: beyond T's range it becomes T's largest number. So a factor that float
-/// cannot hold shortens a step, and does not make it NaN.
+/// A double as a T. A finite number stays finite: beyond T's range it becomes T's largest number. So a factor that
+/// overflows float shortens a step, and does not make it NaN.
 template <std::floating_point T>
 constexpr T saturated(double x) {
   constexpr double most = std::numeric_limits<T>::max();

@@ -1,4 +1,4 @@
-// The floating-point numbers of 16 bits, as memory holds them. Kernels compute in float.
+// The 16-bit floating-point numbers, as they are in memory. Kernels compute in float.
 #pragma once
 
 #include <bit>
@@ -6,7 +6,7 @@
 
 namespace thalweg {
 
-/// A float's upper 16 bits, rounded to nearest, ties to even. Memory of another library's type may be read as this one.
+/// A float's upper 16 bits, rounded to nearest, ties to even. You may convert pointers from another library's type.
 ///
 ///     auto* weights = reinterpret_cast<bfloat16*>(tensor.data_ptr());
 ///     parameter<float> w{.name = "w", .shape = {128, 784}, .data = weights};

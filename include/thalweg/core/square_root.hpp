@@ -1,4 +1,4 @@
-// √x of a register, without waiting for the divider.
+// √x of a register, faster than the divider.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ inline constexpr bool has_rsqrt14 = false;
 template <class Arch>
 inline constexpr bool has_rsqrt14<xsimd::batch<float, Arch>> = std::is_base_of_v<xsimd::avx512f, Arch>;
 
-/// √x, correctly rounded for every x, like the instruction.
+/// √x, correctly rounded for every x, as by the instruction.
 ///
 /// With AVX-512 a root or a quotient of sixteen floats occupies the divider for longer than memory takes to load them.
 /// There the root is an estimate y ≈ 1/√x of 14 bits, a Newton step for s = x·y and h = y/2, and the remainder x - s². The

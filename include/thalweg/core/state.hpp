@@ -1,4 +1,4 @@
-// Named state: what a transform remembers between steps, declared as a type.
+// The state of a transform, with names, declared as a type.
 //
 //     using states = state<zeros<"momentum">, copy_of_param<"z">, scalar<"beta">>;
 #pragma once
@@ -26,14 +26,14 @@ struct fixed_string {
 enum class slot_kind { array, scalar };
 
 namespace detail {
-/// An array of the parameter's own shape.
+/// An array of the parameter's shape.
 struct parameter_shaped {
   static constexpr slot_kind kind = slot_kind::array;
   static constexpr bool of_its_shape = true;
   template <class Transform>
   static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return p.shape; }
 };
-/// An array of another shape, from zero; for tensor-wise transforms.
+/// An array of another shape that starts at zero; for tensor-wise transforms.
 struct otherwise_shaped {
   static constexpr slot_kind kind = slot_kind::array;
   static constexpr bool of_its_shape = false;
@@ -75,7 +75,7 @@ struct rows : detail::otherwise_shaped {
   static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.rows()}; }
 };
 
-/// One number a column.
+/// One number for each column.
 template <fixed_string Name>
 struct columns : detail::otherwise_shaped {
   static constexpr std::string_view name = Name.view();
@@ -99,7 +99,7 @@ struct columns_by_columns : detail::otherwise_shaped {
   static std::vector<std::size_t> shape(const Transform&, const parameter_info& p) { return {p.cols(), p.cols()}; }
 };
 
-/// An array from zero, of the shape that a member function of the transform gives for the parameter:
+/// An array that starts at zero, of the shape that a member function of the transform returns:
 /// `shaped<"left", &scale_by_soap::left>`.
 template <fixed_string Name, auto Shape>
 struct shaped : detail::otherwise_shaped {
@@ -110,8 +110,8 @@ struct shaped : detail::otherwise_shaped {
   }
 };
 
-/// One double a route, or of the model for a model-wise transform, handed to `at` as the last arguments and returned with
-/// `next(…, value)`. It starts at zero, or at the value of one of the transform's fields.
+/// One double per route, or one for the model in a model-wise transform. `at` receives it as its last argument, and returns
+/// it with `next(…, value)`. It starts at zero, or at the value of one of the transform's fields.
 template <fixed_string Name, auto... Field>
 struct scalar {
   static constexpr std::string_view name = Name.view();

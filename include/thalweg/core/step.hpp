@@ -1,4 +1,4 @@
-// What a step is given, and what became of it.
+// The arguments and the report of a step.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace thalweg {
 
-/// A gradient, in memory of the user. An empty one is none.
+/// A gradient in the user's memory. An empty one means no gradient.
 ///
 ///     opt.step(std::vector<gradient_view>{std::span(of_weights), std::span(of_bias)});
 struct gradient_view {
@@ -33,32 +33,32 @@ struct gradient_view {
 /// What a step measures.
 enum class measure {
   nothing,
-  norms  ///< of each parameter, while its elements are in the cache: see `step_report::parameters`
+  norms  ///< the norms of each parameter: see `step_report::parameters`
 };
 
-/// What a step may be given besides the gradients.
+/// The arguments of a step besides the gradients.
 struct step_inputs {
   std::optional<double> loss{};  ///< for the transforms that read it
   thalweg::measure measure = thalweg::measure::nothing;
 };
 
-/// What a step did to one parameter.
+/// How a step changed one parameter.
 struct parameter_report {
   std::string_view name{};
-  double gradient_norm = 0;   ///< behind `accumulate` that of the mean
+  double gradient_norm = 0;   ///< after `accumulate` the norm of the mean
   double update_norm = 0;     ///< of the change, the parameter after the step minus the parameter before it
   double parameter_norm = 0;  ///< after the step
   double largest_gradient = 0;              ///< the largest magnitude of an element
   double lr = 0;                            ///< with the parameter's `lr_factor`
-  std::optional<double> beta{};             ///< β_t, where the chain sets Schedule-Free's interpolation
-  std::optional<double> average_weight{};   ///< c_t, where the chain keeps an average
+  std::optional<double> beta{};             ///< β_t, if the chain sets Schedule-Free's β
+  std::optional<double> average_weight{};   ///< c_t, if the chain keeps an average
 
   [[nodiscard]] double ratio() const { return parameter_norm != 0 ? update_norm / parameter_norm : 0; }
 };
 
-/// What became of a step.
+/// The report of a step.
 struct step_report {
-  bool taken = true;             ///< the parameters have moved; not so while `accumulate` gathers
+  bool taken = true;             ///< whether the parameters changed; false while `accumulate` collects
   /// The parameter whose gradient made `when_finite` skip the step. Empty if it did not skip, or skipped because of the
   /// loss.
   std::string_view parameter{};
@@ -68,13 +68,13 @@ struct step_report {
   /// The norm of all gradients together, if the step was taken and the chain measures it: `clip_by_global_norm` (before
   /// it clips) and `report_gradient_norm` do, at the head of the chain. On a GPU the norm stays there.
   std::optional<double> gradient_norm{};
-  /// How many parameters stood still, because they had no gradient.
+  /// The number of parameters without a gradient, which did not change.
   std::size_t without_gradient = 0;
-  /// One for each parameter that moved, if the step was asked to measure norms. Valid until the next step.
+  /// One for each parameter that changed, if the step measured norms. Valid until the next step.
   std::span<const parameter_report> parameters{};
 };
 
-/// A step as one line of JSON, and as rows of CSV, one a parameter. `step`: `opt.steps()`.
+/// A step as one line of JSON, and as rows of CSV, one per parameter. `step`: `opt.steps()`.
 ///
 ///     const auto report = opt.step(gradients, {.measure = measure::norms});
 ///     log << to_json(opt.steps(), report) << '\n';
@@ -108,7 +108,7 @@ inline bool has_finite_loss(const step_inputs& given) { return !given.loss || *g
 /// Refuses a step without a loss for a transform that reads it.
 inline void check_loss(std::string_view reader, const step_inputs& given) {
   if (!given.loss)
-    throw error(reader, "Expected the step's loss beside its gradients. Received none.");
+    throw error(reader, "Expected a loss with the gradients. Received none.");
   if (!has_finite_loss(given))
     throw error(reader, "Expected a finite loss. Received ", *given.loss,
                 ". A chain that begins with when_finite skips such steps.");
@@ -135,7 +135,7 @@ inline constexpr bool is_optional_span<std::optional<Span>> = is_span<Span>;
 template <>
 inline constexpr bool is_span<gradient_view> = true;
 
-/// Refuses a range whose gradients would be gone before the step reads them.
+/// Refuses a range whose gradients would be destroyed before the step reads them.
 template <class Gradients>
 constexpr void check_read_in_place() {
   using one = decltype(*std::begin(std::declval<const Gradients&>()));

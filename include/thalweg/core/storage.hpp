@@ -1,4 +1,4 @@
-// Where an optimizer's arrays live: the user's parameters, and one allocation for the state.
+// The arrays of an optimizer: the user's parameters, and one allocation for the state.
 #pragma once
 
 #include <algorithm>
@@ -50,7 +50,7 @@ inline std::string state_name(const std::vector<std::string>& taken, std::string
   return name(nth);
 }
 
-/// Where elements lie that are not in one piece, in bytes.
+/// The memory of elements that are not contiguous, in bytes.
 struct lines {
   void* data;
   std::size_t count, length, stride;  ///< `count` lines of `length` bytes, which begin `stride` bytes apart
@@ -67,7 +67,7 @@ private:
   static std::byte* at(void* memory, std::size_t byte) { return static_cast<std::byte*>(memory) + byte; }
 };
 
-/// A parameter as the user gave it: parameters [first, last) of the storage are its parts.
+/// A parameter as the user passed it: parameters [first, last) of the storage are its parts.
 struct whole_parameter {
   std::string name{};
   std::vector<std::size_t> shape{};
@@ -79,19 +79,19 @@ struct whole_parameter {
 template <class T>
 struct bound_parameter {
   parameter_info info{};
-  T* data = nullptr;  ///< null where it is not of T
+  T* data = nullptr;  ///< null if it is not of T
   std::size_t size = 0;
-  std::size_t whole = 0, offset = 0;         ///< of which given parameter it is a part, from which element on
-  std::optional<lines> lies_in{};            ///< the user's memory, where `values` is a copy of it
+  std::size_t whole = 0, offset = 0;         ///< index of the user's parameter, and the first element in it
+  std::optional<lines> lies_in{};            ///< the user's memory, if `values` is a copy of it
   std::size_t path = 0, clock = 0;
   bool averaged = false;  ///< its path ends in a transform that keeps an average
-  std::vector<T*> states{};    ///< null where they are not of T
+  std::vector<T*> states{};    ///< null if they are not of T
   stored_array values{};             ///< the parameter, as it is stored
   std::vector<stored_array> arrays{};  ///< the states, as they are stored
-  bool is_mixed = false;         ///< something of that is not of T
+  bool is_mixed = false;         ///< whether any of these is not of T
   std::vector<std::string> state_names{};  ///< `transform.slot`, unique within the parameter
   std::vector<std::vector<std::size_t>> state_shapes{};
-  std::vector<storage_order> state_orders{};  ///< as the parameter's, where the state has its shape; else row-major
+  std::vector<storage_order> state_orders{};  ///< that of the parameter if the state has its shape; otherwise row-major
   std::vector<number_type> state_types{};
 
   void add_state(std::string_view transform, std::string_view slot, std::vector<std::size_t> shape, bool of_its_shape,
@@ -115,7 +115,7 @@ template <class T>
 struct storage {
   std::vector<bound_parameter<T>> parameters;
   std::vector<whole_parameter> wholes;
-  aligned_array<std::byte> copies;  ///< of the parameters that do not lie in one piece
+  aligned_array<std::byte> copies;  ///< of the parameters that are not contiguous
   aligned_array<std::byte> states;
   std::size_t state_bytes = 0;
   std::vector<std::vector<std::byte>> held_back;  ///< y of the averaged parameters, as it is stored, while they hold x

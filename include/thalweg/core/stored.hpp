@@ -1,4 +1,4 @@
-// How numbers are stored. Kernels compute in float or double; what a pass reads is widened, and what it writes is rounded.
+// How numbers are stored. Kernels compute in float or double: numbers are widened when read, and rounded when written.
 #pragma once
 
 #include <array>
@@ -14,15 +14,15 @@ namespace thalweg {
 /// The types in which arrays are stored. `eight_bits`: blocks of 256 numbers with a scale.
 enum class number_type : unsigned char { float32, float64, bfloat16, float16, eight_bits };
 
-/// How parameters of 16 bits are kept.
+/// How 16-bit parameters are rounded.
 enum class weights_in {
-  exact,      ///< training is float32's, bit for bit: a state keeps what the 16 bits leave out
+  exact,      ///< training equals that of float32, bit for bit: state keeps the lower bits
   nearest,    ///< each step rounds to nearest: changes below half a unit are lost
-  stochastic  ///< each step rounds up or down by chance, so that the mean is right
+  stochastic  ///< each step rounds up or down at random, so that the mean is correct
 };
 
-/// How state is stored. Applies to the arrays that start at a constant (momenta, second moments). Copies of the parameter (the
-/// fast sequence z, averages) stay in the type of the computation: rounded, they would stand still.
+/// The type of state. It applies to arrays that start at a constant (momenta, second moments). Copies of the parameter
+/// (the fast sequence z, averages) keep the type of the computation: if rounded, they would stop changing.
 enum class state_in { same, float32, bfloat16, eight_bits };
 
 constexpr std::string_view to_text(number_type t) {
@@ -58,7 +58,7 @@ constexpr std::size_t bytes_of(number_type t) {
   return bytes[static_cast<std::size_t>(t)];
 }
 
-/// Numbers that share a scale.
+/// The number of elements that share a scale.
 inline constexpr std::size_t block_elements = 256;
 constexpr std::size_t blocks_of(std::size_t n) { return (n + block_elements - 1) / block_elements; }
 
@@ -66,7 +66,7 @@ constexpr std::size_t blocks_of(std::size_t n) { return (n + block_elements - 1)
 struct stored_array {
   void* data = nullptr;
   number_type type = number_type::float32;
-  /// What `data` leaves out. bfloat16: the lower halves (std::int16_t), or nothing. float16: the floats, or nothing.
+  /// The rest of the numbers. bfloat16: the lower halves (std::int16_t), or null. float16: the floats, or null.
   /// eight_bits: the scales of the blocks (float).
   void* rest = nullptr;
 
@@ -76,12 +76,12 @@ struct stored_array {
   }
 };
 
-/// How many bytes `stored_array::rest` needs beside n numbers, where it is there.
+/// The number of bytes of `stored_array::rest` for n numbers, if there is one.
 constexpr std::size_t bytes_of_rest(number_type t, std::size_t n) {
   return t == number_type::bfloat16 ? n * sizeof(std::int16_t) : (t == number_type::eight_bits ? blocks_of(n) : n) * sizeof(float);
 }
 
-/// The same beside n numbers of a state.
+/// The same for n numbers of a state.
 constexpr std::size_t bytes_beside_state(number_type t, std::size_t n) {
   return t == number_type::eight_bits ? bytes_of_rest(t, n) : 0;
 }
@@ -99,8 +99,8 @@ constexpr std::uint64_t scrambled(std::uint64_t stream, std::string_view name) {
   return stream;
 }
 
-/// How numbers that a type does not hold are rounded: to nearest, or by chance. The chance depends on the stream and on the
-/// place of the number alone.
+/// How numbers are rounded to a type: to nearest, or at random. The random number depends only on the stream and on the
+/// index of the element.
 struct rounding {
   std::optional<std::uint64_t> stream{};
 };

@@ -1,4 +1,4 @@
-// What a tensor-wise transform sees: views, never copies.
+// The arguments of a tensor-wise transform: views, not copies.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// The elements of a matrix by row and column, for both orders in memory.
+/// Access to a matrix by row and column, for row-major and column-major arrays.
 template <class T>
 struct strided_matrix {
   T* data;
@@ -19,14 +19,14 @@ struct strided_matrix {
   }
 };
 
-/// One parameter's update, as a tensor-wise transform sees it. N-D filters read as (first, rest) matrices.
+/// The update of one parameter. Filters of more than two dimensions are (first, rest) matrices.
 template <class T>
 struct tensor {
   T* data;
   std::span<const std::size_t> shape;
   storage_order order = storage_order::row_major;
   std::string_view name;  ///< of the parameter
-  std::size_t begin = 0;  ///< where in the parameter it begins, if it is a block of it
+  std::size_t begin = 0;  ///< index of its first element in the parameter, if it is a block
 
   [[nodiscard]] constexpr std::size_t rank() const { return shape.size(); }
   [[nodiscard]] constexpr std::size_t size() const { return element_count(shape); }
@@ -39,12 +39,12 @@ struct tensor {
   }
 };
 
-/// All that a tensor-wise transform may see of one parameter, as a kernel sees an `element`.
+/// Update, gradient and parameter for a tensor-wise transform, as `element` for a kernel.
 template <class T>
 struct whole {
-  tensor<T> update;            ///< to be changed in place
-  tensor<const T> gradient;    ///< as the user gave it; behind `accumulate` their mean
-  tensor<const T> parameter;   ///< as the user holds it
+  tensor<T> update;            ///< change it in place
+  tensor<const T> gradient;    ///< the user's gradient; after `accumulate` the mean
+  tensor<const T> parameter;   ///< the user's parameter
 };
 
 }  // namespace thalweg

@@ -1,4 +1,4 @@
-// The names of transforms, and how they are written in a chain.
+// The names of transforms, and their text in a chain.
 #pragma once
 
 #include <string>

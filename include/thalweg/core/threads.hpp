@@ -1,4 +1,4 @@
-// Who runs a step's work: a pool's threads, the embedder's, or the caller's own.
+// The threads of a step: a pool's, your program's, or the calling thread.
 #pragma once
 
 #include <cstddef>
@@ -23,9 +23,9 @@ public:
   void operator()(std::size_t worker) const { call_(body_, worker); }
 };
 
-/// How a step is spread over threads. `run(workers, body)` calls body(w) once for each w below `workers`, in parallel if it
-/// likes, and returns when all calls have returned. It must not throw. Each worker asks for work until there is none. The
-/// result is bit for bit the same for any number of workers.
+/// How a step uses threads. `run(workers, body)` calls body(w) once for each w below `workers`, possibly in parallel,
+/// and returns when all calls have returned. It must not throw. Each worker takes tasks until there are none. The
+/// result has the same bits for any number of workers.
 ///
 ///     parallel_for mine{.workers = pool.size(), .run = [&](std::size_t n, worker_body body) { pool.run(n, body); }};
 ///     auto opt = optimizer(recipes::amuse(), parameters, {.lr = 0.02, .warmup_steps = 100, .parallel = mine});
@@ -37,8 +37,8 @@ struct parallel_for {
 /// On the thread that calls step().
 inline parallel_for sequential() { return {}; }
 
-/// On the threads of the process's pool (oneTBB), which is the default: as many threads as there are cores, or `count`. A
-/// library built without the pool runs on the thread that calls step().
+/// On the threads of oneTBB's pool: as many threads as there are cores, or `count`. This is the default. A library
+/// built without oneTBB runs on the thread that calls step().
 parallel_for threads();
 parallel_for threads(std::size_t count);
 

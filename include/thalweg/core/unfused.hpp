@@ -1,5 +1,5 @@
-// The same chain, one transform at a time, in scalar loops, with every update in memory. Tests compare the fused chain
-// with it.
+// Runs the same chain one transform at a time, in scalar loops, with every update in memory. Tests compare it with the
+// fused chain.
 //
 //     auto slow = optimizer(unfused(recipes::amuse()), parameters, {.lr = 0.02});
 #pragma once

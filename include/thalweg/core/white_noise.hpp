@@ -1,4 +1,4 @@
-// Noise that depends on the place alone, and not on the order in which it is asked for.
+// Noise that depends only on the index, not on the order of calls.
 #pragma once
 
 #include <cmath>
@@ -10,8 +10,8 @@
 
 namespace thalweg {
 
-/// Independent numbers of the standard normal distribution: number i is a function of the seed, the step, the
-/// parameter's name and i alone, whatever the threads and whatever came before.
+/// Independent numbers of the standard normal distribution. Number i depends only on the seed, the step, the
+/// parameter's name and i, not on threads or on earlier calls.
 ///
 ///     const white_noise xi(seed, c.step, u.name);
 ///     u.data[i] += xi.normal(i);

@@ -1,11 +1,11 @@
-// One piece of device memory that is given out array by array.
+// A block of device memory that is divided into arrays.
 #pragma once
 
 #include <cstddef>
 
 namespace thalweg::cuda::detail {
 
-/// Gives arrays out of `memory` in order, each from a multiple of 256 bytes on; without memory it only counts.
+/// Divides `memory` into arrays, each at a multiple of 256 bytes; without memory it only counts.
 class arena {
   std::byte* memory_ = nullptr;
   std::size_t used_ = 0;

@@ -1,5 +1,5 @@
-// Whether a device can compute what a transform says. nvcc compiles a call of something that is not constexpr to
-// nothing, silently; a constant expression refuses it.
+// Whether a device can compute a transform. nvcc silently compiles calls of functions that are not constexpr to
+// nothing. A constant expression refuses such calls.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ constexpr void compute(const Kernel& kernel, std::index_sequence<I...>) {
   static_cast<void>(kernel(element<real>{real(1.0), real(1.0), real(1.0)}, (static_cast<void>(I), real(1.0))...));
 }
 
-/// Everything of it that is for a device, at its defaults, on ones.
+/// Calls all its device functions, with its defaults, with all inputs 1.
 template <class Transform>
 constexpr bool computes() {
   constexpr std::make_index_sequence<states_of<Transform>::arrays> arrays;
@@ -42,8 +42,8 @@ constexpr bool computes() {
   return true;
 }
 
-/// What stays on the host is nobody's business here; a transform that cannot be made without arguments is taken at its
-/// word.
+/// Functions for the host are not checked, nor are transforms that cannot be made without
+/// arguments.
 template <class Transform>
 concept computable = !(thalweg::detail::reducing<Transform> || elementwise<Transform>) ||
                      !(std::default_initializable<Transform> || thalweg::detail::required_fields<Transform>() > 0) || requires {

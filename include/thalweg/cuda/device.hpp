@@ -1,4 +1,4 @@
-// A device's memory and what is asked of its runtime: the one edge where CUDA's status codes become exceptions.
+// A device's memory and the calls of CUDA's runtime: here CUDA's status codes become exceptions.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,12 @@ inline void check(std::string_view what, cudaError_t status) {
   throw error("cuda", "Expected ", what, ". Received ", name, " (", words, ").");
 }
 
-/// Waits until the stream has done all that it was given.
+/// Waits until the stream has finished all its work.
 inline void synchronize(cudaStream_t stream) {
   check("a stream that finishes its work", cudaStreamSynchronize(stream));
 }
 
-/// Whether work in the stream's order is put into a graph and not done. (CUDA's default stream is never captured.)
+/// Whether the stream is being captured into a graph. (CUDA's default stream is never captured.)
 inline bool is_capturing(cudaStream_t stream) {
   if (!stream) return false;
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
@@ -41,8 +41,8 @@ struct device_free {
 };
 }  // namespace detail
 
-/// n uninitialised numbers in device memory, from 256 bytes on; none for n = 0. The host may not read them.
-/// Freeing waits for the device.
+/// n uninitialised numbers in device memory, aligned to 256 bytes; none for n = 0. The host cannot read them. Freeing
+/// waits for the device.
 template <class T>
 class device_array {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -63,8 +63,8 @@ public:
   [[nodiscard]] std::span<T> span() const noexcept { return {data(), size_}; }
 };
 
-/// Copies n numbers in the stream's order; either side may be the host's or the device's. A side of the host's is to be
-/// kept until the stream is synchronised.
+/// Copies n numbers in the stream's order; each side may be on the host or on the device. Keep host memory until the
+/// stream is synchronised.
 template <class T>
 void copy(const T* from, std::size_t n, T* to, cudaStream_t stream) {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -87,7 +87,7 @@ inline int current_device() {
 
 enum class place { host, device, other_device };
 
-/// Whose memory this is, seen from the current device; managed memory is its own.
+/// Where this memory is, seen from the current device. Managed memory counts as its own.
 inline place place_of(const void* address) {
   cudaPointerAttributes found{};
   const cudaError_t status = cudaPointerGetAttributes(&found, address);

@@ -1,4 +1,4 @@
-// How a tensor-wise transform is computed on the device: by something of its own, found by its type.
+// The device form of a tensor-wise transform, found by the type of the transform.
 #pragma once
 
 #include <cstddef>
@@ -17,14 +17,14 @@ struct device_update {
   storage_order order = storage_order::row_major;
 };
 
-/// What computes a tensor-wise transform for all the parameters of a stage at once. It is made when they are bound, and
-/// allocates then; a step calls it, and that allocates nothing and waits for nothing.
+/// Computes a tensor-wise transform for all parameters of a stage at once. Binding makes it, and it allocates its
+/// memory then. A step calls it. This call allocates nothing and does not wait.
 ///
 ///     device_form<orthogonalize_update, float> form(transform, updates, stream);  // a span of device_update<float>
 ///     form(transform, context);  // at each step, in the stream's order
 ///
-/// The transform of a step is that of the binding, except that a schedule may have moved its numbers. A transform
-/// without a specialisation has no form on the device.
+/// The transform of a step is that of binding, except for numbers that a schedule has changed. A transform without a
+/// specialisation has no device form.
 template <class Transform, class T>
 struct device_form;
 

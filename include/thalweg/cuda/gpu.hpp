@@ -1,4 +1,4 @@
-// A GPU as a device: parameters and states in its memory, all that a step does in the order of one stream.
+// A GPU as a device: parameters and states are in its memory, and a step runs on one stream.
 #pragma once
 
 #include <algorithm>
@@ -478,7 +478,7 @@ private:
   }
 };
 
-/// Makes the device that the program of an optimizer runs on. `known` stays.
+/// Makes the device that the program of an optimizer runs on. `known` must outlive it.
 template <class T>
 device_maker<T> on_gpu(const launches<T>& known, cudaStream_t stream) {
   return [&known, stream](bound_program<T> bound) {

@@ -36,8 +36,8 @@ struct lane {
   friend constexpr lane square_root(lane a) { return std::sqrt(a.value); }  // rounded correctly, on a device as well
 };
 
-// Of a pass's kernels none is rounded apart from the next: the compiler may fuse a product in one with a sum in the
-// next, as it may within one. A chain on a device is cut in one way only, so its results do not depend on that.
+// Results are not rounded between the kernels of a pass: the compiler may fuse a product in one with a sum in the next.
+// A chain on a device is divided into passes in only one way, so the results do not depend on this.
 template <class T>
 constexpr number<lane<T>> rounded(number<lane<T>> v) { return v; }
 

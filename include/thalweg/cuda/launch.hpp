@@ -1,4 +1,4 @@
-// The one way to run code on the device; tests replace this file by one that runs it on the host.
+// Runs code on the device. Tests replace this file by one that runs the code on the host.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +16,7 @@ namespace detail {
 template <class Body>
 struct body_itself { using body = Body; };
 
-/// A body on its way to the device. CUDA wants no lambda in a kernel's name, and the bodies of chains are made of them.
+/// A body for the device. CUDA allows no lambda in the name of a kernel, and the bodies of chains contain lambdas.
 template <std::size_t Bytes>
 struct alignas(16) argument { unsigned char bytes[Bytes]; };
 
@@ -45,9 +45,9 @@ __global__ void __launch_bounds__(threads_per_block) run(const __grid_constant__
 }
 }  // namespace detail
 
-/// Calls body(block, thread) for every thread of `blocks` blocks, in the stream's order and in no order among them;
-/// returns at once. A body is a small value: a struct (no lambda) whose call operator is const and constexpr, which
-/// makes it the device's as well. Threads share nothing.
+/// Calls body(block, thread) for every thread of `blocks` blocks, on the stream, in any order; returns at once. A body
+/// is a small struct (not a lambda) whose call operator is const and constexpr, so that the device can run it. Threads
+/// share nothing.
 ///
 ///     struct twice {
 ///       float* x;
@@ -58,11 +58,11 @@ __global__ void __launch_bounds__(threads_per_block) run(const __grid_constant__
 ///     };
 ///     launch(stream, blocks_for(n), twice{x, n});
 ///
-/// Where body(block, thread) returns a std::array of doubles, their sums over each block go to body.finish(block, sums).
-/// They are added up in an order that is always the same.
+/// If body(block, thread) returns a std::array of doubles, body.finish(block, sums) gets their sums over each block.
+/// The order of additions is always the same.
 ///
-/// Where lambdas are among the types that make up a body, it is named by a `Tag` without:
-/// `launch_as<Tag>(stream, blocks, body)` with a `Tag::body`.
+/// If the types of a body contain lambdas, give it a `Tag` without lambdas: `launch_as<Tag>(stream, blocks, body)` with
+/// a `Tag::body`.
 template <class Tag>
 void launch_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body& body) {
   using type = typename Tag::body;
@@ -74,7 +74,7 @@ void launch_as(cudaStream_t stream, std::size_t blocks, const typename Tag::body
   detail::argument_of<Tag> argument;
   std::memcpy(&argument, &body, sizeof body);
   void* arguments[] = {&argument};
-  // By its own status: the last error may be of something that the user has asked CUDA before.
+  // By its own status: the last error may come from an earlier call of the user.
   check("a kernel that starts",
         cudaLaunchKernel(reinterpret_cast<const void*>(&detail::run<Tag>), dim3(static_cast<unsigned>(blocks)),
                          dim3(static_cast<unsigned>(threads_per_block)), arguments, 0, stream));
@@ -84,7 +84,7 @@ void launch(cudaStream_t stream, std::size_t blocks, const Body& body) {
   launch_as<detail::body_itself<Body>>(stream, blocks, body);
 }
 
-/// How many blocks have a thread for each of n things.
+/// The number of blocks for n threads.
 constexpr std::size_t blocks_for(std::size_t n) { return (n + threads_per_block - 1) / threads_per_block; }
 
 }  // namespace thalweg::cuda

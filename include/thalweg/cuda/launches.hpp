@@ -1,5 +1,5 @@
-// What is launched for a program: functions that start kernels, found by the types of its transforms. Whoever calls
-// them knows no type of a chain's.
+// The launches of a program: functions that start CUDA kernels, found by the types of its transforms. Their callers do
+// not need the types of a chain.
 #pragma once
 
 #include <algorithm>
@@ -18,14 +18,14 @@ namespace thalweg::cuda::detail {
 
 using thalweg::detail::type_id;
 
-/// A block's share of the work: the elements [number · elements, (number + 1) · elements) of a parameter, which a row of
-/// the device's tables stands for.
+/// The work of a block: the elements [number · elements, (number + 1) · elements) of a parameter, a row of the device's
+/// tables.
 struct chunk {
   std::uint32_t row, number;
 };
 constexpr std::size_t chunk_elements = 4096, reduced_elements = 16384;  // of a pass, of a sum
 
-/// The parameters that take one path, as a launch at a position of that path sees them. All is in device memory.
+/// The parameters of one path, for a launch at a position of this path. All is in device memory.
 template <class T>
 struct members {
   static constexpr std::size_t parameter = 0, update = 1, first_state = 2;  ///< columns
@@ -51,7 +51,7 @@ struct members {
   }
 };
 
-/// Which chunks' sums make a total: of the i-th those from first[i] to first[i + 1]; without `first`, all of so many.
+/// The chunks of a total: those from first[i] to first[i + 1] for the i-th; without `first`, all `count`.
 struct chunk_range {
   const std::uint32_t* first = nullptr;
   std::uint32_t all = 0;
@@ -70,15 +70,15 @@ struct launched_pass {
   pass_launch<T> run;
 };
 
-/// A device form, its type forgotten.
+/// A device form without its type.
 struct any_form {
   std::function<void(const void* prepared)> run;
   std::string computed_by{};
   std::size_t scratch_bytes = 0;
 };
 
-/// What a transform of one type does on a device beside its kernel in a pass. What is not its kind's is null.
-/// `transform`: an object of that type.
+/// The launches of a transform of one type besides its kernel in a pass. Those of other kinds are null. `transform`: an
+/// object of that type.
 template <class T>
 struct launched_transform {
   type_id type;
@@ -93,7 +93,7 @@ struct launched_transform {
   any_form (*form)(const void* transform, std::span<const device_update<T>>, cudaStream_t) = nullptr;
 };
 
-/// All that can be launched.
+/// All launches.
 template <class T>
 struct launches {
   std::vector<launched_pass<T>> passes;

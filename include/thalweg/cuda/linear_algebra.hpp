@@ -1,4 +1,4 @@
-// The one door to cuBLAS: products of many matrices of one shape.
+// Products of many matrices of one shape, by cuBLAS. Only this file includes cuBLAS.
 #pragma once
 
 #include <concepts>
@@ -65,7 +65,7 @@ inline constexpr cudaDataType_t data_type = std::same_as<T, bf16>    ? CUDA_R_16
 
 }  // namespace detail
 
-/// cuBLAS on one stream, with memory of its own, so that a product allocates nothing and may be captured in a graph.
+/// cuBLAS on one stream, with its own memory, so that a product allocates nothing and can be captured in a graph.
 class cublas {
   device_array<std::byte> workspace_;
   std::unique_ptr<std::remove_pointer_t<cublasHandle_t>, detail::destroy_cublas> handle_;
@@ -87,7 +87,7 @@ public:
 
   [[nodiscard]] std::size_t workspace_bytes() const noexcept { return workspace_.size(); }
 
-  /// For people: "cuBLAS 13.0.2".
+  /// As text: "cuBLAS 13.0.2".
   [[nodiscard]] std::string name() const {
     int version = 0;
     check("cuBLAS's version", cublasGetVersion(handle_.get(), &version));

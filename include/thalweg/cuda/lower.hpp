@@ -1,4 +1,4 @@
-// From a chain's types to what is launched for it: the only code for a device that is compiled anew for every chain.
+// From a chain's types to its launches: the only code for a device that is compiled for every chain.
 #pragma once
 
 #include <algorithm>

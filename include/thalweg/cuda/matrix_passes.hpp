@@ -1,4 +1,4 @@
-// What Newton–Schulz does to matrices on the device beside multiplying them: bodies of kernels.
+// The operations of Newton–Schulz on the device, except products: bodies of CUDA kernels.
 //
 // A matrix in memory is a number of lines; a line is what lies together, a row of a row-major matrix, a column for
 // cuBLAS. In most passes a block has one line of one matrix. What products take is of type Factor, T or (for T = float)

@@ -1,5 +1,5 @@
-// The optimizer of parameters that live in a GPU's memory: thalweg::optimizer, whose steps a GPU does. For units that
-// nvcc compiles:
+// The optimizer for parameters in a GPU's memory: a thalweg::optimizer whose steps run on the GPU. For files that nvcc
+// compiles:
 //
 //     nvcc -std=c++20 --expt-relaxed-constexpr --extended-lambda …
 //
@@ -17,16 +17,16 @@
 
 namespace thalweg::cuda {
 
-/// As `thalweg::optimizer`, for parameters whose `data` is memory of the current device. The spans of `step` and
-/// `averaged` are such memory too. That device is to be current whenever something is asked of the optimizer.
+/// Like `thalweg::optimizer`, for parameters whose `data` is memory of the current device. The spans of `step` and
+/// `averaged` are memory of this device too. Whenever you call the optimizer, this device must be current.
 ///
-/// All is done in the order of `stream`, which the user keeps while the optimizer and its evaluation points live. A
-/// step copies nothing to the host, waits for nothing and allocates nothing, and so may be captured in a graph. Only a
-/// chain that begins with `when_finite` waits, since the host must know, and one whose model-wise transform has scalars
-/// (`scale_by_prodigy`). Binding, `save`, `load` and the end of an
-/// evaluation point wait as well. `options.parallel` means nothing here.
+/// All work runs on `stream`. Keep the stream while the optimizer and its evaluation points exist. A step
+/// copies nothing to the host, does not wait and allocates nothing, so you may capture it in a graph.
+/// Exceptions: a chain waits if it begins with `when_finite`, or if a model-wise transform has scalars
+/// (`scale_by_prodigy`). Binding, `save`, `load` and the end of an evaluation point also wait.
+/// `options.parallel` has no effect.
 ///
-/// A chain with a tensor-wise transform that has no device form (<thalweg/cuda/device_form.hpp>) does not compile.
+/// A chain does not compile if a tensor-wise transform has no device form (<thalweg/cuda/device_form.hpp>).
 ///
 /// `given`: a chain, a recipe, or one transform.
 template <class Given, class T>

@@ -18,15 +18,15 @@
 
 namespace thalweg::cuda {
 
-/// What depends on the device and not on the mathematics. (Set with no device at hand.)
+/// Numbers that depend on the device, not on the mathematics. (Estimated, not measured.)
 struct orthogonalization_limits {
   std::size_t workspace = std::size_t{256} << 20;  ///< bytes that many matrices share; a single one may need more
-  std::size_t halved_from = 2048;  ///< the short side from which on symmetric products are computed by half, nearly
+  std::size_t halved_from = 2048;  ///< from this short side on, only about half of each symmetric product is computed
 };
 
-/// The rules are the transform's (thalweg/transforms/orthogonalize_update.hpp). Its precision float32 multiplies floats
-/// (no TF32), bfloat16 and float16 factors rounded to those, whatever the matrix's size; sums are float. Matrices of one
-/// shape are computed together, and cuBLAS may add in another order where they are more or fewer.
+/// Computes the same as the transform (thalweg/transforms/orthogonalize_update.hpp). Precision float32 multiplies
+/// floats (no TF32); bfloat16 and float16 round the factors to these types, for any size; sums are float. Matrices of
+/// one shape are computed together. For another number of matrices cuBLAS may add in another order.
 template <class T>
 struct device_form<orthogonalize_update, T> {
   device_form(const orthogonalize_update& transform, std::span<const device_update<T>> updates, cudaStream_t stream,

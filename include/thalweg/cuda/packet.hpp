@@ -1,4 +1,4 @@
-// Several numbers that lie together, as one access to memory.
+// Several adjacent numbers, as one access to memory.
 #pragma once
 
 #include <bit>
@@ -7,7 +7,7 @@
 
 namespace thalweg::cuda::detail {
 
-/// What a thread loads and stores at once.
+/// The numbers that a thread loads and stores at once.
 template <class T, std::size_t Width>
 struct alignas(Width * sizeof(T)) packet {
   T values[Width];

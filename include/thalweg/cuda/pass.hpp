@@ -1,4 +1,4 @@
-// Passes over device memory: consecutive kernels, inlined into each other, for every parameter of a path at once.
+// Passes over device memory: consecutive kernels, inlined into one loop, for all parameters of a path at once.
 #pragma once
 
 #include <algorithm>
@@ -56,7 +56,7 @@ constexpr void run_packet(std::size_t i, const arrays<T>& a, const Bound&... bou
   if constexpr (Writes.update) u.store(a.update + i);
 }
 
-/// A transform that reduces, on its way to the device, where its sums are.
+/// A transform that reduces, for the device, which has its sums.
 template <class Transform>
 struct awaiting_sums {
   static constexpr std::size_t count = states_of<Transform>::arrays;
@@ -154,7 +154,7 @@ void launch_pass(cudaStream_t stream, const members<T>& all, [[maybe_unused]] co
   }(std::make_index_sequence<sizeof...(Transforms)>());
 }
 
-/// New addresses for the gradients, by value: nothing of the host's is read later, and it may be captured.
+/// New addresses of the gradients, passed by value: host memory is not read later, so the launch can be captured.
 template <class T>
 struct set_addresses {
   static constexpr std::size_t most = 480;

@@ -1,5 +1,5 @@
-// Sums over parameters in device memory, in double and in an order that depends on their sizes alone: first over
-// chunks, then over the chunks of each parameter or of all.
+// Sums over parameters in device memory, in double. The order depends only on their sizes: first over chunks, then over
+// the chunks of each parameter or of all.
 #pragma once
 
 #include <algorithm>

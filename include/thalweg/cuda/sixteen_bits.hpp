@@ -1,4 +1,4 @@
-// The floating-point numbers of 16 bits that products take.
+// The 16-bit floating-point numbers of products.
 #pragma once
 
 #include <thalweg/core/sixteen_bits.hpp>

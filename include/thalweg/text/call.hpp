@@ -45,7 +45,7 @@ std::string to_text(const argument& a);
 [[noreturn]] void refuse_argument(std::string_view of, const std::string& expected, const argument& given,
                                   std::string_view remark = "", std::string_view advice = "");
 
-/// A number that a double or a long holds; 1e6 is a whole number.
+/// A number that fits a double or a long; 1e6 is a whole number.
 std::optional<double> read_number(const call& w);
 std::optional<long> read_whole_number(const call& w);
 /// What stands between quotation marks.
@@ -119,7 +119,7 @@ std::string fields_in_words() {
   return in_words_of(readable_fields(t));
 }
 
-/// What a field's value may be: ` in [0, 1)`, ` = interpolate | add_ema`.
+/// The allowed values of a field: ` in [0, 1)`, ` = interpolate | add_ema`.
 template <class Value>
 std::string expected_value([[maybe_unused]] const range& allowed) {
   std::string text;

@@ -31,7 +31,7 @@ public:
   void add_field(std::string_view called, double value, bool moves);
 
   [[nodiscard]] virtual std::string text() const = 0;
-  /// A contextual transform without state, asked as a schedule.
+  /// A contextual transform without state, used as a schedule.
   [[nodiscard]] virtual context at(const context& c) const { return c; }
   /// For `set` of the library's instruction sets.
   [[nodiscard]] virtual detail::any_transform<float> erased(std::type_identity<float>, std::size_t set) const = 0;
@@ -39,7 +39,7 @@ public:
 };
 using shared_leaf = std::shared_ptr<const leaf>;
 
-/// Compiled where it is used: its kernel runs alone, in the registers for which the including file is compiled.
+/// Compiled in the including file: its kernel has a pass of its own, for the instruction set of that file.
 struct lowered_here {
   template <class T, class Transform>
   static detail::any_transform<T> lower(const Transform& t, std::size_t set) {
@@ -57,7 +57,7 @@ class leaf_of final : public leaf {
     constexpr bool takes = !tensorwise_transform<Transform> || tensorwise_of<Transform, T> || combinator<Transform>;
     if constexpr (takes) return Lowering::template lower<T>(transform_, set);
     else
-      throw error(name, "Expected parameters of a type that it takes. Received ", sizeof(T) == 4 ? "float" : "double", ".");
+      throw error(name, "Expected parameters of a type that the transform supports. Received ", sizeof(T) == 4 ? "float" : "double", ".");
   }
 
 public:

@@ -1,4 +1,4 @@
-// Words of one's own for chains from text: `add_transform<sign_momentum>()`.
+// Transforms and predicates of your own in chains from text: `add_transform<sign_momentum>()`.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace thalweg {
 namespace text {
 using leaf_maker = shared_leaf (*)(const call&);
 
-/// Throws where another transform has the name.
+/// Throws if another transform has the name.
 void add_transform(std::string_view name, leaf_maker make);
 
 // By a pointer of the base: what owns it is compiled once.
@@ -29,8 +29,8 @@ shared_leaf make_leaf(const call& w) {
 }
 }  // namespace text
 
-/// From now on `parse` knows a transform of the user's by its name, with its `fields`. Its kernel runs in the registers
-/// for which the including file is compiled.
+/// After this call `parse` knows your transform by its name, with its `fields`. Its kernel is compiled in the including
+/// file, for the instruction set of that file.
 ///
 ///     add_transform<sign_momentum>();
 ///     auto opt = optimizer("sign_momentum(beta=0.9) | update_by_schedule_free", parameters, {.lr = 0.01});
@@ -40,7 +40,7 @@ void add_transform() {
   text::add_transform(type_name<Transform>(), &text::make_leaf<Transform>);
 }
 
-/// And a predicate of the user's: `route(when(is_gain, scale_lr(by=2)), otherwise())`.
+/// The same for a predicate of yours: `route(when(is_gain, scale_lr(by=2)), otherwise())`.
 void add_predicate(std::string name, std::function<bool(const parameter_info&)> predicate);
 
 }  // namespace thalweg

@@ -1,4 +1,4 @@
-// Coefficients of the Newton–Schulz iteration: published ones by the names of their sources, and sets that are computed.
+// Coefficients of the Newton–Schulz iteration: published sets, named after their sources, and computed sets.
 #pragma once
 
 #include <array>
@@ -19,24 +19,24 @@ struct quintic {
   double a, b, c;
 };
 
-/// A choice of steps. With more steps than it has, the last one repeats.
+/// A sequence of steps. If `steps` asks for more, the last one repeats.
 struct coefficient_set {
   static constexpr std::size_t most = 32;
 
   std::string_view name;  ///< empty: the text lists the numbers
   std::array<quintic, most> steps;
   std::size_t count;
-  bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the whole
-  /// With factors of 16 bits, all steps but the last take x / margin. Otherwise a set that is steep at the end of its
-  /// intervals would blow up a value that rounding lifts beyond the end.
+  bool rescale_columns = false;  ///< precondition: scale the columns (almost orthogonal layer) instead of the matrix
+  /// With 16-bit factors, all steps except the last take x / margin. Rounding may move a value beyond the end of a
+  /// set's interval. Where the set is steep there, the value would explode.
   double margin = 1;
-  std::size_t least = 1;         ///< with fewer steps it is another method, and is refused
+  std::size_t least = 1;         ///< the set is refused with fewer steps
   std::optional<double> lower{};  ///< the lower bound for which a set was computed
   static constexpr auto fields = list{field{"count", &coefficient_set::count, from(1).to(most)}};
 
   [[nodiscard]] constexpr const quintic& step(std::size_t i) const { return steps[i < count ? i : count - 1]; }
 
-  /// All steps but the last of x / s.
+  /// All steps except the last are applied to x / s.
   [[nodiscard]] constexpr coefficient_set with_margin(double s) const {
     coefficient_set set = *this;
     for (std::size_t i = 0; i + 1 < count; ++i) {
@@ -48,10 +48,10 @@ struct coefficient_set {
   }
 };
 
-/// Keller Jordan's, of Muon: fast, singular values end between about 0.7 and 1.2.
+/// Keller Jordan's for Muon: fast; singular values end between about 0.7 and 1.2.
 inline constexpr coefficient_set jordan{"jordan", {{{3.4445, -4.7750, 2.0315}}}, 1};
 
-/// Polar Express (Amsel et al., arXiv 2505.16932), with the authors' safety factor 1.01 in all but the last.
+/// Polar Express (Amsel et al., arXiv 2505.16932), with the authors' safety factor 1.01 in all steps except the last.
 inline constexpr coefficient_set polar_express =
     coefficient_set{"polar_express",
                     {{{8.28721201814563, -23.595886519098837, 17.300387312530933},
@@ -91,24 +91,24 @@ inline constexpr coefficient_set turbo_muon{"turbo_muon",
                                             4,
                                             true};
 
-/// DeepSeek-V4's ten steps (its report, algorithm 1): eight of Jordan's lift the small singular values, two more bring all to
-/// 1. It needs all ten.
+/// DeepSeek-V4's ten steps (its report, algorithm 1): eight of Jordan's raise the small singular values, two more move all
+/// values to 1. It needs all ten.
 inline constexpr coefficient_set deepseek_v4 = [] {
   coefficient_set set{"deepseek_v4", {}, 10, false, 1, 10};
   for (std::size_t i = 0; i < 10; ++i) set.steps[i] = i < 8 ? jordan.steps[0] : quintic{2, -1.5, 0.5};
   return set;
 }();
 
-/// Those with a name.
+/// The sets with a name.
 constexpr std::array<coefficient_set, 6> named_values(std::type_identity<coefficient_set>) {
   return {jordan, polar_express, heavyball, cans, turbo_muon, deepseek_v4};
 }
 
-// A computed set has `most` steps: `steps` of `orthogonalize_update` says how many of them run. Each step is the odd
-// polynomial that comes closest to 1 on the interval in which the step before has left the singular values.
+// A computed set has `most` steps. `steps` of `orthogonalize_update` says how many of them run. Each step is the odd
+// polynomial closest to 1 on the interval of the singular values after the step before.
 
-/// Polar Express (arXiv 2505.16932) for singular values from `lower` to 1, relative to the norm, with its authors' safety
-/// factor of 1.01. They take `lower` = 1e-3: those are the steps of `polar_express`.
+/// Polar Express (arXiv 2505.16932) for singular values from `lower` to 1, relative to the norm, with its authors'
+/// safety factor of 1.01. The authors use `lower` = 1e-3, which gives the steps of `polar_express`.
 ///
 ///     orthogonalize_update{.coefficients = polar_express_for{.lower = 1e-4}, .steps = 8}
 struct polar_express_for {
@@ -130,7 +130,7 @@ struct cans_for {
   operator coefficient_set() const;  // NOLINT: the same
 };
 
-/// Steps of one's own: the numbers a, b and c of a quintic step, a and b of a cubic one, and a semicolon between steps.
+/// Steps of your own: the numbers a, b and c of a quintic step, a and b of a cubic step, and a semicolon between steps.
 ///
 ///     orthogonalize_update{.coefficients = polynomials{"3.4445 -4.775 2.0315; 1.5 -0.5"}}
 struct polynomials {
@@ -141,7 +141,7 @@ struct polynomials {
   operator coefficient_set() const;  // NOLINT: the same
 };
 
-/// Those that become a set.
+/// The types that convert to a set.
 constexpr type_list<polar_express_for, cans_for, polynomials> made_values(std::type_identity<coefficient_set>) { return {}; }
 
 std::string to_text(const coefficient_set& set);

@@ -1,4 +1,4 @@
-// Rows made independent of those above them: compiled in the library.
+// Makes rows independent of the rows above them: compiled in the library.
 #pragma once
 
 #include <cstddef>

@@ -1,11 +1,11 @@
-// The cost of the iteration: how many of its steps run on a small matrix before the large one is formed anew.
+// The cost of the iteration: how many steps run on a small matrix before the large one is computed again.
 #pragma once
 
 #include <cstddef>
 
 namespace thalweg::detail {
 
-/// How many steps run on the short side's Gram matrix before x is formed anew: `longest`, and first the remainder.
+/// How many steps run on the short side's Gram matrix before x is computed again: first the remainder, then `longest`.
 struct grouping {
   std::size_t longest;
 

@@ -23,7 +23,7 @@ inline void check_steps(std::string_view where, const coefficient_set& coefficie
 
 namespace thalweg::detail {
 
-/// The iteration itself, in place, on a matrix that lies in memory as `order` says; it is scaled at the end.
+/// The iteration itself, in place, on a matrix in the storage order `order`. It scales the result.
 struct newton_schulz {
   const coefficient_set& coefficients;
   long steps;

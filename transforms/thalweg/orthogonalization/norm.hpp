@@ -5,10 +5,10 @@
 
 namespace thalweg {
 
-/// Both are at least the largest singular value, which the iteration needs to be 1 at most.
+/// Both are at least the largest singular value. After the division it is at most 1, as the iteration needs.
 enum class norm {
   frobenius,  ///< √Σσ²
-  schatten_4  ///< (Σσ⁴)^¼, which is shorter: the iteration begins nearer to 1. Computed in the matrix's own arithmetic
+  schatten_4  ///< (Σσ⁴)^¼, smaller: the iteration begins closer to 1. Computed in the type of the matrix
 };
 
 constexpr std::string_view to_text(norm n) { return n == norm::frobenius ? "frobenius" : "schatten_4"; }

@@ -10,7 +10,7 @@
 namespace thalweg {
 
 struct spectral {};  ///< √max(1, rows/cols): Muon
-struct match_rms {   ///< rms·√max(rows, cols): AMUSE, Moonlight (arXiv 2502.16982); steps as long as Adam's
+struct match_rms {   ///< rms·√max(rows, cols): AMUSE, Moonlight (arXiv 2502.16982); the RMS of Adam's steps
   double rms = 0.2;
   static constexpr auto fields = list{field{"rms", &match_rms::rms, positive}};
 };
@@ -21,7 +21,7 @@ struct nuclear_norm {};
 struct none {};
 using scale_rule = std::variant<spectral, match_rms, unit_rms_norm, nuclear_norm, none>;
 
-/// What the shape alone says: 1 for `nuclear_norm`, which looks at the update.
+/// The factor from the shape alone; 1 for `nuclear_norm`, which depends on the update.
 constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t cols) {
   const auto m = static_cast<double>(rows), n = static_cast<double>(cols);
   if (const auto* match = std::get_if<match_rms>(&rule)) return match->rms * sqrt(max(m, n));
@@ -29,7 +29,7 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
   return std::holds_alternative<spectral>(rule) ? sqrt(max(1.0, m / n)) : 1.0;
 }
 
-/// Refuses the rule that looks at the update, for transforms which do not keep it.
+/// Refuses `nuclear_norm` for transforms that do not keep the update.
 inline void check_is_of_shape(std::string_view where, const scale_rule& rule) {
   if (std::holds_alternative<nuclear_norm>(rule))
     throw error(where, "Expected a scale of the shape alone: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");

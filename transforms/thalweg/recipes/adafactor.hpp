@@ -1,4 +1,4 @@
-// adafactor: a second moment of one number for each row and each column, and steps in proportion to the parameters.
+// adafactor: a second moment with one number per row and column, and steps in proportion to the parameters.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -9,7 +9,7 @@
 
 namespace thalweg::recipes {
 
-/// Shazeer & Stern, arXiv 1804.04235. Their learning rate is min(0.01, 1/√t): {.lr = 0.01} behind `inverse_sqrt`.
+/// Shazeer & Stern, arXiv 1804.04235. Their learning rate is min(0.01, 1/√t): {.lr = 0.01} after `inverse_sqrt`.
 ///
 ///     auto opt = optimizer(inverse_sqrt{.steps = 10000} | recipes::adafactor(), parameters, {.lr = 0.01});
 struct adafactor {

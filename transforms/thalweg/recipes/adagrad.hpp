@@ -1,4 +1,4 @@
-// adagrad: the gradient over the root of all its squares.
+// adagrad: the gradient divided by the root of the sum of its squares.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>

@@ -1,4 +1,4 @@
-// adamuon: Muon with a second moment behind it, Adam for the rest.
+// adamuon: Muon followed by a second moment; Adam for all other parameters.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -13,18 +13,18 @@
 
 namespace thalweg::recipes {
 
-/// Si et al., arXiv 2507.11005: the momentum's signs, orthogonalised, over their own running root mean square.
+/// Si et al., arXiv 2507.11005: the signs of the momentum, orthogonalised, divided by their running root mean square.
 ///
 ///     auto opt = optimizer(recipes::adamuon(), parameters, {.lr = 6e-4, .weight_decay = 0.1});
 struct adamuon {
-  double momentum = 0.95;  ///< of Muon, and of the second moment
+  double momentum = 0.95;  ///< β of Muon and of the second moment
   double rms = scale_to_rms{}.rms;
   coefficient_set coefficients = orthogonalize_update{}.coefficients;
   long steps = orthogonalize_update{}.steps;
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
+  double auxiliary_lr = 1;  ///< lr of all other parameters, as a multiple of lr
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
   double epsilon = scale_by_rms{}.epsilon;

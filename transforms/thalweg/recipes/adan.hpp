@@ -7,7 +7,7 @@
 
 namespace thalweg::recipes {
 
-/// Xie et al., arXiv 2208.06677. The paper divides by 1 + lr·λ where this multiplies by 1 - lr·λ.
+/// Xie et al., arXiv 2208.06677. The paper divides by 1 + lr·λ. This recipe multiplies by 1 - lr·λ.
 ///
 ///     auto opt = optimizer(recipes::adan(), parameters, {.lr = 1e-3, .weight_decay = 0.02});
 struct adan {

@@ -13,11 +13,11 @@
 
 namespace thalweg::recipes {
 
-/// arXiv 2605.22432: Muon's orthogonalised momentum inside Schedule-Free averaging, Adam's second moment for the rest,
-/// and an interpolation β_t that moves the gradients' point towards the average. Decay acts at z. AMUSE needs a warm-up.
-/// The defaults are those of AMUSE's Llama 124M, where β grows from 3/8 of the steps on: give `beta1_steps`. There the warm-up
-/// was as long. In our small language model a warm-up of 1/20 was better at each share of the steps (docs/claims.md).
-/// `amuse_beta` says what other T₀ to take. The paper's vision experiments are `amuse_sgd`.
+/// arXiv 2605.22432: Muon's orthogonalised momentum inside Schedule-Free averaging, Adam's second moment for all other
+/// parameters, and a growing β_t that moves the point of the gradients towards the average. Decay acts at z. AMUSE
+/// needs a warm-up. The defaults are those of AMUSE's Llama 124M, where β grows from 3/8 of the steps on: set
+/// `beta1_steps`. There the warm-up had the same length. In our small language model a warm-up of 1/20 was better
+/// (docs/claims.md). `amuse_beta` lists other T₀. The chain of the paper's vision experiments is `amuse_sgd`.
 ///
 ///     auto opt = optimizer(recipes::amuse({.beta1_steps = 3 * n / 8}), parameters, {.lr = 0.01, .warmup_steps = n / 20});
 struct amuse {
@@ -31,7 +31,7 @@ struct amuse {
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
+  double auxiliary_lr = 1;  ///< lr of all but hidden matrices, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
   std::optional<double> decay_at_y = update_by_schedule_free{}.decay_at_y;

@@ -1,4 +1,4 @@
-// amuse_sgd: AMUSE with the plain gradient for what is not a hidden matrix.
+// amuse_sgd: AMUSE with the plain gradient for all but hidden matrices.
 #pragma once
 
 #include <optional>
@@ -13,8 +13,8 @@
 namespace thalweg::recipes {
 
 /// The chain of the vision experiments of AMUSE's paper, arXiv 2605.22432. Hidden matrices and filters are scaled by
-/// √max(1, rows/cols). All else takes the plain gradient. The defaults are those of CIFAR-10, with lr 0.2, weight decay 0.02
-/// and a warm-up over 1/20 of the steps.
+/// √max(1, rows/cols). All other parameters use the plain gradient. The defaults are those of CIFAR-10, with lr 0.2,
+/// weight decay 0.02 and a warm-up over 1/20 of the steps.
 ///
 ///     auto opt = optimizer(recipes::amuse_sgd(), parameters, {.lr = 0.2, .weight_decay = 0.02, .warmup_steps = steps / 20});
 struct amuse_sgd {
@@ -28,7 +28,7 @@ struct amuse_sgd {
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
+  double auxiliary_lr = 1;  ///< lr of all but hidden matrices, as a multiple of lr
   std::optional<double> decay_at_y = update_by_schedule_free{}.decay_at_y;
   static constexpr auto fields =
       list{field{"momentum", &amuse_sgd::momentum, range_of(&nesterov_ema::beta)},

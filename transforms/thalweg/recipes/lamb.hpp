@@ -1,4 +1,4 @@
-// lamb: Adam's steps, as long as the parameters they change.
+// lamb: Adam's steps, scaled to the norm of the parameter.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>

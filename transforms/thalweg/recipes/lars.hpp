@@ -1,4 +1,4 @@
-// lars: momentum of gradients as long as the parameters they change.
+// lars: momentum of gradients, scaled to the norm of the parameter.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -9,9 +9,9 @@
 
 namespace thalweg::recipes {
 
-/// After You et al., arXiv 1708.03888. The ratio is that of LAMB and optax: trust·‖θ‖ over ‖g + λθ‖. The paper divides by
-/// ‖g‖ + λ‖θ‖. Here the learning rate multiplies the momentum's result. In the paper it multiplies what goes into the
-/// momentum. Both are the same while the learning rate is constant.
+/// After You et al., arXiv 1708.03888. The ratio is that of LAMB and optax: trust·‖θ‖ over ‖g + λθ‖. The paper divides
+/// by ‖g‖ + λ‖θ‖. Here the learning rate multiplies the output of the momentum. In the paper it multiplies the input.
+/// Both are equal while the learning rate is constant.
 ///
 ///     auto opt = optimizer(recipes::lars(), parameters, {.lr = 1.0, .weight_decay = 5e-4});
 struct lars {

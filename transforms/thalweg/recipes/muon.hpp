@@ -1,4 +1,4 @@
-// muon: orthogonalised momentum for the hidden matrices, Adam for the rest.
+// muon: orthogonalised momentum for hidden matrices, Adam for all other parameters.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -21,7 +21,7 @@ struct muon {
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 0.015;  ///< of the rest, as a multiple of lr (Jordan: 3e-4 to 0.02)
+  double auxiliary_lr = 0.015;  ///< lr of all others, as a multiple of lr (Jordan: 3e-4 to 0.02)
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
   double epsilon = 1e-10;  ///< the same

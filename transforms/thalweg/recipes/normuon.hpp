@@ -1,4 +1,4 @@
-// normuon: Muon whose neurons all learn at the same pace, Adam for the rest.
+// normuon: Muon with updates of equal RMS for all neurons; Adam for all other parameters.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -24,7 +24,7 @@ struct normuon {
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
+  double auxiliary_lr = 1;  ///< lr of all other parameters, as a multiple of lr
   double beta1 = scale_by_adam{}.beta1;
   double beta2 = 0.95;  ///< KellerJordan/Muon
   double epsilon = 1e-10;  ///< the same

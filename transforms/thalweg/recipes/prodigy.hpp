@@ -1,4 +1,4 @@
-// prodigy: Adam with a learning rate that is learned.
+// prodigy: Adam with a learned learning rate.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>
@@ -7,7 +7,8 @@
 
 namespace thalweg::recipes {
 
-/// Mishchenko & Defazio, arXiv 2306.06101; konstmish/prodigy. lr is 1, or a schedule's from 1 to 0. All fields: `scale_by_prodigy`.
+/// Mishchenko & Defazio, arXiv 2306.06101; konstmish/prodigy. Use lr = 1, or a schedule from 1 to 0. All fields:
+/// `scale_by_prodigy`.
 ///
 ///     auto opt = optimizer(recipes::prodigy(), parameters, {.lr = 1, .weight_decay = 0.01});
 struct prodigy {

@@ -1,4 +1,4 @@
-// rmsprop: the gradient over its running root mean square.
+// rmsprop: the gradient divided by its running root mean square.
 #pragma once
 
 #include <thalweg/core/apply_update.hpp>

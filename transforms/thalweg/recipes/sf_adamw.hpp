@@ -7,12 +7,12 @@
 
 namespace thalweg::recipes {
 
-/// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's AdamWScheduleFree. The decay acts at y.
-/// That code weighs the average by the largest lr so far, as `weigh_by_largest_lr{} |` before this recipe does.
+/// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's AdamWScheduleFree. The decay acts at y. That code
+/// weighs the average by the largest lr so far. To do the same, put `weigh_by_largest_lr` before this recipe.
 ///
 ///     auto opt = optimizer(recipes::sf_adamw(), parameters, {.lr = 2.5e-3, .warmup_steps = 100});
 struct sf_adamw {
-  double beta1 = update_by_schedule_free{}.beta;  ///< the interpolation, in the place of Adam's first moment
+  double beta1 = update_by_schedule_free{}.beta;  ///< Schedule-Free's β, instead of Adam's first moment
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = 1e-8;  ///< AdamWScheduleFree
   static constexpr const char* elsewhere[] = {"schedule_free_adamw", "adamw_schedule_free"};

@@ -1,4 +1,4 @@
-// sf_muon: Muon inside Schedule-Free averaging, with a constant interpolation.
+// sf_muon: Muon inside Schedule-Free averaging, with a constant β.
 #pragma once
 
 #include <thalweg/core/route.hpp>
@@ -10,7 +10,7 @@
 
 namespace thalweg::recipes {
 
-/// The comparison of AMUSE's paper (arXiv 2605.22432): AMUSE with a β that does not move.
+/// The baseline of AMUSE's paper (arXiv 2605.22432): AMUSE with a constant β.
 ///
 ///     auto opt = optimizer(recipes::sf_muon(), parameters, {.lr = 0.02, .warmup_steps = 100});
 struct sf_muon {
@@ -22,7 +22,7 @@ struct sf_muon {
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 1;  ///< of what is not a hidden matrix, as a multiple of lr
+  double auxiliary_lr = 1;  ///< lr of all but hidden matrices, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
   static constexpr const char* elsewhere[] = {"schedule_free_muon", "muon_schedule_free"};

@@ -12,7 +12,7 @@
 
 namespace thalweg::recipes {
 
-/// SF-NorMuon, Apte et al., arXiv 2605.23061, algorithm 1; decay at z. What is no hidden matrix goes as in Schedule-Free AdamW.
+/// SF-NorMuon, Apte et al., arXiv 2605.23061, algorithm 1; decay at z. All but hidden matrices: Schedule-Free AdamW.
 ///
 ///     auto opt = optimizer(recipes::sf_normuon(), parameters, {.lr = 0.02, .weight_decay = 0.1, .warmup_steps = 100});
 struct sf_normuon {
@@ -25,7 +25,7 @@ struct sf_normuon {
   double matrix_epsilon = orthogonalize_update{}.epsilon;
   thalweg::precision precision = orthogonalize_update{}.precision;
   thalweg::norm norm = orthogonalize_update{}.norm;
-  double auxiliary_lr = 1;  ///< of the rest, as a multiple of lr
+  double auxiliary_lr = 1;  ///< lr of all other parameters, as a multiple of lr
   double beta2 = scale_by_exp_avg_sq{}.beta2;
   double epsilon = scale_by_exp_avg_sq{}.epsilon;
   static constexpr auto fields =

@@ -8,12 +8,12 @@
 
 namespace thalweg::recipes {
 
-/// facebookresearch/schedule_free's RAdamScheduleFree, with its silent first steps. The decay acts at y.
-/// That code weighs the average by the largest lr so far, as `weigh_by_largest_lr{} |` before this recipe does.
+/// facebookresearch/schedule_free's RAdamScheduleFree; the first steps change nothing. The decay acts at y. That code
+/// weighs the average by the largest lr so far. To do the same, put `weigh_by_largest_lr` before this recipe.
 ///
 ///     auto opt = optimizer(recipes::sf_radam(), parameters, {.lr = 2.5e-3});
 struct sf_radam {
-  double beta1 = update_by_schedule_free{}.beta;  ///< the interpolation, in the place of Adam's first moment
+  double beta1 = update_by_schedule_free{}.beta;  ///< Schedule-Free's β, instead of Adam's first moment
   double beta2 = rectify_lr{}.beta2;
   double epsilon = 1e-8;  ///< RAdamScheduleFree
   static constexpr const char* elsewhere[] = {"schedule_free_radam", "radam_schedule_free"};

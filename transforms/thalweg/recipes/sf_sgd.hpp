@@ -6,8 +6,8 @@
 
 namespace thalweg::recipes {
 
-/// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's SGDScheduleFree. The decay acts at y.
-/// That code weighs the average by the largest lr so far, as `weigh_by_largest_lr{} |` before this recipe does.
+/// Defazio et al., arXiv 2405.15682; facebookresearch/schedule_free's SGDScheduleFree. The decay acts at y. That code
+/// weighs the average by the largest lr so far. To do the same, put `weigh_by_largest_lr` before this recipe.
 ///
 ///     auto opt = optimizer(recipes::sf_sgd(), parameters, {.lr = 1.0, .warmup_steps = 100});
 struct sf_sgd {

@@ -8,8 +8,8 @@
 
 namespace thalweg::recipes {
 
-/// Vyas et al., arXiv 2409.11321: SOAP for hidden matrices, Adam for the rest. Defaults: the authors' code, with lr 3e-3
-/// and weight decay 0.01.
+/// Vyas et al., arXiv 2409.11321: SOAP for hidden matrices, Adam for all others. Defaults: the authors' code, with lr
+/// 3e-3 and weight decay 0.01.
 ///
 ///     auto opt = optimizer(recipes::soap(), parameters, {.lr = 3e-3, .weight_decay = 0.01});
 struct soap {

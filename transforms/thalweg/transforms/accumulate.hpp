@@ -5,19 +5,19 @@
 
 namespace thalweg {
 
-/// update Σ g/n over `steps` = n calls of `step`; only the last of them moves anything
+/// update Σ g/n over `steps` = n calls of `step`; only the last call changes parameters
 ///
 /// | field | default  |
 /// |-------|----------|
 /// | steps | required |
 ///
-/// At the end of the data a window may be incomplete. `optimizer::flush` then takes a step with the mean of the
-/// gradients so far. `optimizer::drop` forgets them.
+/// At the end of the data there may be fewer than n gradients. `optimizer::flush` then takes a step with their mean.
+/// `optimizer::drop` discards them.
 ///
-/// The transforms downstream see only the steps that are taken. t, the warm-up and the weights of an average count
-/// these steps, so it composes with Schedule-Free. Downstream the gradient is the mean of the gradients, and the loss,
-/// if there is one, the mean of the losses. It is the first of its chain, or stands behind `when_finite`, which then
-/// leaves out the gradients that are not finite. State: `mean`, from zero.
+/// The transforms downstream run only in the last call. t, the warm-up and the weights of an average count these steps,
+/// so it works with Schedule-Free. Downstream the gradient is the mean of the gradients. The loss, if you pass it, is
+/// the mean of the losses. Place it first in the chain, or after `when_finite`, which then leaves out gradients that
+/// are not finite. State: `mean`, from zero.
 ///
 ///     auto c = accumulate{.steps = 4} | scale_by_exp_avg_sq{} | update_by_schedule_free{};
 struct accumulate {

@@ -14,8 +14,8 @@ namespace thalweg {
 /// | fading   | 0.55    | the same                                             |
 /// | seed     | 0       |                                                      |
 ///
-/// Tensor-wise. ξ depends only on the seed, the step, the parameter's name and the place in the parameter. It does not
-/// depend on threads, on other parameters or on earlier calls. Two `add_noise` in one chain need two seeds.
+/// Tensor-wise. ξ depends only on the seed, the step, the parameter's name and the element's index. It does not depend
+/// on threads, on other parameters or on earlier calls. Two `add_noise` in one chain need two seeds.
 ///
 ///     auto c = add_noise{.variance = 0.3, .seed = 7} | scale_by_adam{};
 struct add_noise {

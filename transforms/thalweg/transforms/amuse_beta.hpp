@@ -1,4 +1,4 @@
-// amuse_beta: AMUSE's interpolation, which moves the gradients' point from the fast sequence towards the average.
+// amuse_beta: AMUSE's growing β, which moves the point of the gradients from the fast sequence to the average.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ namespace thalweg {
 /// | rho         | 0.8           | the same; 0 keeps β₁, larger is sooner |
 /// | beta1_steps | warmup_steps  | T₀: the same                           |
 ///
-/// T₀ sets the pace of β. After N steps 1-β is about (1-β₁)·(T₀/N)^ρ. So choose T₀ by the N for which you plan:
+/// T₀ sets the pace of β. After N steps 1-β is about (1-β₁)·(T₀/N)^ρ. So choose T₀ for the N that you plan:
 ///
 /// | published experiment      | β₁, ρ     | T₀/N | β at the end |
 /// |---------------------------|-----------|-----:|-------------:|
@@ -29,16 +29,16 @@ namespace thalweg {
 /// | SVHN, ResNet3-96          | 0.85, 0.2 | 0.05 | 0.92         |
 /// | ImageNet, ResNet-50       | 0.6, 0.8  | 0.05 | 0.96         |
 ///
-/// In small networks T₀ was best where β ends between 0.8 and 0.9: with the defaults 3/8 of N, with β₁ = 0.8 and ρ =
-/// 0.3 from N/5 to 2/5 of N. With T₀ = N/20 the defaults end at 0.96 and cost 0.36 bits a byte: gradients are taken at
-/// the average, which moves slowly (docs/claims.md, section 5). T₀ may be longer than the warm-up: give a warm-up of
-/// N/20 and `beta1_steps`.
+/// In small networks T₀ was best if β ends between 0.8 and 0.9: 3/8·N with the defaults, or N/5 to 2/5·N with β₁ = 0.8
+/// and ρ = 0.3. With T₀ = N/20 the defaults end at 0.96, and cost 0.36 bits per byte: gradients are then computed close
+/// to the average, which changes slowly (docs/claims.md, section 5). T₀ may be larger than the warm-up: use a warm-up
+/// of N/20, and set `beta1_steps`.
 ///
-/// Contextual: it passes `interpolation_beta` to the Schedule-Free transform downstream. It needs T₀, from the warm-up
-/// or from the field. A warm-up of one step is of no use (T₀ = 1 makes β 1 from the second step on). A learning rate
-/// that was raised later could carry S above 1; then S is held at 1. Steps whose lr, and with it c, is 0 do not count:
-/// T₀ is the last step up to T₀ that moved, and no earlier than the second step that moves. State: the scalar
-/// `warmup_average_weight`, c_T₀.
+/// Contextual: it passes `interpolation_beta` to the Schedule-Free transform downstream. It needs T₀ from the
+/// warm-up or from the field. T₀ = 1 is useless: β would be 1 from the second step on. If the learning rate
+/// rises later, S could exceed 1; then S is 1. Steps with lr = 0, and so c = 0, do not count: T₀ is then the
+/// last step up to it with lr > 0, and at least the second such step. State: the scalar `warmup_average_weight`,
+/// c_T₀.
 ///
 ///     auto c = orthogonalize_update{} | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{};
 struct amuse_beta {
@@ -50,7 +50,7 @@ struct amuse_beta {
                                       field{"beta1_steps", &amuse_beta::beta1_steps, from(2)}};
 
   static constexpr std::string_view remark =
-      "beta1_steps, or the warm-up without it, sets the pace of beta. The authors of AMUSE take 5 to 37 % of all steps";
+      "beta grows from step beta1_steps on, or from the end of the warm-up. The authors of AMUSE use 5 to 37 % of all steps";
 
   using states = state<scalar<"warmup_average_weight">>;
   using feeds = interpolation_beta;
@@ -58,8 +58,8 @@ struct amuse_beta {
   constexpr auto at(context c, double at_warmup) const {
     const long last = beta1_steps.value_or(c.warmup_steps);
     if (last < 1)
-      throw error("amuse_beta", "Expected warmup_steps >= 1, since beta moves once the warm-up is over. Received ",
-                  c.warmup_steps, ". Set the optimizer's option warmup_steps, or give beta1_steps.");
+      throw error("amuse_beta", "Expected warmup_steps >= 1, because beta grows from the end of the warm-up on. Received ",
+                  c.warmup_steps, ". Set the option warmup_steps, or beta1_steps.");
     const double now = c.average_weight;  // 1 up to the first step that moves, 0 in later steps that do not
     const bool has_moved = at_warmup > 0 && (at_warmup < 1 || last == 1);
     if (c.step <= last || !has_moved) {

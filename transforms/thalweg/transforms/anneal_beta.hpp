@@ -13,7 +13,7 @@ namespace thalweg {
 /// | first | 0.9      | ScheduleFree+, Defazio, arXiv 2605.19095                                           |
 /// | last  | 0.965    | the same                                                                           |
 ///
-/// Contextual: says `interpolation_beta` to the Schedule-Free transform downstream.
+/// Contextual: it passes `interpolation_beta` to the Schedule-Free transform downstream.
 ///
 ///     auto c = scale_by_adam{.beta2 = 0.95} | anneal_beta{.steps = 10000} | update_by_schedule_free{};
 struct anneal_beta {

@@ -5,14 +5,14 @@
 
 namespace thalweg {
 
-/// c_t = 1 up to step `steps`, so that x is z; from there on c_t as it is, with the weights of all steps in its sum
+/// c_t = 1 up to step `steps`, so that x = z; after that c_t is unchanged, and its sum has the weights of all steps
 ///
 /// | field | default  | source                                                                   |
 /// |-------|----------|--------------------------------------------------------------------------|
 /// | steps | required | "c warm-up" of ScheduleFree+, Defazio, arXiv 2605.19095: twice the warm-up |
 ///
-/// For the average of Schedule-Free (`update_by_schedule_free`, `update_and_average`). Contextual; behind `amuse_beta`, which
-/// computes β from c.
+/// For the average of Schedule-Free (`update_by_schedule_free`, `update_and_average`). Contextual. Place it after
+/// `amuse_beta`, which computes β from c.
 ///
 ///     auto c = scale_by_exp_avg_sq{} | average_from{.steps = 200} | update_by_schedule_free{};
 struct average_from {

@@ -7,7 +7,7 @@
 
 namespace thalweg {
 
-/// What counts as agreement, and how the rest is lengthened.
+/// Which elements agree with the gradient, and how they are scaled up.
 enum class caution_rule {
   published,  ///< u·g > 0; times n/(kept + 1)
   heavyball   ///< the same sign, zero among the positive; times n/max(kept, 1)
@@ -21,7 +21,7 @@ constexpr std::string_view to_text(caution_rule r) { return r == caution_rule::p
 /// |-------|-----------|----------------------------------------------------------------|
 /// | rule  | published | Liang et al., arXiv 2411.16085; `heavyball` replays HeavyBall  |
 ///
-/// Parameter-wise. g is the gradient as the user gave it, or their mean behind `accumulate`. A NaN stays.
+/// Parameter-wise. g is the user's gradient, or the mean of the gradients after `accumulate`. A NaN stays NaN.
 ///
 ///     auto c = scale_by_adam{} | cautious{} | apply_update{};
 struct cautious {

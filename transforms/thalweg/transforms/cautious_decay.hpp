@@ -5,9 +5,9 @@
 
 namespace thalweg {
 
-/// update u + λ·θ where u·θ ≥ 0, else u, with the optimizer's `weight_decay` λ. It spends λ, as `decay_weights` does.
+/// update u + λ·θ where u·θ ≥ 0, else u, with the optimizer's `weight_decay` λ. Downstream λ is 0.
 ///
-/// Cautious weight decay (Chen et al., arXiv 2510.12402). Put it at the end of a chain, where u is the whole step.
+/// Cautious weight decay (Chen et al., arXiv 2510.12402). Place it at the end of a chain, where u is the whole step.
 ///
 ///     auto c = scale_by_adam{} | cautious_decay{} | apply_update{};
 struct cautious_decay {

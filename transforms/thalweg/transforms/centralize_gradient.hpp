@@ -1,11 +1,11 @@
-// centralize_gradient: no row of a matrix has a mean.
+// centralize_gradient: the mean of every row of a matrix becomes 0.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update u_ij - mean_j(u_ij), on filters over all but the first dimension; vectors pass as they are
+/// update u_ij - mean_j(u_ij), for filters over all dimensions except the first; vectors do not change
 ///
 /// Gradient centralization (Yong et al., arXiv 2004.01461). Tensor-wise.
 ///

@@ -1,4 +1,4 @@
-// clip_adaptively: the update of a unit is bounded by the size of the unit's weights.
+// clip_adaptively: limits the update of each unit in proportion to the unit's weights.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -12,7 +12,7 @@ namespace thalweg {
 /// | clipping | 0.01    | adaptive gradient clipping, Brock et al., arXiv 2102.06171 |
 /// | epsilon  | 1e-3    | the same                                                   |
 ///
-/// Tensor-wise, with the parameter.
+/// Tensor-wise. It reads the parameter.
 ///
 ///     auto c = clip_adaptively{.clipping = 0.02} | heavyball_momentum{};
 struct clip_adaptively {

@@ -1,4 +1,4 @@
-// clip_by_global_norm: no update longer than a bound, over all parameters together.
+// clip_by_global_norm: limits the norm of the update over all parameters together.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -11,10 +11,10 @@ namespace thalweg {
 /// |----------|---------|---------------------------------|
 /// | max_norm | 1       | Pascanu et al., arXiv 1211.5063 |
 ///
-/// Model-wise. In a route's branch the norm is over the parameters of that branch. A NaN anywhere makes every update NaN. An
-/// infinity becomes NaN, and all other elements become 0. So no bad number is hidden. In double, a norm beyond
-/// 1e154 counts as infinite. Where it stands at the head of a
-/// chain, `step` reports the norm before clipping.
+/// Model-wise. In a branch of a route the norm is over the parameters of that branch. One NaN makes every update NaN.
+/// An infinity becomes NaN, and all other elements become 0. So clipping does not hide bad numbers. In double, a norm
+/// above 1e154 counts as infinite. At the head of a chain, `step` also reports the norm before clipping, as
+/// `gradient_norm`.
 ///
 ///     auto c = clip_by_global_norm{.max_norm = 1.0} | scale_by_adam{};
 struct clip_by_global_norm {

@@ -1,11 +1,11 @@
-// clip_by_norm: no parameter's update longer than a bound.
+// clip_by_norm: limits the norm of each parameter's update.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update u·min(1, max_norm/‖u‖), with the norm over each parameter on its own
+/// update u·min(1, max_norm/‖u‖), with the norm of each parameter's own update
 ///
 /// | field    | default | source                                                           |
 /// |----------|---------|------------------------------------------------------------------|

@@ -1,4 +1,4 @@
-// clip_by_rms: no parameter's update larger than a bound in the mean.
+// clip_by_rms: limits the root mean square of each parameter's update.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

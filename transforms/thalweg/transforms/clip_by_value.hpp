@@ -1,4 +1,4 @@
-// clip_by_value: no element of the update larger than a bound.
+// clip_by_value: limits the absolute value of each element of the update.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -9,7 +9,7 @@ namespace thalweg {
 ///
 /// | field | default  | source                                                     |
 /// |-------|----------|------------------------------------------------------------|
-/// | limit | required | torch.nn.utils.clip_grad_value_, which asks for it as well |
+/// | limit | required | torch.nn.utils.clip_grad_value_, which has no default too |
 ///
 ///     auto c = clip_by_value{.limit = 0.5} | scale_by_adam{};
 struct clip_by_value {

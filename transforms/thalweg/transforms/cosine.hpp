@@ -1,4 +1,4 @@
-// cosine: half a wave down to the last learning rate.
+// cosine: the learning rate falls along half a cosine wave.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

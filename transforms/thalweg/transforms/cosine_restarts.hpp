@@ -1,4 +1,4 @@
-// cosine_restarts: half a wave down, and again from the top.
+// cosine_restarts: the learning rate falls along half a cosine wave, then restarts at the top.
 #pragma once
 
 #include <array>

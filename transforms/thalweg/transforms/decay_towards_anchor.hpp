@@ -1,16 +1,16 @@
-// decay_towards_anchor: weight decay that leads to where training began, or to an average of the weights.
+// decay_towards_anchor: weight decay towards the initial weights, or towards an average of the weights.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update u + λ·(θ - a),  a ← β·a + (1-β)·θ, with the optimizer's `weight_decay` λ. It spends λ: nothing downstream decays
-/// again.
+/// update u + λ·(θ - a),  a ← β·a + (1-β)·θ, with the optimizer's `weight_decay` λ. Downstream λ is 0, so that no other
+/// transform decays again.
 ///
 /// | field | default | source                                                                          |
 /// |-------|---------|---------------------------------------------------------------------------------|
-/// | beta  | 1       | the initial weights: L2-SP, Li et al., arXiv 1802.01483. Less is their average  |
+/// | beta  | 1       | the initial weights: L2-SP, Li et al., arXiv 1802.01483. Below 1: an average  |
 ///
 /// State: `anchor`, from the parameter.
 ///

@@ -5,10 +5,10 @@
 
 namespace thalweg {
 
-/// update u + λ·θ, with the optimizer's `weight_decay` λ. It spends λ: nothing downstream decays again.
+/// update u + λ·θ, with the optimizer's `weight_decay` λ. Downstream λ is 0, so that no other transform decays again.
 ///
-/// At the head of a chain it is the L2 penalty of classical SGD. At the end of a chain it is AdamW's decay. At the end you
-/// may leave it out, because `apply_update` decays by itself.
+/// At the head of a chain this is the L2 penalty of classical SGD. At the end of a chain it is AdamW's decay. There you
+/// may leave it out, because `apply_update` decays the weights itself.
 ///
 ///     auto sgd_with_l2 = decay_weights{} | heavyball_momentum{} | apply_update{};
 struct decay_weights {

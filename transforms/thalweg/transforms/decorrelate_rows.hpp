@@ -1,4 +1,4 @@
-// decorrelate_rows: MUD's step, a triangular stand-in for the nearest orthogonal matrix.
+// decorrelate_rows: MUD's step, a triangular approximation of the nearest orthogonal matrix.
 #pragma once
 
 #include <algorithm>
@@ -18,14 +18,14 @@ namespace thalweg {
 /// | passes | 1              | MUD (MomentUm Decorrelation), Southworth & Thomas, arXiv 2603.17970 |
 /// | scale  | match_rms{0.2} | the same; `nuclear_norm` is refused                                 |
 ///
-/// Tall matrices are transposed for it, filters viewed as (first, rest). One pass costs a Gram matrix and a triangular
-/// solution: by its paper a twelfth of the operations of five Newton–Schulz steps. Orthonormal rows stay as they are.
+/// Tall matrices are transposed first; filters are (first, rest) matrices. A pass costs a Gram matrix and a triangular
+/// solution, by the paper a twelfth of five Newton–Schulz steps. Orthonormal rows do not change.
 ///
-/// * A row of zeros stays zero. A row that depends on those above it, up to rounding, becomes zero.
-/// * The paper adds a small ε to the rows' lengths. Here there is none: 1e-30·u becomes what u becomes.
-/// * One NaN or infinity makes all rows from its own on NaN.
+/// * A row of zeros stays zero. A row that is a combination of the rows above it, up to rounding, becomes zero.
+/// * The paper adds a small ε to the rows' lengths. thalweg does not: 1e-30·u gives the same update as u.
+/// * One NaN or infinity makes its row and all rows below NaN.
 ///
-/// Throws at binding where a parameter has fewer than two dimensions.
+/// Throws at binding if a parameter has fewer than two dimensions.
 ///
 ///     auto mud = nesterov_momentum{.beta = 0.95} | decorrelate_rows{} | apply_update{};
 struct decorrelate_rows {

@@ -1,14 +1,14 @@
-// equalize_rows: every row of the update gets the same length.
+// equalize_rows: gives every row of the update the same length.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update, a row at a time: u_i·‖u‖_F/(√m·‖u_i‖) for m rows; the whole keeps its length, a zero row stays zero
+/// update, a row at a time: u_i·‖u‖_F/(√m·‖u_i‖) for m rows; ‖u‖_F does not change, a zero row stays zero
 ///
-/// Aurora (arXiv 2606.27715) wants rows of equal length in the update of a tall matrix. The orthogonal factor alone may
-/// give some neurons almost no update. This transform equalizes once, behind `orthogonalize_update`. Aurora alternates
+/// Aurora (arXiv 2606.27715) makes all rows of the update of a tall matrix equally long, because the orthogonal factor
+/// may give some neurons almost no update. This transform does so once, after `orthogonalize_update`. Aurora alternates
 /// between the two. Tensor-wise.
 ///
 ///     auto c = nesterov_ema{} | orthogonalize_update{} | equalize_rows{};

@@ -1,4 +1,4 @@
-// exponential: the learning rate times a constant, again and again.
+// exponential: the learning rate falls exponentially.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

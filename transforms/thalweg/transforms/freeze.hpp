@@ -1,11 +1,11 @@
-// freeze: the end of a chain that changes nothing.
+// freeze: an end that does not change the parameter.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// θ ← θ, bit for bit, whatever comes
+/// θ ← θ, bit for bit, for any update
 ///
 ///     auto c = route(when(is_embedding, freeze{}), otherwise(scale_by_adam{} | apply_update{}));
 struct freeze {

@@ -1,4 +1,4 @@
-// in_row_blocks: several matrices that are stored as one, each treated by itself.
+// in_row_blocks: applies a transform to each of several matrices that are stored as one.
 #pragma once
 
 #include <string>
@@ -28,8 +28,8 @@ struct blocked {
   }
 };
 
-/// A tensor-wise transform, on each of `blocks` equal blocks of rows by itself. A fused q, k and v are three blocks, or
-/// three blocks for each head if every head is a matrix of its own.
+/// Applies a tensor-wise transform to each of `blocks` equal blocks of rows. A fused matrix of q, k and v has three
+/// blocks, or three blocks for each head if every head is a matrix of its own.
 ///
 ///     auto qkv = nesterov_ema{} | in_row_blocks(3, orthogonalize_update{.scale = match_rms{0.2}});
 ///     auto c = route(when(is_qkv, qkv), when(hidden_matrix, nesterov_ema{} | orthogonalize_update{}), otherwise());

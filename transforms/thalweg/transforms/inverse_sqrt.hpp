@@ -1,15 +1,15 @@
-// inverse_sqrt: a learning rate that falls as one over the root of the time.
+// inverse_sqrt: the learning rate falls with one over the root of the step.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// lr ← lr·min(1, √(steps/t)): level for `steps`, then down without an end
+/// lr ← lr·min(1, √(steps/t)): constant for `steps` steps, then it falls forever
 ///
 /// | field | default  | source                                                                       |
 /// |-------|----------|------------------------------------------------------------------------------|
-/// | steps | required | Vaswani et al., arXiv 1706.03762, with a `warmup` of as many steps before it |
+/// | steps | required | Vaswani et al., arXiv 1706.03762, with a `warmup` of `steps` steps before it |
 ///
 ///     auto c = warmup{.steps = 4000} | inverse_sqrt{.steps = 4000} | scale_by_adam{};
 struct inverse_sqrt {

@@ -17,7 +17,7 @@ struct schedule_for {
   Schedule schedule;
 };
 
-/// A schedule's share of `join`: how many steps it is asked.
+/// A part of `join`: a schedule, and for how many steps it is used.
 template <contextual Schedule>
 constexpr auto for_steps(long steps, Schedule schedule) {
   return schedule_for<Schedule>{steps, std::move(schedule)};
@@ -65,7 +65,7 @@ struct joined_schedules {
   }
 };
 
-/// Each schedule in its turn, as if training began there: `join(for_steps(n, first), …, last)`
+/// Uses each schedule in turn. Its steps count from its own beginning: `join(for_steps(n, first), …, last)`
 ///
 ///     auto c = join(for_steps(100, warmup{.steps = 100}), for_steps(900, scale_lr{1}), linear{.steps = 200}) | ema{};
 template <class... Schedules>

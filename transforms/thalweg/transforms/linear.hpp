@@ -1,4 +1,4 @@
-// linear: a straight line down to the last learning rate.
+// linear: the learning rate falls along a straight line.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

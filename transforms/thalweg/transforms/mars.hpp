@@ -10,13 +10,13 @@ namespace thalweg {
 /// | field | default | source                                                                          |
 /// |-------|---------|---------------------------------------------------------------------------------|
 /// | gamma | 0.025   | Yuan et al., arXiv 2411.10438                                                   |
-/// | beta1 | 0.95    | the same; the first moment's behind it                                          |
+/// | beta1 | 0.95    | the same: β₁ of the first moment after it                                          |
 ///
 /// The variance reduction of MARS in the approximate form, which needs no second gradient. The paper then clips each
-/// parameter's result to norm 1 (`clip_by_norm`). HeavyBall does not clip. Before the first step there is no gradient, so p
-/// is zero then, as in the authors' code and in HeavyBall. HeavyBall's `chainable.mars` (at 07887bd) passes γ and β₁ to its
-/// correction in each other's place: what is written there as γ acts as γ·(1-β₁)/(1-γ). The formula here is the paper's. By
-/// default the authors' code gives vectors to AdamW: route(when(…), otherwise(scale_by_adam{})). State: `previous`, from zero.
+/// parameter's result to norm 1 (`clip_by_norm`). HeavyBall does not clip. At the first step p is zero, as in the
+/// authors' code and in HeavyBall. HeavyBall's `chainable.mars` (at 07887bd) exchanges the arguments γ and β₁: its γ
+/// acts as γ·(1-β₁)/(1-γ). The formula here is the paper's. By default the authors' code uses AdamW for vectors:
+/// route(when(…), otherwise(scale_by_adam{})). State: `previous`, from zero.
 ///
 ///     auto c = mars{} | clip_by_norm{} | scale_by_adam{.beta1 = 0.95, .beta2 = 0.99};
 struct mars {

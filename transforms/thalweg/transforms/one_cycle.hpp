@@ -1,4 +1,4 @@
-// one_cycle: up, and down to almost nothing, along two half cosines.
+// one_cycle: the learning rate rises, then falls to almost 0, along two half cosines.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

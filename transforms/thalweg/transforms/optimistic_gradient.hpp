@@ -12,8 +12,8 @@ namespace thalweg {
 /// | alpha | 1       | optax.optimistic_gradient_descent; Daskalakis et al., arXiv 1711.00141   |
 /// | beta  | 1       | the same                                                                 |
 ///
-/// For games: two players who each descend turn around each other with plain gradients. At the first step p is zero. State:
-/// `previous`, from zero.
+/// For games: with plain gradients, two players who minimise against each other go in circles. At the first step p is
+/// zero. State: `previous`, from zero.
 ///
 ///     auto c = optimistic_gradient{} | scale_by_adam{} | apply_update{};
 struct optimistic_gradient {

@@ -1,14 +1,14 @@
-// orthogonal_to_parameter: the part of the update that turns the parameter, without the part that lengthens it.
+// orthogonal_to_parameter: removes the component of the update in the direction of the parameter.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// p = u - (⟨θ,u⟩/‖θ‖²)·θ,  update p·‖u‖/‖p‖, each parameter with its own norms
+/// p = u - (⟨θ,u⟩/‖θ‖²)·θ,  update p·‖u‖/‖p‖, with the norms of each parameter
 ///
-/// OrthoGrad (Prieto et al., arXiv 2501.04697). Where θ is zero, u as it is. Where u has the direction of θ, up to rounding,
-/// the update is zero. Parameter-wise.
+/// OrthoGrad (Prieto et al., arXiv 2501.04697). If θ is zero, the update is u. If u has the direction of θ, up to
+/// rounding, the update is zero. Parameter-wise.
 ///
 ///     auto c = orthogonal_to_parameter{} | scale_by_adam{} | apply_update{};
 struct orthogonal_to_parameter {

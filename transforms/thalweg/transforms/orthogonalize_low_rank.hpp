@@ -1,4 +1,4 @@
-// orthogonalize_low_rank: Dion's step, the orthogonal part of the momentum's strongest directions.
+// orthogonalize_low_rank: Dion's step, which orthogonalises the momentum in its strongest directions.
 #pragma once
 
 #include <algorithm>
@@ -25,11 +25,11 @@ namespace thalweg {
 /// | epsilon  | 1e-8            | the same, beside the columns' lengths                                  |
 /// | seed     | 0               | of the first Q, the same for parameters of one shape                   |
 ///
-/// One step of the power method finds the directions, from those of the step before. What they do not hold stays in M whole
-/// (error feedback): M is the momentum, and no other is needed. Filters are viewed as (first, rest).
+/// One step of the power method finds the directions, starting from those of the last step. The rest of the update
+/// stays in M (error feedback). M is the momentum; do not add another one. Filters are (first, rest) matrices.
 ///
-/// A column of Q without momentum is drawn anew: then the update has none of it. Throws at binding where a parameter has
-/// fewer than two dimensions. Tensor-wise. State: `momentum`, from zero; `basis`, Qᵀ, from noise at the first step.
+/// A column of Q without momentum is replaced by noise, and is then not in the update. Throws at binding if a parameter
+/// has fewer than two dimensions. Tensor-wise. State: `momentum`, from zero; `basis`, Qᵀ, from noise at the first step.
 ///
 ///     auto dion = orthogonalize_low_rank{.fraction = 0.25} | apply_update{};
 struct orthogonalize_low_rank {

@@ -1,4 +1,4 @@
-// orthogonalize_rows: Dion2's step, which orthogonalises a part of the momentum at a time.
+// orthogonalize_rows: Dion2's step, which orthogonalises some rows of the momentum in each step.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@
 
 namespace thalweg {
 
-/// Which rows a step takes.
+/// Which rows a step selects.
 enum class row_choice {
   largest,  ///< those whose numbers' sizes add up to most
   in_turn   ///< the next ones, from the first again after the last
@@ -24,26 +24,26 @@ enum class row_choice {
 
 constexpr std::string_view to_text(row_choice c) { return c == row_choice::largest ? "largest" : "in_turn"; }
 
-/// M ← M + u; S = `fraction` of M's rows, of its columns where those are fewer; update scale·(S made orthogonal) in their
-/// place and 0 elsewhere; S ← keep·S in M
+/// M ← M + u; S = `fraction` of M's rows, or of its columns if these are fewer; update scale·orthogonalised(S) in the
+/// place of S, and 0 elsewhere; S ← keep·S in M
 ///
 /// | field        | default         | source                                                             |
 /// |--------------|-----------------|--------------------------------------------------------------------|
 /// | fraction     | 0.25            | Dion2 (microsoft/dion); rounded up to a whole number of rows        |
 /// | keep         | 0.95            | the same: its ef_decay                                             |
-/// | choice       | largest         | the same, by the sum of absolute values; the first of equals       |
+/// | choice       | largest         | the same, by the sum of absolute values; of equals the first       |
 /// | scale        | unit_rms_norm{} | the same, of the whole matrix's shape; `nuclear_norm` is refused   |
 /// | coefficients | polar_express   | the same                                                           |
 /// | steps        | 5               | the same                                                           |
 /// | epsilon      | 1e-8            | the same                                                           |
 /// | precision    | float32         | Dion2 computes in bfloat16                                         |
 ///
-/// What a step does not take stays in M whole, and so gets its turn (error feedback): M is the momentum, and no other is
-/// needed. A quarter of the rows takes a sixteenth of the operations with the long side, and a 64th of those on squares.
-/// Filters are viewed as (first, rest).
+/// The other rows stay in M unchanged, and are selected later (error feedback). M is the momentum; do not add another
+/// one. With a quarter of the rows, products with the long side cost a sixteenth, and products of squares a 64th.
+/// Filters are (first, rest) matrices.
 ///
-/// Dion3 normalises the rows that were taken as NorMuon does, with a second moment that moves for those alone: that is not
-/// this transform before `scale_by_row_rms`, whose second moment would fade in the others. Throws at binding where a
+/// Dion3 also normalises the selected rows as NorMuon does, and updates only their second moments. `scale_by_row_rms`
+/// after this transform is not the same: it also updates the second moments of the other rows. Throws at binding if a
 /// parameter has fewer than two dimensions. Tensor-wise. State: `momentum`, from zero.
 ///
 ///     auto dion2 = orthogonalize_rows{.fraction = 0.25} | apply_update{};

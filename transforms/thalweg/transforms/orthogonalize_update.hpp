@@ -16,16 +16,16 @@ namespace thalweg {
 
 /// update scale·UVᵀ for u = UΣVᵀ, approximately: X = u/(‖u‖ + ε), then `steps` Newton–Schulz steps
 ///
-/// Filters of more than two dimensions are viewed as (first, rest); tall matrices are transposed for the iteration.
-/// Where it is cheaper, several steps run on the short side's Gram matrix before X is formed anew. One thread computes a
-/// matrix.
+/// Filters of more than two dimensions are (first, rest) matrices; tall matrices are transposed for the iteration.
+/// If it is cheaper, several steps run on the Gram matrix of the short side before X is computed again. Large products
+/// may run on several threads.
 ///
 /// * A zero matrix stays zero.
-/// * A matrix of rank one (a row or a column, for example) only changes its singular value: it becomes what the steps make
-///   of 1.
-/// * Where ‖u‖_F is not far above ε the result is shorter. For a matrix M of order one, 1e-30·M becomes almost zero, and
-///   1e30·M becomes what M becomes. With ε = 0 both become what M becomes.
-/// * ε is added to the Frobenius norm, whatever `norm` says.
+/// * A matrix of rank one, such as a row or a column, keeps its direction. Its singular value becomes the value that
+///   the steps give for 1.
+/// * If ‖u‖_F is not much larger than ε, the result is shorter. For a matrix M of order one, 1e-30·M gives almost zero,
+///   and 1e30·M gives the same as M. With ε = 0 both give the same as M.
+/// * ε is added to the Frobenius norm, for each `norm`.
 /// * One NaN or infinity makes every element NaN. Norms beyond 1e150 (double only) are out of range.
 /// * Double parameters are always computed in double. `precision` is for float.
 ///
@@ -38,7 +38,7 @@ namespace thalweg {
 /// | precision    | float32    | Muon computes in bfloat16                        |
 /// | norm         | frobenius  | Muon                                             |
 ///
-/// Throws at binding where a parameter has fewer than two dimensions, and where a set of coefficients needs more steps.
+/// Throws at binding if a parameter has fewer than two dimensions, or if the set of coefficients needs more steps.
 ///
 ///     auto muon = nesterov_ema{} | orthogonalize_update{.scale = match_rms{0.2}, .coefficients = polar_express};
 struct orthogonalize_update {

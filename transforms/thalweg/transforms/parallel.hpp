@@ -1,4 +1,4 @@
-// parallel: several chains side by side on one update.
+// parallel: applies several chains to the same update and merges the results.
 #pragma once
 
 #include <algorithm>
@@ -97,9 +97,9 @@ template <class... Links>
 constexpr bool is_branch_chain(chained<Links...>*) { return (may_be_in_a_branch<Links>() && ...); }
 }  // namespace detail
 
-/// Every chain gets a copy of the update and changes it. `merge(update, results)` puts the results together. Within a chain
-/// element-wise neighbours fuse. `parallel` as a whole is tensor-wise. It has the states of its chains. A contextual
-/// transform acts on its own chain only.
+/// Every chain gets a copy of the update. `merge(update, results)` combines the results into the new update.
+/// Element-wise neighbours in a chain are fused. `parallel` as a whole is tensor-wise, and has the states of its
+/// chains. A contextual transform acts only on its own chain.
 ///
 ///     auto c = parallel(grafting{}, scale_by_adam{}, nesterov_ema{} | orthogonalize_update{});
 template <class Merge, class... Branches>

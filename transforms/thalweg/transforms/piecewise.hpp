@@ -1,4 +1,4 @@
-// piecewise: a learning rate that falls, or rises, at given steps.
+// piecewise: the learning rate changes at given steps.
 #pragma once
 
 #include <array>

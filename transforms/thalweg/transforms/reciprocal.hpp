@@ -1,4 +1,4 @@
-// reciprocal: a learning rate that falls as one over the steps.
+// reciprocal: the learning rate falls with one over the step.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -9,7 +9,7 @@ namespace thalweg {
 ///
 /// | field | default  | source                                               |
 /// |-------|----------|------------------------------------------------------|
-/// | steps | required | half of lr after so many; Robbins & Monro 1951       |
+/// | steps | required | lr is halved after these steps; Robbins & Monro 1951 |
 ///
 ///     auto c = reciprocal{.steps = 1000} | heavyball_momentum{};
 struct reciprocal {

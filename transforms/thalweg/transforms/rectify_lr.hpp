@@ -13,8 +13,8 @@ namespace thalweg {
 /// |-------|---------|-------------------------------------------------------------------------------|
 /// | beta2 | 0.999   | Liu et al., arXiv 1908.03265; β₂ of the second moment that follows            |
 ///
-/// While the second moment has seen too few gradients (four steps at 0.999), no parameter moves. RAdamScheduleFree of
-/// facebookresearch/schedule_free does the same, so that a bad start gets no weight in the average.
+/// As long as the second moment has too few gradients (four steps at 0.999), no parameter changes. RAdamScheduleFree of
+/// facebookresearch/schedule_free does the same, so that a bad start has no weight in the average.
 ///
 ///     auto c = rectify_lr{} | scale_by_exp_avg_sq{.epsilon = 1e-8} | update_by_schedule_free{};
 struct rectify_lr {

@@ -1,12 +1,12 @@
-// reduce_on_plateau: a learning rate that falls when the loss no longer falls.
+// reduce_on_plateau: lowers the learning rate when the loss stops falling.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// lr ← factor·lr. If the loss has stayed above lowest - tolerance·|lowest| for more than `patience` steps:
-/// factor ← max(factor·by, least), and the count begins anew.
+/// lr ← factor·lr. If the loss has stayed above lowest - tolerance·|lowest| for more than `patience` steps: factor ←
+/// max(factor·by, least), and the count starts again.
 ///
 /// | field     | default | source                                      |
 /// |-----------|---------|---------------------------------------------|

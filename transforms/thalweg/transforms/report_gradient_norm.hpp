@@ -1,4 +1,4 @@
-// report_gradient_norm: the length of all gradients together, for the report of a step.
+// report_gradient_norm: reports the norm of all gradients together.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -7,10 +7,10 @@ namespace thalweg {
 
 /// update u, unchanged; `step` reports ‖u‖ over all parameters as `gradient_norm`
 ///
-/// Model-wise. It costs a read of the gradients. It stands at the head of its chain, where the updates are the
-/// gradients: only schedules, `when_finite` and `accumulate` may stand before it. Elsewhere nothing is reported. Behind
-/// `accumulate` it measures the mean of the gradients. A chain that has `clip_by_global_norm` there does not need it,
-/// because that reports the norm as well.
+/// Model-wise. It costs one read of the gradients. Place it at the head of the chain, where the updates are the
+/// gradients: only schedules, `when_finite` and `accumulate` may come before it. Elsewhere `step` reports no norm.
+/// After `accumulate` it measures the mean of the gradients. A chain with `clip_by_global_norm` at its head does not
+/// need it, because that reports the norm too.
 ///
 ///     auto opt = optimizer(report_gradient_norm{} | recipes::adamw(), parameters, {.lr = 3e-4});
 ///     const auto report = opt.step(gradients);

@@ -1,4 +1,4 @@
-// scale: the update, times a constant.
+// scale: multiplies the update by a constant.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

@@ -1,4 +1,4 @@
-// scale_by_adadelta: steps in the units of the parameter, by the sizes of the steps before.
+// scale_by_adadelta: scales the update by the size of earlier steps, so that it has the units of the parameter.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -12,7 +12,7 @@ namespace thalweg {
 /// | rho     | 0.9     | torch.optim.Adadelta; Zeiler, arXiv 1212.5701, has 0.95   |
 /// | epsilon | 1e-6    | both                                                      |
 ///
-/// With lr 1. State: `second_moment`, `squares_of_steps`, from zero.
+/// Use lr = 1. State: `second_moment`, `squares_of_steps`, from zero.
 ///
 ///     auto adadelta = scale_by_adadelta{} | apply_update{};
 struct scale_by_adadelta {

@@ -1,4 +1,4 @@
-// scale_by_adamax: Adam with the largest gradient, which is slowly forgotten, in place of the second moment.
+// scale_by_adamax: Adam with a decaying maximum of the gradient instead of the second moment.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

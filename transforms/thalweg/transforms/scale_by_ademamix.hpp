@@ -18,10 +18,10 @@ namespace thalweg {
 /// | alpha   | 5       | the same: 4 to 10                                               |
 /// | epsilon | 1e-8    | the same                                                        |
 /// | floor   | 0       | HeavyBall's 1e-8, in the place of ε; no less than 1e-18 |
-/// | rise    | 1       | the same: the whole training; 1 is none                         |
+/// | rise    | 1       | the same: the whole training; 1 turns it off |
 ///
-/// Over the first `rise` steps α rises from 0 in a straight line. β₃ rises from β₁ so that its half-life rises in a
-/// straight line.
+/// Over the first `rise` steps α rises linearly from 0. β₃ rises from β₁ such that its half-life rises
+/// linearly.
 ///
 /// State: `first_moment`, `slow_moment`, `second_moment`, from zero.
 ///

@@ -12,7 +12,7 @@ namespace thalweg {
 /// |---------|---------|-------------------------------------------------------------------|
 /// | beta1   | 0.9     | Reddi et al., arXiv 1904.09237                                    |
 /// | beta2   | 0.999   | the same                                                          |
-/// | epsilon | 1e-8    | torch.optim.AdamW(amsgrad=True), which also has the corrections   |
+/// | epsilon | 1e-8    | torch.optim.AdamW(amsgrad=True), which also corrects the bias |
 ///
 /// State: `first_moment`, `second_moment`, `largest_second_moment`, from zero.
 ///

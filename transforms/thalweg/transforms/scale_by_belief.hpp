@@ -1,4 +1,4 @@
-// scale_by_belief: AdaBelief's two moments, of the gradient and of its distance from the first.
+// scale_by_belief: AdaBelief's moments, of the gradient and of its distance from the first moment.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

@@ -12,8 +12,8 @@ namespace thalweg {
 /// | beta    | 0.99    | torch.optim.RMSprop with `centered`; Graves, arXiv 1308.0850 |
 /// | epsilon | 1e-8    | the same                                        |
 ///
-/// With its momentum: `scale_by_deviation | heavyball_momentum`; without the centre: `scale_by_rms | heavyball_momentum`.
-/// State: `mean`, `second_moment`, from zero.
+/// PyTorch's momentum: `scale_by_deviation | heavyball_momentum`; without centring:
+/// `scale_by_rms | heavyball_momentum`. State: `mean`, `second_moment`, from zero.
 ///
 ///     auto centred = scale_by_deviation{} | heavyball_momentum{.beta = 0.9} | apply_update{};
 struct scale_by_deviation {

@@ -1,21 +1,21 @@
-// scale_by_dog: a step as long as the way so far, over the root of all squares of gradients.
+// scale_by_dog: learns the step size from the distance to the start and from the sum of squared gradients.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// r ← max(r, ‖θ - a‖, initial·(1 + ‖a‖)),  G ← G + ‖u‖²,  update u·r/√(G + ε), with a: where training began
+/// r ← max(r, ‖θ - a‖, initial·(1 + ‖a‖)),  G ← G + ‖u‖²,  update u·r/√(G + ε), with a: the initial parameter
 ///
 /// | field   | default | source                                                       |
 /// |---------|---------|--------------------------------------------------------------|
-/// | initial | 1e-6    | DoG, Ivgi et al., arXiv 2302.12022: r_ε; formll/dog, which takes 1e-4 beside batch normalisation |
+/// | initial | 1e-6    | DoG, Ivgi et al., arXiv 2302.12022: r_ε; formll/dog uses 1e-4 with batch norms |
 /// | epsilon | 1e-8    | formll/dog                                                   |
 ///
-/// Model-wise, with the norms over every parameter that passes here and has a gradient. Use it with lr = 1 and without a schedule.
-/// The authors evaluate at an average of the weights: end the chain with `update_and_average`. They add a weight decay to the
-/// gradient: `decay_weights` before it.
-/// State: `anchor`, from the parameter; the scalars `distance` r and `squares` G, which are the model's.
+/// Model-wise. The norms are over all parameters of the chain or branch that have a gradient. Use lr = 1 and no
+/// schedule. The authors evaluate an average of the weights: end the chain with `update_and_average`. For their weight
+/// decay put `decay_weights` before it. State: `anchor`, from the parameter; the scalars `distance` r and `squares` G
+/// of the model.
 ///
 ///     auto opt = optimizer(scale_by_dog{} | update_and_average{}, parameters, {.lr = 1});
 struct scale_by_dog {
@@ -39,7 +39,7 @@ struct scale_by_dog {
     const auto kernel = [by = farthest / sqrt(total + epsilon)]<class T>(element<T> e, T anchor) {
       return next(T(by) * e.update, anchor);
     };
-    // What is not finite spoils the parameters for all to see, and no later step.
+    // A number that is not finite appears in the parameters, but not in later steps.
     return next(kernel, farthest - farthest == 0 ? farthest : distance, total - total == 0 ? total : all_squares);
   }
 };

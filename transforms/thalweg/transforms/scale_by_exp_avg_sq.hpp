@@ -1,4 +1,4 @@
-// scale_by_exp_avg_sq: Adam's second moment alone; AMUSE's branch for what Muon leaves out.
+// scale_by_exp_avg_sq: Adam's second moment without a momentum; AMUSE uses it for all but hidden matrices.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

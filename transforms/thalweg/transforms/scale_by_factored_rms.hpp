@@ -1,4 +1,4 @@
-// scale_by_factored_rms: Adafactor's second moment, one number a row and one a column.
+// scale_by_factored_rms: Adafactor's second moment, one number per row and one per column.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -13,8 +13,8 @@ namespace thalweg {
 /// | decay   | 0.8     | Adafactor, Shazeer & Stern, arXiv 1804.04235            |
 /// | epsilon | 1e-30   | the same                                                |
 ///
-/// Tensor-wise; filters are viewed as (first, rest). For a vector, r is the whole second moment.
-/// State: `rows`, `columns`, from zero: m + n numbers for a matrix of m × n.
+/// Tensor-wise; filters are (first, rest) matrices. For a vector, r is the whole second moment. State: `rows`,
+/// `columns`, from zero: m + n numbers for a matrix of m × n.
 ///
 ///     auto c = scale_by_factored_rms{} | clip_by_rms{} | scale_by_parameter_rms{};
 struct scale_by_factored_rms {

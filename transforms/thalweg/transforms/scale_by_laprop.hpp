@@ -1,4 +1,4 @@
-// scale_by_laprop: Adam in the other order, a momentum of normalised gradients.
+// scale_by_laprop: Adam in reverse order: it normalises the gradients first, then takes the momentum.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

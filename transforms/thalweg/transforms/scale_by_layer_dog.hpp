@@ -7,16 +7,16 @@
 
 namespace thalweg {
 
-/// r ← max(r, ‖θ - a‖, initial·(1 + ‖a‖)),  G ← G + ‖u‖²,  update u·r/√(G + ε), with the norms of each parameter and a: where
-/// training began
+/// r ← max(r, ‖θ - a‖, initial·(1 + ‖a‖)),  G ← G + ‖u‖²,  update u·r/√(G + ε), with the norms of each parameter and a:
+/// the initial parameter
 ///
 /// | field   | default | source                                                       |
 /// |---------|---------|--------------------------------------------------------------|
 /// | initial | 1e-6    | L-DoG, Ivgi et al., arXiv 2302.12022: r_ε; formll/dog        |
 /// | epsilon | 1e-8    | formll/dog                                                   |
 ///
-/// Tensor-wise. As `scale_by_dog`, with lr = 1 and an average.
-/// State: `anchor`, from the parameter; `distance` r and `norm` √G, one number each.
+/// Tensor-wise. Use lr = 1 and an average, as for `scale_by_dog`. State: `anchor`, from the parameter; `distance` r and
+/// `norm` √G, one number each.
 ///
 ///     auto opt = optimizer(scale_by_layer_dog{} | update_and_average{}, parameters, {.lr = 1});
 struct scale_by_layer_dog {

@@ -1,4 +1,4 @@
-// scale_by_layer_norm: NovoGrad's second moment, one number a parameter.
+// scale_by_layer_norm: NovoGrad's second moment, one number per parameter.
 #pragma once
 
 #include <vector>
@@ -14,8 +14,8 @@ namespace thalweg {
 /// | beta2   | 0.98    | NovoGrad, Ginsburg et al., arXiv 1905.11286        |
 /// | epsilon | 1e-8    | its code                                           |
 ///
-/// NovoGrad adds the decay and then keeps the momentum: `scale_by_layer_norm | decay_weights | heavyball_momentum{.beta =
-/// 0.95}`. Tensor-wise. State: `norm`, √v.
+/// NovoGrad adds the decay, and then takes the momentum:
+/// `scale_by_layer_norm | decay_weights | heavyball_momentum{.beta = 0.95}`. Tensor-wise. State: `norm`, √v.
 ///
 ///     auto novograd = scale_by_layer_norm{} | decay_weights{} | heavyball_momentum{.beta = 0.95} | apply_update{};
 struct scale_by_layer_norm {

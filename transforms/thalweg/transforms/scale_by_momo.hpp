@@ -1,4 +1,4 @@
-// scale_by_momo: momentum, and a step as long as a model of the loss says.
+// scale_by_momo: momentum, with a step size from a model of the loss.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -6,16 +6,16 @@
 namespace thalweg {
 
 /// m ← β·m + (1-β)·u,  f ← β·f + (1-β)·loss,  q ← β·q + (1-β)·⟨u, θ⟩, each from the first step's value,
-/// τ = min(lr, ((1 + lr·λ)·(f - q - minimum) + ⟨m, θ⟩)₊ / ‖m‖²),  θ ← (θ - τ·m) / (1 + lr·λ). It spends λ.
+/// τ = min(lr, ((1 + lr·λ)·(f - q - minimum) + ⟨m, θ⟩)₊ / ‖m‖²),  θ ← (θ - τ·m) / (1 + lr·λ). Then λ is 0.
 ///
 /// | field   | default | source                                                   |
 /// |---------|---------|----------------------------------------------------------|
 /// | beta    | 0.9     | MoMo, Schaipp et al., arXiv 2305.07583; fabian-sp/MoMo   |
 /// | minimum | 0       | the same: the lowest possible loss                       |
 ///
-/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. lr is the longest step; 1 is the authors' choice. Its model of the
-/// loss is right where all parameters have a gradient in every step: one without adds nothing to the sums.
-/// State: `momentum`, from zero; the scalars `loss` f, `product` q and `steps`, which are the model's.
+/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. lr is the largest step size; the authors use 1. The
+/// model of the loss is correct if all parameters have a gradient in every step. Parameters without one add nothing to
+/// the sums. State: `momentum`, from zero; the scalars `loss` f, `product` q and `steps` of the model.
 ///
 ///     auto opt = optimizer(scale_by_momo{} | apply_update{}, parameters, {.lr = 1});
 struct scale_by_momo {

@@ -1,4 +1,4 @@
-// scale_by_momo_adam: Adam, and a step as long as a model of the loss says.
+// scale_by_momo_adam: Adam, with a step size from a model of the loss.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -7,7 +7,7 @@ namespace thalweg {
 
 /// m ← β₁·m + (1-β₁)·u,  v ← β₂·v + (1-β₂)·u²,  D = √(v/(1-β₂ᵗ)) + ε,  f ← β₁·f + (1-β₁)·loss,  q ← β₁·q + (1-β₁)·⟨u, θ⟩,
 /// τ = min(lr/ρ, ((1 + lr·λ)·(f - q - ρ·minimum) + ⟨m, θ⟩)₊ / ⟨m, m/D⟩) with ρ = 1-β₁ᵗ,  θ ← (θ - τ·m/D) / (1 + lr·λ).
-/// It spends λ.
+/// Then λ is 0.
 ///
 /// | field   | default | source                                                        |
 /// |---------|---------|---------------------------------------------------------------|
@@ -16,9 +16,10 @@ namespace thalweg {
 /// | epsilon | 1e-8    | the same                                                      |
 /// | minimum | 0       | the same: the lowest possible loss                            |
 ///
-/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. lr is Adam's, and the longest step; 1e-2 is the authors' choice.
-/// Its model of the loss is right where all parameters have a gradient in every step: one without adds nothing to the sums.
-/// State: `first_moment`, `second_moment`, from zero; the scalars `loss` f, `product` q and `share` ρ, which are the model's.
+/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. lr is Adam's, and the largest step size; the authors
+/// use 1e-2. The model of the loss is correct if all parameters have a gradient in every step. Parameters without one
+/// add nothing to the sums. State: `first_moment`, `second_moment`, from zero; the scalars `loss` f, `product` q and
+/// `share` ρ of the model.
 ///
 ///     auto opt = optimizer(scale_by_momo_adam{} | apply_update{}, parameters, {.lr = 1e-2});
 struct scale_by_momo_adam {

@@ -15,8 +15,8 @@ namespace thalweg {
 /// | epsilon        | 1e-8    | the same                                      |
 /// | momentum_decay | 0.004   | the same; ψ                                   |
 ///
-/// PyTorch 1 counts μ_t twice in the second product; this is PyTorch 2's and the paper's.
-/// State: `first_moment`, `second_moment`, from zero; the scalar `correction`, 1 - Π μ.
+/// PyTorch 1 counts μ_t twice in the second product. This formula is that of PyTorch 2 and of the paper. State:
+/// `first_moment`, `second_moment`, from zero; the scalar `correction`, 1 - Π μ.
 ///
 ///     auto nadam = scale_by_nadam{.beta2 = 0.99} | apply_update{};
 struct scale_by_nadam {

@@ -1,4 +1,4 @@
-// scale_by_parameter_rms: steps in proportion to the parameter, the relative steps of Adafactor.
+// scale_by_parameter_rms: scales the update in proportion to the parameter, as Adafactor's relative steps.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

@@ -1,19 +1,19 @@
-// scale_by_polyak: a step as long as the loss is high.
+// scale_by_polyak: steps in proportion to the loss above its minimum.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update u·min(longest, (loss - minimum)/‖u‖²), with the norm over every parameter that passes here
+/// update u·min(longest, (loss - minimum)/‖u‖²), with the norm over all parameters of the chain or branch
 ///
 /// | field   | default | source                                                                          |
 /// |---------|---------|---------------------------------------------------------------------------------|
 /// | minimum | 0       | the lowest possible loss; Polyak 1987, Loizou et al., arXiv 2002.10542          |
 /// | longest | 1       | the latter: γ_b; optax.polyak_sgd's max_learning_rate                           |
 ///
-/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. A loss below the minimum moves nothing. Use it with
-/// lr = 1.
+/// Model-wise; reads the loss: `step(gradients, {.loss = loss})`. If the loss is below the minimum, the update is 0.
+/// Use it with lr = 1.
 ///
 ///     auto opt = optimizer(scale_by_polyak{} | apply_update{}, parameters, {.lr = 1});
 struct scale_by_polyak {

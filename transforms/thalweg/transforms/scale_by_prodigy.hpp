@@ -1,4 +1,4 @@
-// scale_by_prodigy: Adam, whose learning rate is learned: an estimate of how far the solution is.
+// scale_by_prodigy: Adam with a learned learning rate: an estimate of the distance to the solution.
 #pragma once
 
 #include <optional>
@@ -8,16 +8,16 @@
 
 namespace thalweg {
 
-/// Whether the moments are divided by what an average from zero lacks.
+/// Whether the bias of the moments is corrected.
 enum class moment_bias { kept, corrected };
 constexpr std::string_view to_text(moment_bias b) { return b == moment_bias::kept ? "kept" : "corrected"; }
 
-/// With what a gradient weighs in Prodigy's sum.
+/// The weight of a gradient in Prodigy's sum.
 enum class prodigy_weight { distance_and_lr, distance };
 constexpr std::string_view to_text(prodigy_weight w) { return w == prodigy_weight::distance ? "distance" : "distance_and_lr"; }
 
 /// η = d·lr,  m ← β₁·m + (1-β₁)·d·u,  v ← β₂·v + (1-β₂)·d²·u²,  s ← β₃·s + d/d₀·η·u,  r ← β₃·r + d/d₀·η·⟨u, a - θ⟩,
-/// d' ← max(d, coefficient·r/‖s‖₁),  update d·(m / (√v + d'·ε) + λ·θ), with a: where training began. It spends λ.
+/// d' ← max(d, coefficient·r/‖s‖₁),  update d·(m / (√v + d'·ε) + λ·θ), with a: the initial parameter. Then λ is 0.
 ///
 /// | field       | default         | source                                                                      |
 /// |-------------|-----------------|-----------------------------------------------------------------------------|
@@ -27,14 +27,14 @@ constexpr std::string_view to_text(prodigy_weight w) { return w == prodigy_weigh
 /// | epsilon     | 1e-8            | the same                                                                    |
 /// | initial     | 1e-6            | the same: d₀                                                                |
 /// | coefficient | 1               | the same: d_coef, the field to tune                                         |
-/// | growth      | none            | the same: growth_rate. The largest d'/d; none is no limit                   |
-/// | bias        | kept            | the same; `corrected` is optax.contrib.prodigy: η·√(1-β₂ᵗ)/(1-β₁ᵗ) in η's place |
-/// | weight      | distance_and_lr | the same; `distance` is its safeguard_warmup: d in η's place, in s alone    |
+/// | growth      | none            | the same: growth_rate, the largest d'/d; none means no limit |
+/// | bias        | kept            | the same; `corrected` is optax.contrib.prodigy: η·√(1-β₂ᵗ)/(1-β₁ᵗ) instead of η |
+/// | weight      | distance_and_lr | the same; `distance` is its safeguard_warmup: d instead of η, only in s |
 ///
-/// Model-wise, with the sums over every parameter that passes here and has a gradient. Use it with lr = 1, and with schedules that
-/// stand before it. A parameter's `lr_factor` counts in η; a parameter with lr = 0 stands still, and so does d where all do.
-/// State: `anchor`, from the parameter; `first_moment` m/d₀, `second_moment` v/d₀², `sum` s, from zero; the scalars `distance` d,
-/// `largest` and `product` r, which are the model's.
+/// Model-wise. The sums are over all parameters of the chain or branch that have a gradient. Use lr = 1, and put
+/// schedules before it. η includes a parameter's `lr_factor`. A parameter with lr = 0 does not change. If all have lr =
+/// 0, d does not change. State: `anchor`, from the parameter; `first_moment` m/d₀, `second_moment` v/d₀², `sum` s, from
+/// zero; the scalars `distance` d, `largest` and `product` r of the model.
 ///
 ///     auto opt = optimizer(cosine{.steps = 10000} | scale_by_prodigy{} | apply_update{}, parameters, {.lr = 1});
 struct scale_by_prodigy {
@@ -94,7 +94,7 @@ struct scale_by_prodigy {
   }
 
 private:
-  /// The constants of a step. Where lr is 0, nothing is added and all is kept.
+  /// The constants of a step. If lr is 0, nothing changes.
   struct step {
     double ratio;        ///< d/d₀
     double by;           ///< η/lr

@@ -43,15 +43,15 @@ void psgd_kron(const psgd_matrix<double>& m, const psgd_step& step, std::span<do
 /// |---------|---------|-------------------------------------------------------------------------------------|
 /// | rate    | 0.1     | μ; PSGD, Li, arXiv 1512.04202, with Kronecker factors as in kron_torch              |
 /// | flat    | 500     | kron_torch: the first steps, each of which fits Q                                   |
-/// | fading  | 1e-3    | the same: then Q is fitted in a share e^(-fading·(t - flat)) of the steps …         |
-/// | least   | 0.03    | the same: … and in no smaller share than this                                       |
-/// | longest | 8192    | the same: a longer side has a diagonal factor, and so has a vector                  |
+/// | fading  | 1e-3    | the same: after that, the share of steps that fit Q is e^(-fading·(t - flat))         |
+/// | least   | 0.03    | the same: the smallest share of steps that fit Q |
+/// | longest | 8192    | the same: a longer side has a diagonal factor; so does a vector |
 /// | seed    | 0       | the seed of V, the same for all parameters                                          |
 ///
-/// Tensor-wise; filters are viewed as (first, rest). ‖·‖ is a lower bound of the spectral norm: ‖M·x‖ for M's longest
-/// column x, normalised. The steps at which Q is fitted are spread evenly; kron_torch draws them at random. An update
-/// of zeros changes no Q. State: `left`, `right`, from the identity at the first step: m² + n² numbers for a matrix of
-/// m × n.
+/// Tensor-wise; filters are (first, rest) matrices. ‖·‖ is a lower bound of the spectral norm: ‖M·x‖ for M's longest
+/// column x, normalised. The steps that fit Q are spread evenly; kron_torch chooses them at random. An update of
+/// zeros changes no Q. State: `left`, `right`, from the identity at the first step: m² + n² numbers for a matrix of m
+/// × n.
 ///
 ///     auto c = ema{} | scale_by_psgd_kron{} | clip_by_rms{.max_rms = 1.1} | apply_update{};
 struct scale_by_psgd_kron {

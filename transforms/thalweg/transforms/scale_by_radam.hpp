@@ -1,4 +1,4 @@
-// scale_by_radam: Adam that trusts its second moment only once it has seen enough.
+// scale_by_radam: Adam that uses its second moment only after enough steps.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

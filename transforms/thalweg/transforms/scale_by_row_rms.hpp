@@ -13,7 +13,7 @@ namespace thalweg {
 /// | epsilon | 1e-8    | the same                                    |
 ///
 /// Tensor-wise; a row is a neuron. At the first step the update is 1/√(1-β₂) times too long. A `scale_to_rms` after
-/// this transform, as in the paper, corrects that. State: `second_moment`, from zero, one number a row.
+/// this transform corrects that, as in the paper. State: `second_moment`, from zero, one number per row.
 ///
 ///     auto normuon = nesterov_ema{} | orthogonalize_update{.scale = none{}} | scale_by_row_rms{} | scale_to_rms{};
 struct scale_by_row_rms {

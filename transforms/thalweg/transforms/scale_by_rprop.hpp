@@ -1,12 +1,12 @@
-// scale_by_rprop: a step of its own for each number, by the gradient's signs alone.
+// scale_by_rprop: each element has its own step size, which depends only on the signs of the gradients.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// Where u and the gradient before have the same sign, s ← min(longer·s, longest); where they have not, s ← max(shorter·s,
-/// least) and u ← 0. Update sign(u)·s.
+/// If u and the previous u have the same sign, s ← min(longer·s, longest). If they have opposite signs, s ←
+/// max(shorter·s, least) and u ← 0. Update sign(u)·s.
 ///
 /// | field   | default | source                                                        |
 /// |---------|---------|---------------------------------------------------------------|
@@ -16,7 +16,8 @@ namespace thalweg {
 /// | least   | 1e-6    | the same                                                      |
 /// | longest | 50      | the same                                                      |
 ///
-/// For gradients of all data, not of batches. With lr 1. `least` is at most `longest`. State: `previous`, from zero; `step`, from `initial`.
+/// For the gradient of all data, with lr = 1. `least` is at most `longest`. State: `previous`, from zero; `step`, from
+/// `initial`.
 ///
 ///     auto rprop = scale_by_rprop{} | apply_update{};
 struct scale_by_rprop {

@@ -27,12 +27,12 @@ void shampoo(const shampoo_matrix<double>& m, double beta, double epsilon, bool 
 /// |---------|---------|--------------------------------------------------------------------------------|
 /// | beta    | 1       | Gupta et al., arXiv 1802.09568: a sum                                          |
 /// | epsilon | 1e-4    | pytorch_optimizer's Shampoo; the paper starts L and R at ε                     |
-/// | period  | 1       | steps between two computations of the roots, which dominate; the paper has none |
+/// | period  | 1       | steps between computations of the roots, the largest cost; the paper has none |
 ///
-/// Tensor-wise; filters are viewed as (first, rest). The paper would precondition each of their dimensions. Nothing fixes
-/// the length of steps: `parallel(grafting{}, …)` gives them Adam's length.
-/// State: `left`, `right`, `left_root`, `right_root`, from zero: 2·(m² + n²) numbers for a matrix of m × n.
-/// Throws at binding where a parameter has fewer than two dimensions.
+/// Tensor-wise; filters are (first, rest) matrices. The paper preconditions each of their dimensions. The update has no
+/// fixed length; `parallel(grafting{}, …)` gives it Adam's length. State: `left`, `right`, `left_root`, `right_root`,
+/// from zero: 2·(m² + n²) numbers for a matrix of m × n. Throws at binding if a parameter has fewer than two
+/// dimensions.
 ///
 ///     auto c = parallel(grafting{}, scale_by_adam{}, scale_by_shampoo{.period = 10});
 struct scale_by_shampoo {

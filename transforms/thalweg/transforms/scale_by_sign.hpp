@@ -1,4 +1,4 @@
-// scale_by_sign: every element moves by one step. Behind a momentum it is Signum.
+// scale_by_sign: the sign of the update. After a momentum it is Signum.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

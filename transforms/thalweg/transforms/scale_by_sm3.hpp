@@ -1,4 +1,4 @@
-// scale_by_sm3: AdaGrad in the memory of one number a row and one a column.
+// scale_by_sm3: AdaGrad with one number per row and one per column.
 #pragma once
 
 #include <algorithm>
@@ -13,10 +13,10 @@ namespace thalweg {
 ///
 /// | field   | default | source                                                        |
 /// |---------|---------|---------------------------------------------------------------|
-/// | epsilon | 1e-8    | ours; SM3-II, Anil et al., arXiv 1901.11150, takes 0/0 as 0   |
+/// | epsilon | 1e-8    | ours; SM3-II, Anil et al., arXiv 1901.11150, defines 0/0 as 0 |
 ///
-/// Tensor-wise; filters are viewed as (first, rest). For a vector this is AdaGrad. State: `rows`, `columns`, from zero: the
-/// roots of r and c, m + n numbers for a matrix of m × n.
+/// Tensor-wise; filters are (first, rest) matrices. For a vector this is AdaGrad. State: `rows`, `columns`, from zero:
+/// the roots of r and c, m + n numbers for a matrix of m × n.
 ///
 ///     auto sm3 = scale_by_sm3{} | ema{} | apply_update{};
 struct scale_by_sm3 {

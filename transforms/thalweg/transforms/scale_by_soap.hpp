@@ -47,14 +47,14 @@ void soap(const soap_matrix<double>& m, const soap_step& step, std::span<double>
 /// | period              | 10      | the same                                                           |
 /// | sides               | both    | the paper's one-sided variant is `shorter`                         |
 ///
-/// Q are the eigenvectors of L and R. The first step computes them, and its update is zero. Every `period` steps, after
-/// the update, one step of orthogonal iteration turns them: Q ← QR(L·Q). The columns of Q, and those of v with them,
-/// are in the order of the falling diagonal of QᵀLQ.
+/// The columns of Q are the eigenvectors of L and R. The first step computes them, and its update is zero. Every
+/// `period` steps, after the update, one step of orthogonal iteration updates them: Q ← QR(L·Q). It sorts the columns
+/// of Q and of v by the diagonal of QᵀLQ, largest first.
 ///
-/// Tensor-wise; filters are viewed as (first, rest). At first there are fewer gradients than the longer side needs for
-/// full rank. Then its eigenvectors are in part arbitrary, and with `both` the steps are too: float and double, or two
+/// Tensor-wise; filters are (first, rest) matrices. In early steps there are too few gradients for full rank on the
+/// longer side. Some of its eigenvectors are then arbitrary, and with `both` so are the steps: float and double, or two
 /// machines, may give different steps. State: `first_moment`, `second_moment` and, of each side with a basis, `left`,
-/// `left_basis`, `right`, `right_basis`: 2·(mn + m² + n²) numbers for a matrix of m × n. Throws at binding where a
+/// `left_basis`, `right`, `right_basis`: 2·(mn + m² + n²) numbers for a matrix of m × n. Throws at binding if a
 /// parameter has fewer than two dimensions.
 ///
 ///     auto soap = route(when(hidden_matrix, scale_by_soap{}), otherwise(scale_by_adam{})) | apply_update{};

@@ -1,17 +1,17 @@
-// scale_by_trust_ratio: steps in proportion to the parameter's length, as in LARS and LAMB.
+// scale_by_trust_ratio: steps in proportion to the parameter's norm, as in LARS and LAMB.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update u·trust·‖θ‖/‖u‖, with each parameter's own norms; where one of them is 0, u as it is
+/// update u·trust·‖θ‖/‖u‖, with the norms of each parameter; if one of them is 0, u does not change
 ///
 /// | field | default | source                                                                    |
 /// |-------|---------|---------------------------------------------------------------------------|
 /// | trust | 1       | LAMB, You et al., arXiv 1904.00962; LARS, You et al., arXiv 1708.03888, 0.001 |
 ///
-/// Parameter-wise. The decay is a part of u: put `decay_weights` before this transform.
+/// Parameter-wise. In LARS and LAMB the decay is a part of u: put `decay_weights` before this transform.
 ///
 ///     auto lamb = scale_by_adam{.epsilon = 1e-6} | decay_weights{} | scale_by_trust_ratio{} | apply_update{};
 struct scale_by_trust_ratio {

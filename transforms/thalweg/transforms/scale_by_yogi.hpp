@@ -1,4 +1,4 @@
-// scale_by_yogi: Adam with a second moment that cannot fall fast.
+// scale_by_yogi: Adam with a second moment that falls only slowly.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -13,7 +13,7 @@ namespace thalweg {
 /// | beta1   | 0.9     | Yogi, Zaheer et al., NeurIPS 2018                        |
 /// | beta2   | 0.999   | the same                                                 |
 /// | epsilon | 1e-3    | the same                                                 |
-/// | initial | 1e-6    | optax.yogi, whose bias corrections these are as well     |
+/// | initial | 1e-6    | optax.yogi, which also has these bias corrections |
 ///
 /// State: `first_moment`, from zero; `second_moment`, from `initial`.
 ///

@@ -5,8 +5,8 @@
 
 namespace thalweg {
 
-/// lr ← by·lr, for the transforms downstream. In a branch of a route it acts on the parameters of that branch alone, also
-/// behind the route.
+/// lr ← by·lr, for the transforms downstream. In a branch of a route it acts only on the parameters of that branch,
+/// also after the route.
 ///
 /// | field | default  |
 /// |-------|----------|

@@ -1,15 +1,15 @@
-// scale_to_rms: every parameter's update gets the same root mean square.
+// scale_to_rms: gives every parameter's update the same root mean square.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// update u·rms·√n/‖u‖, with each parameter's own norm; a zero update stays zero
+/// update u·rms·√n/‖u‖, with the norm of each parameter; a zero update stays zero
 ///
 /// | field | default | source                                                                       |
 /// |-------|---------|------------------------------------------------------------------------------|
-/// | rms   | 0.2     | Adam's usual one: NorMuon, arXiv 2510.05491; AdaMuon, arXiv 2507.11005       |
+/// | rms   | 0.2     | as Adam's usual RMS: NorMuon, arXiv 2510.05491; AdaMuon, arXiv 2507.11005 |
 ///
 /// Parameter-wise.
 ///

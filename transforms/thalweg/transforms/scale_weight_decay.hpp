@@ -1,4 +1,4 @@
-// scale_weight_decay: weight decay that follows the learning rate, more than AdamW's does or not at all.
+// scale_weight_decay: weight decay in proportion to a power of the learning rate.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -9,11 +9,11 @@ namespace thalweg {
 ///
 /// | field | default | source                                                                             |
 /// |-------|---------|------------------------------------------------------------------------------------|
-/// | power | 1       | a decay by lr²·λ; with `of` the largest lr AdamC, Defazio, arXiv 2506.02285         |
+/// | power | 1       | a decay by lr²·λ; AdamC, with `of` the largest lr: Defazio, arXiv 2506.02285 |
 /// | of    | 1       |                                                                                    |
 ///
-/// With `power` = -1 the decay is of·λ at every step, whatever the learning rate is. Contextual: lr is what the schedules
-/// upstream have made of it. Where lr is 0, λ becomes 0.
+/// With `power` = -1 the decay is of·λ at every step, for any learning rate. Contextual: lr is the learning rate after
+/// the schedules upstream. If lr is 0, λ becomes 0.
 ///
 ///     auto adamc = cosine{.steps = 1000} | scale_weight_decay{.of = 1e-3} | scale_by_adam{} | apply_update{};
 struct scale_weight_decay {

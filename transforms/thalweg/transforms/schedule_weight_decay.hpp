@@ -1,4 +1,4 @@
-// schedule_weight_decay: the decay on a schedule of its own.
+// schedule_weight_decay: gives the weight decay a schedule of its own.
 #pragma once
 
 #include <string>
@@ -25,7 +25,7 @@ struct scheduled_weight_decay {
   }
 };
 
-/// The schedule changes λ as it would change a learning rate. lr stays as it is.
+/// The schedule changes λ as it would change a learning rate. It does not change lr.
 ///
 ///     auto c = schedule_weight_decay(linear{.steps = 1000, .final = 0.1}) | scale_by_adam{};
 template <class Schedule>

@@ -1,4 +1,4 @@
-// scheduled: any hyper-parameter of a transform on any schedule.
+// scheduled: gives a hyper-parameter of a transform a schedule.
 #pragma once
 
 #include <concepts>
@@ -65,9 +65,9 @@ private:
   }
 };
 
-/// The transform with one of its fields on a schedule. The schedule changes the field's value as it would change a learning
-/// rate. A value out of the field's range is refused before the step. A whole-number field takes the nearest whole number.
-/// The scratch memory is what the first value needs. Nest `scheduled` to put several fields on schedules.
+/// The transform with a schedule for one of its fields. The schedule changes the field's value as it would change a
+/// learning rate. A value outside the field's range is refused before the step. A whole-number field gets the nearest
+/// whole number. Scratch memory is allocated for the first value. To schedule several fields, nest `scheduled`.
 ///
 ///     auto c = scheduled(&nesterov_ema::beta, linear{.steps = 1000, .final = 0.9}, nesterov_ema{.beta = 0.95});
 template <class Owner, class Value, class Schedule, class Transform = Owner>

@@ -1,4 +1,4 @@
-// skip_large_updates: no step on a gradient that is too long.
+// skip_large_updates: skips the step if the norm of the gradients is too large.
 #pragma once
 
 #include <optional>
@@ -7,16 +7,16 @@
 
 namespace thalweg {
 
-/// If the norm of all gradients together is at most `max_norm`, the step is taken as without this transform. Otherwise, also
-/// on NaN, no step is taken: parameters, state and the count of steps stay as they were, bit for bit.
+/// If the norm of all gradients together is at most `max_norm`, the step is taken as without this transform. Otherwise,
+/// also for NaN, the step is skipped: parameters, state and the count of steps do not change.
 ///
 /// | field    | default  | source                              |
 /// |----------|----------|-------------------------------------|
 /// | max_norm | required | optax.skip_large_updates            |
 /// | limit    | none     | how many steps in a row it may skip |
 ///
-/// Model-wise; the first of its chain. It does what `when_finite` does as well, so that a chain has one of the two; `limit` is the
-/// same there. In double, a norm beyond 1e154 counts as infinite.
+/// Model-wise. Place it first in the chain. It includes `when_finite`; `limit` is the same there. In double, a norm above
+/// 1e154 counts as infinite.
 ///
 ///     auto c = skip_large_updates{.max_norm = 100.0} | scale_by_adam{};
 struct skip_large_updates {

@@ -1,4 +1,4 @@
-// step_on_sphere: Hyperball before any end, also one that averages.
+// step_on_sphere: Hyperball for any end, also one with an average.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,15 @@
 
 namespace thalweg {
 
-/// z' = R·p/‖p‖  with  p = z - lr·R·u/‖u‖  and R = ‖z‖, each parameter with its own norms; update (z - z')/lr
+/// z' = R·p/‖p‖  with p = z - lr·R·u/‖u‖ and R = ‖z‖, with the norms of each parameter; update (z - z')/lr
 ///
-/// The end behind it then moves its base sequence from z to z': `apply_update` the parameter, `update_by_schedule_free` its z.
-/// So AMUSE can be tried on the sphere of Hyperball (arXiv 2606.16899), where lr is an angle. The averages x and y of such
-/// points lie a little inside. For `apply_update` alone `update_on_sphere` is the same without a copy of z.
+/// The end after it then moves its base sequence from z to z': the parameter for `apply_update`, z for
+/// `update_by_schedule_free`. So AMUSE can run on the sphere of Hyperball (arXiv 2606.16899); lr is an angle. x and y
+/// are slightly inside the sphere. `update_on_sphere` is the same for `apply_update`, without a copy of z.
 ///
-/// Tensor-wise. It keeps a z of its own, since a transform does not see the end's: nothing between it and the end may change
-/// the update or lr. A step with weight decay is refused: the end would leave the sphere. A zero parameter or update moves
-/// nothing, nor does a step that would lead to the centre. State: `z`, from the parameter.
+/// Tensor-wise. A transform does not see the z of the end, so this one keeps its own. No transform between it and the
+/// end may change the update or lr. A step with weight decay is refused, because the end would leave the sphere. If the
+/// parameter, the update or z - lr·R·u/‖u‖ is zero, nothing changes. State: `z`, from the parameter.
 ///
 ///     auto c = nesterov_ema{} | orthogonalize_update{} | amuse_beta{} | step_on_sphere{} | update_by_schedule_free{};
 struct step_on_sphere {

@@ -1,4 +1,4 @@
-// stored: a type of its own for the state of one transform.
+// stored: sets the type of one transform's state.
 #pragma once
 
 #include <string>
@@ -26,8 +26,8 @@ struct stored_transform : Transform {  // states and fields are the transform's 
   }
 };
 
-/// The transform with its state in this type, whatever `options::state` says. This holds for copies of the parameter
-/// (z, averages) as well. Training must be in float. Element-wise transforms only: others work on their state in place.
+/// The transform with its state in this type instead of `options::state`. This includes copies of the parameter (z,
+/// averages). Training must be in float. Only for element-wise transforms, because others work on their state in place.
 ///
 ///     auto c = stored(state_in::bfloat16, nesterov_ema{.beta = 0.95}) | orthogonalize_update{};
 template <class Transform>

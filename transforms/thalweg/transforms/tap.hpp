@@ -1,4 +1,4 @@
-// tap: a look at the update in mid-chain.
+// tap: calls a function with the update in the middle of a chain.
 #pragma once
 
 #include <utility>
@@ -20,8 +20,8 @@ struct tapped {
   }
 };
 
-/// `function(context, tensor<const T>)` sees each parameter's update and cannot change it. It is a barrier. Several threads
-/// call it at once, each for another parameter, as with `tensorwise`. It should be noexcept.
+/// `function(context, tensor<const T>)` sees each parameter's update and cannot change it. It is a fusion barrier.
+/// Several threads call it at once, each for a different parameter. It should be noexcept.
 ///
 ///     auto c = nesterov_ema{} | tap([](const context& c, tensor<const float> u) noexcept { log(c.step, u); });
 template <class Function>

@@ -1,4 +1,4 @@
-// tensorwise: a function of the user, on one parameter's whole update.
+// tensorwise: applies a function of yours to one parameter's whole update.
 #pragma once
 
 #include <algorithm>
@@ -35,10 +35,10 @@ private:
   static constexpr bool returns_nothing = std::is_void_v<std::invoke_result_t<const Function&, tensor<T>>>;
 };
 
-/// A fusion barrier. `function` receives the update of one parameter as a view and changes it in place. It returns nothing,
-/// or the view, or another view of the same size and order to copy from. If it may throw (is not noexcept) or returns a
-/// view (which may be a wrong one), every step keeps a copy of parameters and state to put back. Several threads call it
-/// at once, each for another parameter. What it captures must allow that.
+/// A fusion barrier. `function` receives the update of one parameter as a view and changes it in place. It returns
+/// nothing, or the view, or another view of the same size and order to copy from. If it may throw (is not noexcept) or
+/// returns a view (which may be wrong), every step copies parameters and state to restore them. Several threads call it
+/// at once, each for a different parameter. Its captures must be safe for this.
 ///
 ///     auto flip = tensorwise("flip", [](tensor<float> u) noexcept { for (float& x : u.values()) x = -x; });
 template <class Function>

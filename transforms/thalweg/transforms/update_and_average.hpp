@@ -1,4 +1,4 @@
-// update_and_average: the end of a chain that averages its iterates beside the training.
+// update_and_average: an end that keeps an average of the iterates without changing the training.
 #pragma once
 
 #include <variant>
@@ -7,7 +7,7 @@
 
 namespace thalweg {
 
-/// What the average remembers.
+/// Which steps the average contains.
 struct every_step {};  ///< all steps, weighted as the optimizer's options say: Polyak and Ruppert's
 struct forgetting {    ///< an exponential moving average
   double beta = 0.999;
@@ -21,9 +21,9 @@ using memory_rule = std::variant<every_step, forgetting>;
 /// |--------|--------------|-----------------------------------------------------------------------------------|
 /// | memory | every_step{} | Polyak & Juditsky, SIAM J. Control 30 (1992); `forgetting{β}` is the EMA of weights |
 ///
-/// Training goes on as it would without the average. x is the point to evaluate. State: `average`, from the parameter, and
-/// `lost`: what rounding has taken from the average so far, which the next step adds (Kahan's sum). So the average also follows
-/// changes below half a unit of its last place: with β = 0.9999 in float32 these are all changes below 6e-4 of a weight near 1.
+/// x is the point to evaluate. State: `average`, from the parameter, and `lost`, the rounding error of the average,
+/// which the next step adds (Kahan's sum). So the average also follows changes below half a unit in its last place.
+/// With β = 0.9999 in float32 these are all changes below 6e-4 of a weight near 1.
 ///
 ///     auto c = scale_by_adam{} | update_and_average{.memory = forgetting{0.9999}};
 struct update_and_average {

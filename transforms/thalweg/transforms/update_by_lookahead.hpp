@@ -1,4 +1,4 @@
-// update_by_lookahead: the end of a chain that goes k steps forward and some way back.
+// update_by_lookahead: an end that goes k steps forward, and then part of the way back.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

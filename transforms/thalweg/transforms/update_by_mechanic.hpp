@@ -1,48 +1,29 @@
-// update_by_mechanic: the end of a chain whose learning rate is learned, whatever the chain is.
+// update_by_mechanic: an end that learns the learning rate of any chain.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <utility>
+#include <tuple>
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-namespace detail {
-inline constexpr std::size_t mechanic_scales = 6;
-
-template <fixed_string Name, std::size_t I>
-inline constexpr auto numbered = [] {
-  constexpr std::size_t n = sizeof Name.text;
-  char text[n + 1]{};
-  std::copy_n(Name.text, n - 1, text);
-  text[n - 1] = static_cast<char>('1' + I);
-  return fixed_string<n + 1>(text);
-}();
-
-template <auto Initial, std::size_t... I>
-auto states_of_mechanic(std::index_sequence<I...>)
-    -> state<copy_of_param<"anchor">, zeros<"way">, scalar<numbered<"scale", I>, Initial>..., scalar<numbered<"largest", I>>...,
-             scalar<numbered<"squares", I>>..., scalar<numbered<"reward", I>>...>;
-}  // namespace detail
-
-/// h ← ⟨g + decay·S·‖g‖/(‖θ‖ + ε)·θ, w⟩,  w ← w + lr·(u + λ·θ),  θ ← a - S·w, with a: where training began, g: the gradient as
-/// it was given. S is the sum of six scales s, each with a β of 1 - 0.1ⁱ:
+/// h ← ⟨g + decay·S·‖g‖/(‖θ‖ + ε)·θ, w⟩,  w ← w + lr·(u + λ·θ),  θ ← a - S·w, with a: the initial parameter, g: the user's
+/// gradient. S is the sum of six scales s, each with a β of 1 - 0.1ⁱ:
 /// c = h within ±m,  m ← max(β·m, |h| + ε),  v ← β²·v + h²,  r ← β·r + c·s,  s ← (initial/6·m + r₊) / (√v + ε)
 ///
 /// | field   | default | source                                                                     |
 /// |---------|---------|----------------------------------------------------------------------------|
 /// | initial | 1e-6    | Mechanic, Cutkosky, Defazio & Mehta, arXiv 2306.00144; optax.contrib.mechanize: s_init |
-/// | decay   | 0.01    | the same: its weight_decay, which is not that of the optimizer             |
+/// | decay   | 0.01    | the same: its weight_decay, not that of the optimizer |
 /// | epsilon | 1e-8    | the same                                                                   |
 ///
-/// Model-wise, with the sums over every parameter that passes here and has a gradient. What stands before it is any chain, with lr = 1
-/// or a schedule around 1. A parameter without a gradient stands still; in its next step it goes to where S is then.
-/// State: `anchor`, from the parameter; `way` w, from zero (optax computes it from θ, which loses digits while S is small); six times
-/// the scalars `scale` s, `largest` m, `squares` v and `reward` r, which are the model's.
+/// Model-wise. The sums are over all parameters of the chain or branch that have a gradient. Put any chain before it,
+/// with lr = 1 or a schedule around 1. A parameter without a gradient does not change; its next step uses the new S.
+/// State: `anchor`, from the parameter; `way` w, from zero (optax computes it from θ, which loses digits while S is
+/// small); six times the scalars `scale` s, `largest` m, `squares` v and `reward` r of the model.
 ///
 ///     auto opt = optimizer(scale_by_lion{} | update_by_mechanic{}, parameters, {.lr = 1});
 struct update_by_mechanic {
@@ -54,8 +35,17 @@ struct update_by_mechanic {
                                       field{"decay", &update_by_mechanic::decay, non_negative},
                                       field{"epsilon", &update_by_mechanic::epsilon, root_epsilon}};
 
-  using states = decltype(detail::states_of_mechanic<&update_by_mechanic::initial>(
-      std::make_index_sequence<detail::mechanic_scales>()));
+  using states = state<copy_of_param<"anchor">, zeros<"way">,
+                       scalar<"scale1", &update_by_mechanic::initial>, scalar<"scale2", &update_by_mechanic::initial>,
+                       scalar<"scale3", &update_by_mechanic::initial>, scalar<"scale4", &update_by_mechanic::initial>,
+                       scalar<"scale5", &update_by_mechanic::initial>, scalar<"scale6", &update_by_mechanic::initial>,
+                       scalar<"largest1">, scalar<"largest2">, scalar<"largest3">,
+                       scalar<"largest4">, scalar<"largest5">, scalar<"largest6">,
+                       scalar<"squares1">, scalar<"squares2">, scalar<"squares3">,
+                       scalar<"squares4">, scalar<"squares5">, scalar<"squares6">,
+                       scalar<"reward1">, scalar<"reward2">, scalar<"reward3">,
+                       scalar<"reward4">, scalar<"reward5">, scalar<"reward6">>;
+  static constexpr std::size_t scales = states::scalars / 4;
 
   template <std::same_as<double>... Scalars>
   constexpr auto reduce(const context&, Scalars...) const {
@@ -65,10 +55,10 @@ struct update_by_mechanic {
   }
 
   template <std::same_as<double>... Scalars>
-    requires(sizeof...(Scalars) == 4 * detail::mechanic_scales)
+    requires(sizeof...(Scalars) == 4 * scales)
   constexpr auto at(const context& c, double gained, double decayed, double gradients, double parameters,
                     Scalars... scalars) const noexcept {
-    constexpr std::size_t n = detail::mechanic_scales;
+    constexpr std::size_t n = scales;
     std::array<double, 4 * n> now{scalars...};
     double before = 0, ahead = 0, left = 1;  // left: 1 - β
     for (std::size_t i = 0; i < n; ++i) before += now[i];
@@ -76,7 +66,7 @@ struct update_by_mechanic {
     for (std::size_t i = 0; i < n; ++i) {
       left /= 10;
       double &scale = now[i], &largest = now[n + i], &squares = now[2 * n + i], &reward = now[3 * n + i];
-      if (h * h - h * h == 0) {  // a bad number spoils the parameters for all to see, and no later step
+      if (h * h - h * h == 0) {  // a bad number appears in the parameters, but not in later steps
         const double clipped = min(max(h, -largest), largest);
         largest = max((1 - left) * largest, abs(h) + epsilon);
         squares = (1 - left) * (1 - left) * squares + h * h;

@@ -1,4 +1,4 @@
-// update_by_primal_averaging: Schedule-Free's three sequences with an average that forgets.
+// update_by_primal_averaging: Schedule-Free's three sequences with an exponential moving average.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
@@ -9,12 +9,12 @@ namespace thalweg {
 ///
 /// | field | default | source                                                                               |
 /// |-------|---------|--------------------------------------------------------------------------------------|
-/// | mu_x  | 0.9967  | generalised primal averaging, Defazio et al., arXiv 2512.17131; 0.9^(1/32), as far   |
-/// |       |         | back as DiLoCo's outer momentum of 0.9 over 32 inner steps                           |
+/// | mu_x  | 0.9967  | generalised primal averaging, Defazio et al., arXiv 2512.17131; 0.9^(1/32), as long |
+/// |       |         | as DiLoCo's outer momentum of 0.9 over 32 inner steps |
 /// | mu_y  | 0.9     | ours: Schedule-Free's β                                                              |
 ///
-/// Evaluate at x. Take gradients at y, which is in the parameters. Only y and z are stored, and x = z + (y-z)/μ_y.
-/// Below μ_y = 0.001 rounding would lose x, so the range begins there. With μ_x = 1 - 1/t and μ_y = β this would be
+/// Evaluate at x. Compute gradients at y, which is in the parameters. Only y and z are stored, and x = z + (y-z)/μ_y.
+/// Below μ_y = 0.001 rounding would destroy x, so the range begins there. With μ_x = 1 - 1/t and μ_y = β this is
 /// Schedule-Free. State: `z`, from the parameter.
 ///
 ///     auto c = scale_by_adam{.beta1 = 0} | update_by_primal_averaging{.mu_x = 0.998, .mu_y = 0.9};

@@ -1,4 +1,4 @@
-// update_by_schedule_free: the end of a chain that averages its iterates instead of lowering its learning rate.
+// update_by_schedule_free: an end that averages its iterates instead of lowering the learning rate.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 namespace thalweg {
 
-/// Where weight decay acts: on the fast sequence z, or on y, where the gradient is taken.
+/// Where weight decay acts: on the fast sequence z, or on y, the point of the gradient.
 enum class decay_point { z, y };
 
 constexpr std::string_view to_text(decay_point point) { return point == decay_point::z ? "z" : "y"; }
@@ -29,17 +29,17 @@ using weight_rule = std::variant<plain_weight, refined_weight>;
 /// | beta       | 0.9            | Defazio et al., arXiv 2405.15682                                        |
 /// | decay      | decay_point::z | AMUSE, arXiv 2605.22432                                                 |
 /// | weight     | plain_weight{} | Defazio et al.; `refined_weight{C}`, C > 1/(1-β): Song et al., arXiv 2507.09846 |
-/// | decay_at_y | none           | the second λ, as a multiple of the first: AMUSE                         |
+/// | decay_at_y | none           | a second λ, as a multiple of the first: AMUSE |
 ///
-/// z is the base sequence. x is the average, where you evaluate. y is in your parameters, where you take gradients.
-/// Only y and z are stored. x = z + (y-z)/β, with the β that built y. That β is stored as a scalar.
-/// Decay at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free).
-/// `decay_at_y` adds a decay at y: z ← z - lr·(u + decay_at_y·λ·y), beside what `decay` says (an option of AMUSE's authors).
-/// If a transform upstream sets β, it is the context's β. Otherwise it is the field.
+/// z is the base sequence. x is the average, where you evaluate. y is in your parameters; you compute gradients there.
+/// Only y and z are stored. x = z + (y-z)/β, with the β of the step that wrote y. This β is stored as a scalar. Decay
+/// at z: z ← (1-lr·λ)·z - lr·u (AMUSE). Decay at y: z ← z - lr·(u + λ·y) (facebookresearch/schedule_free). `decay_at_y`
+/// adds a decay at y to that of `decay`: z ← z - lr·(u + decay_at_y·λ·y) (an option of AMUSE's authors). If a transform
+/// upstream sets β (`amuse_beta`), its β replaces the field.
 ///
-/// A β between 0 and 0.001 is refused: x would be lost to rounding. With β = 0, y is z and x is lost:
-/// evaluating at x throws then, and so does raising β later.
-/// State: `z`, from the parameter; the scalar `beta`.
+/// A β between 0 and 0.001 is refused, because rounding would destroy x. With β = 0, y equals z and x is lost:
+/// then evaluating at x throws, and so does raising β later. State: `z`, from the parameter; the scalar
+/// `beta`.
 ///
 ///     auto sf_sgd = chain(update_by_schedule_free{.beta = 0.9, .decay = decay_point::y});
 struct update_by_schedule_free {
@@ -62,10 +62,10 @@ struct update_by_schedule_free {
     check_in_range("update_by_schedule_free", "beta", ahead, betas);
     if (ahead > 0 && ahead < 0.001)
       throw error("update_by_schedule_free", "Expected beta = 0 or beta >= 0.001. Received ", ahead,
-                  ", with which x = z + (y-z)/beta is lost to rounding.");
+                  ": rounding would destroy x = z + (y-z)/beta.");
     if (c.step > 1 && built_with == 0 && ahead > 0)
-      throw error("update_by_schedule_free", "Expected beta > 0 from the first step on, or 0 throughout. Received ",
-                  ahead, " after 0, by which the average was lost.");
+      throw error("update_by_schedule_free", "Expected beta > 0 in every step, or 0 in every step. Received ",
+                  ahead, " after 0, but beta = 0 has destroyed the average.");
     const auto* refined = std::get_if<refined_weight>(&weight);
     const double decayed = c.lr * c.weight_decay, share = c.average_weight;
     const auto kernel = [lr = c.lr, decay_z = decay == decay_point::z ? decayed : 0,
@@ -82,8 +82,8 @@ struct update_by_schedule_free {
 
   constexpr auto average(double built_with) const {
     if (built_with == 0)
-      throw error("update_by_schedule_free", "Expected beta > 0 to evaluate at x. Received 0, with which y is z and no x is kept. ",
-                  "Keep the average apart: update_and_average.");
+      throw error("update_by_schedule_free", "Expected beta > 0 to evaluate at x. Received 0: y equals z, and there is no average. ",
+                  "For an average use update_and_average.");
     return [inverse = 1 / built_with]<class T>(element<T> e, T z) { return z + T(inverse) * (e.parameter - z); };
   }
 };

@@ -1,15 +1,15 @@
-// update_on_sphere: the end of a chain that turns its parameters and keeps their length, as in Hyperball.
+// update_on_sphere: an end that changes the direction of a parameter and keeps its norm, as in Hyperball.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
 
-/// θ ← R·p/‖p‖  with  p = θ - lr·R·u/‖u‖  and R = ‖θ‖, each parameter with its own norms
+/// θ ← R·p/‖p‖  with  p = θ - lr·R·u/‖u‖  and R = ‖θ‖, with the norms of each parameter
 ///
-/// Hyperball (arXiv 2606.16899): lr is an angle. The parameter keeps the norm with which training began, up to rounding,
-/// because every step measures the norm anew. Weight decay is not applied here. A zero parameter stays as it is. A
-/// parameter that the step would lead to zero also stays as it is. Parameter-wise.
+/// Hyperball (arXiv 2606.16899): lr is an angle. The parameter keeps its initial norm up to rounding: every step
+/// measures the norm again. It does not apply weight decay. If the parameter or p is zero, the parameter does not
+/// change. Parameter-wise.
 ///
 ///     auto c = route(when(hidden_matrix, nesterov_ema{} | orthogonalize_update{} | update_on_sphere{}),
 ///                    otherwise(scale_by_adam{} | apply_update{}));

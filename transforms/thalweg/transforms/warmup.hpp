@@ -1,4 +1,4 @@
-// warmup: a learning rate that rises from zero.
+// warmup: the learning rate rises linearly from zero.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

@@ -1,4 +1,4 @@
-// warmup_stable_decay: up, level, and down at the end.
+// warmup_stable_decay: the learning rate rises, stays constant, and falls at the end.
 #pragma once
 
 #include <thalweg/core/concepts.hpp>

@@ -1,4 +1,4 @@
-// when_finite: no step on a gradient with NaN or infinity.
+// when_finite: skips the step if a gradient has NaN or infinity.
 #pragma once
 
 #include <optional>
@@ -7,17 +7,17 @@
 
 namespace thalweg {
 
-/// If every number of every gradient is finite, the step is taken as without this transform. Otherwise no step is taken:
-/// parameters, state and the count of steps stay as they were, bit for bit, and the report of `step` names the first
-/// parameter whose gradient is not finite.
+/// If every number of every gradient is finite, the step is taken as without this transform. Otherwise the step is
+/// skipped: parameters, state and the count of steps do not change, and the report of `step` names the first parameter
+/// whose gradient is not finite.
 ///
 /// | field | default | source                                                                                  |
 /// |-------|---------|-----------------------------------------------------------------------------------------|
 /// | limit | none    | how many steps in a row it may skip; optax.apply_if_finite: max_consecutive_errors       |
 ///
-/// Model-wise; the first of its chain. With `limit`, `step` throws where one step more would be skipped, and changes nothing: a
-/// training that has left the rails ends. (optax takes that step, and spoils the parameters.) A step that is not skipped begins the
-/// count anew. The count is part of a checkpoint.
+/// Model-wise. Place it first in the chain. If `limit` steps in a row were skipped and the next one would be too, `step`
+/// throws and changes nothing, so a diverged training ends. (optax takes this step, and destroys the parameters.) A step
+/// that is taken resets the count. A checkpoint stores the count.
 ///
 ///     auto opt = optimizer(when_finite{} | scale_by_adam{}, parameters, {.lr = 1e-3});
 ///     if (const auto report = opt.step(gradients); !report.taken) std::cerr << report.parameter << " is not finite\n";
