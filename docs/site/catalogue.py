@@ -256,7 +256,8 @@ def links(chain):
         if token == " | " and depth == 0:
             lines += ["  | "]
         elif token == ", " and depth == 1:
-            lines += [lines[-1].index("route(") * " " + "      "]
+            above = lines[-1]
+            lines += [" " * (above.index("route(") + 6 if "route(" in above else len(above) - len(above.lstrip()))]
             lines[-2] += ","
         else:
             lines[-1] += token

@@ -26,6 +26,7 @@
 #include <thalweg/recipes/prodigy.hpp>
 #include <thalweg/recipes/radam.hpp>
 #include <thalweg/recipes/rmsprop.hpp>
+#include <thalweg/recipes/scion.hpp>
 #include <thalweg/recipes/sf_adamw.hpp>
 #include <thalweg/recipes/sf_muon.hpp>
 #include <thalweg/recipes/sf_normuon.hpp>
@@ -39,8 +40,8 @@ namespace thalweg::recipes {
 
 /// Each recipe once, by name.
 using all = type_list<
-    adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw, lamb,
-    laprop, lars, lion, mars_adamw, muon, nadam, normuon, prodigy, radam, rmsprop, sf_adamw, sf_muon, sf_normuon, sf_radam, sf_sgd,
-    sgd, signum, soap>;
+    adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw,
+    lamb, laprop, lars, lion, mars_adamw, muon, nadam, normuon, prodigy, radam, rmsprop, scion, sf_adamw, sf_muon,
+    sf_normuon, sf_radam, sf_sgd, sgd, signum, soap>;
 
 }  // namespace thalweg::recipes

@@ -212,6 +212,12 @@ THALWEG_FUNCTION thalweg_status thalweg_get(const thalweg_optimizer* optimizer, 
 /// Sets the base learning rate (>= 0), for a schedule of your own. `warmup_steps` still applies.
 THALWEG_FUNCTION thalweg_status thalweg_set_lr(thalweg_optimizer* optimizer, double lr);
 
+/// Multiplies the rows of a matrix, and those of what the optimizer keeps as a copy of it (z, averages), so that x is scaled
+/// as y is. `name`: of a parameter, or of a part that its view makes ("qkv.q"). `by` holds `count` positive numbers, one for
+/// each block of equally many rows. For QK-clip that is pow(fmin(1, 100 / largest_logit), 0.5) for each head, for the queries'
+/// rows and for the keys'. Since interface 4.
+THALWEG_FUNCTION thalweg_status thalweg_scale_rows(thalweg_optimizer* optimizer, const char* name, const double* by, size_t count);
+
 /// Between begin and end the parameters hold x, the average, which you validate and ship. After the end they hold y
 /// again, bit for bit. Without an average, x equals y. A second begin before the end is refused, and an end without a
 /// begin.

@@ -3,6 +3,7 @@
 
 #include <thalweg/core/linear_algebra.hpp>
 #include <thalweg/core/optimizer.hpp>
+#include <thalweg/core/qk_clip.hpp>
 #include <thalweg/core/unfused.hpp>
 #include <thalweg/recipes.hpp>
 #include <thalweg/transforms.hpp>

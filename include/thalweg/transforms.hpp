@@ -38,6 +38,7 @@
 #include <thalweg/transforms/one_cycle.hpp>
 #include <thalweg/transforms/optimistic_gradient.hpp>
 #include <thalweg/transforms/orthogonal_to_parameter.hpp>
+#include <thalweg/transforms/orthogonalize_directions.hpp>
 #include <thalweg/transforms/orthogonalize_low_rank.hpp>
 #include <thalweg/transforms/orthogonalize_rows.hpp>
 #include <thalweg/transforms/orthogonalize_update.hpp>
@@ -60,6 +61,8 @@
 #include <thalweg/transforms/scale_by_dog.hpp>
 #include <thalweg/transforms/scale_by_exp_avg_sq.hpp>
 #include <thalweg/transforms/scale_by_factored_rms.hpp>
+#include <thalweg/transforms/scale_by_fan_in.hpp>
+#include <thalweg/transforms/scale_by_kl_shampoo.hpp>
 #include <thalweg/transforms/scale_by_laprop.hpp>
 #include <thalweg/transforms/scale_by_layer_dog.hpp>
 #include <thalweg/transforms/scale_by_layer_norm.hpp>
@@ -71,6 +74,7 @@
 #include <thalweg/transforms/scale_by_polyak.hpp>
 #include <thalweg/transforms/scale_by_prodigy.hpp>
 #include <thalweg/transforms/scale_by_psgd_kron.hpp>
+#include <thalweg/transforms/scale_by_psgd_lra.hpp>
 #include <thalweg/transforms/scale_by_radam.hpp>
 #include <thalweg/transforms/scale_by_rms.hpp>
 #include <thalweg/transforms/scale_by_row_rms.hpp>
@@ -111,12 +115,13 @@ using all_transforms = type_list<
     centralize_gradient, clip_adaptively, clip_by_global_norm, clip_by_norm, clip_by_rms, clip_by_value, cosine,
     cosine_restarts, decay_towards_anchor, decay_weights, decorrelate_rows, ema, equalize_rows, exponential, freeze,
     heavyball_momentum, inverse_sqrt, linear, mars, nesterov_ema, nesterov_momentum, one_cycle, optimistic_gradient,
-    orthogonal_to_parameter, orthogonalize_low_rank, orthogonalize_rows, orthogonalize_update, reciprocal, rectify_lr,
-    reduce_on_plateau, report_gradient_norm, scale, scale_by_adadelta, scale_by_adam, scale_by_adamax, scale_by_adan,
-    scale_by_ademamix, scale_by_adopt, scale_by_amsgrad, scale_by_belief, scale_by_deviation, scale_by_dog,
-    scale_by_exp_avg_sq, scale_by_factored_rms, scale_by_laprop, scale_by_layer_dog, scale_by_layer_norm,
-    scale_by_lion, scale_by_momo, scale_by_momo_adam, scale_by_nadam, scale_by_parameter_rms, scale_by_polyak,
-    scale_by_prodigy, scale_by_psgd_kron, scale_by_radam, scale_by_rms, scale_by_row_rms, scale_by_rprop,
+    orthogonal_to_parameter, orthogonalize_directions, orthogonalize_low_rank, orthogonalize_rows,
+    orthogonalize_update, reciprocal, rectify_lr, reduce_on_plateau, report_gradient_norm, scale, scale_by_adadelta,
+    scale_by_adam, scale_by_adamax, scale_by_adan, scale_by_ademamix, scale_by_adopt, scale_by_amsgrad,
+    scale_by_belief, scale_by_deviation, scale_by_dog, scale_by_exp_avg_sq, scale_by_factored_rms, scale_by_fan_in,
+    scale_by_kl_shampoo, scale_by_laprop, scale_by_layer_dog, scale_by_layer_norm, scale_by_lion, scale_by_momo,
+    scale_by_momo_adam, scale_by_nadam, scale_by_parameter_rms, scale_by_polyak, scale_by_prodigy,
+    scale_by_psgd_kron, scale_by_psgd_lra, scale_by_radam, scale_by_rms, scale_by_row_rms, scale_by_rprop,
     scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_sm3, scale_by_soap, scale_by_trust_ratio, scale_by_yogi,
     scale_lr, scale_to_rms, scale_weight_decay, skip_large_updates, step_on_sphere, update_and_average,
     update_by_lookahead, update_by_mechanic, update_by_primal_averaging, update_by_schedule_free, update_on_sphere,

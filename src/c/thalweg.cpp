@@ -306,6 +306,15 @@ thalweg_status thalweg_set(thalweg_optimizer* optimizer, const char* name, doubl
   });
 }
 
+thalweg_status thalweg_scale_rows(thalweg_optimizer* optimizer, const char* name, const double* by, size_t count) {
+  return status_of([&] {
+    auto& asked = trainer_of("scale_rows", optimizer);
+    const char* const what = &given("scale_rows", "a name", name);
+    const std::span factors(&given("scale_rows", "numbers", by), count);
+    std::visit([&](auto& trainer) { trainer.optimizer.scale_rows(what, factors); }, asked);
+  });
+}
+
 thalweg_status thalweg_get(const thalweg_optimizer* optimizer, const char* name, double* value) {
   return status_of([&] {
     const auto& asked = trainer_of("get", optimizer);

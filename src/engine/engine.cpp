@@ -472,6 +472,33 @@ std::span<const parameter_report> engine<T>::measured() {
   return measured_;
 }
 
+// ---- scaling --------------------------------------------------------------------------------------
+
+template <class T>
+void engine<T>::scale_rows(std::string_view name, std::span<const double> by) {
+  std::size_t i = 0, rows = 0;
+  together("scale_rows", [&] {
+    const auto& all = store().parameters;
+    while (i < all.size() && all[i].info.name != name) ++i;
+    if (i == all.size()) {
+      std::string known;
+      for (const auto& p : all) known += in_words(known.empty() ? "" : ", ", p.info.name);
+      throw error("scale_rows", "Expected one of ", known, ". Received ", in_quotes(name), ".");
+    }
+    const parameter_info& p = all[i].info;
+    if (by.empty() || p.rows() % by.size() != 0)
+      throw error("scale_rows", "Expected as many numbers as blocks of equally many rows, of the ", p.rows(), " rows of ", in_quotes(name),
+                  ". Received ", by.size(), ".");
+    for (const double x : by)
+      if (!positive.contains(x)) throw error("scale_rows", "Expected numbers in (0, inf). Received ", x, ".");
+    if (processes_) throw error("scale_rows", "Expected an optimizer of one process. Received one that steps over MPI.");
+    if (store().at_evaluation_point)
+      throw error("scale_rows", "Expected the parameters at y. Received a call while an evaluation point lives.");
+    rows = p.rows() / by.size();
+  });
+  device_->scale_rows(i, by, rows, calls_);
+}
+
 // ---- evaluating -----------------------------------------------------------------------------------
 
 template <class T>
@@ -725,6 +752,10 @@ void optimizer<T>::set(std::string_view name, double value) {
 template <class T>
 double optimizer<T>::get(std::string_view name) const {
   return bound("get", engine_).get(name);
+}
+template <class T>
+void optimizer<T>::scale_rows(std::string_view name, std::span<const double> by) {
+  bound("scale_rows", engine_).scale_rows(name, by);
 }
 template <class T>
 void optimizer<T>::save(const std::string& path) const {

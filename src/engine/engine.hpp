@@ -68,6 +68,8 @@ public:
   void set(std::string_view where, std::string_view name, double value);
   [[nodiscard]] double get(std::string_view name) const { return settings_.get(what().transforms, name); }
 
+  void scale_rows(std::string_view name, std::span<const double> by);
+
   void save(const write_bytes& write) const;
   load_report load(const readable_bytes& from, const load_policy& policy);
   /// Does what may fail in this process alone. All processes do it: if one fails, all throw.

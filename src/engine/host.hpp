@@ -249,6 +249,38 @@ public:
     store.at_evaluation_point = false;
   }
 
+  void scale_rows(std::size_t i, std::span<const double> by, std::size_t rows, long number) override {
+    const auto& p = store.parameters[i];
+    const auto factor_of = [&](std::size_t e) {
+      const std::size_t cols = p.info.cols();
+      return by[(p.info.order == storage_order::row_major ? e / cols : e % p.info.rows()) / rows];
+    };
+    std::vector<T> tile(p.is_mixed ? tile_elements : 0);
+    const auto scale = [&](const stored_array& array, rounding how) {
+      T* const own = array.as<T>();
+      for (std::size_t e = 0; own && e < p.size; ++e) own[e] = saturated<T>(factor_of(e) * static_cast<double>(own[e]));
+      if constexpr (std::is_same_v<T, float>) {
+        for (std::size_t first = 0; !own && first < p.size; first += tile_elements) {
+          const std::size_t n = std::min(tile_elements, p.size - first);
+          read(array, first, n, tile.data());
+          for (std::size_t e = 0; e < n; ++e) tile[e] = saturated<float>(factor_of(first + e) * static_cast<double>(tile[e]));
+          write(tile.data(), array, first, n, how);
+        }
+      }
+    };
+    store.gather();
+    const std::uint64_t stream = scrambled(scrambled(scrambled(seed_, static_cast<std::uint64_t>(number)), name_keys_[i]), "scale_rows");
+    scale(p.values, weights_ == weights_in::stochastic ? rounding{scrambled(stream, p.arrays.size())} : rounding{});
+    std::size_t array = 0;
+    for (const std::size_t t : bound.what.paths[p.path].transforms)
+      for (const slot& s : bound.what.info(t).slots) {
+        if (s.what != slot_kind::array) continue;
+        if (s.copies_parameter && is_here(i)) scale(p.arrays[array], rounding{scrambled(stream, array)});
+        ++array;
+      }
+    store.scatter();
+  }
+
   void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     store.gather();

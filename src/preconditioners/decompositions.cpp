@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <utility>
 
+
 #include "products.hpp"
 
 namespace thalweg::detail {
@@ -43,6 +44,11 @@ Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis) {
   Eigen::MatrixXd q = symmetric_times(a, basis);
   linear_algebra::native::orthonormalize(q.data(), static_cast<std::size_t>(q.rows()));
   return q;
+}
+
+Eigen::VectorXd solved(Eigen::MatrixXd a, Eigen::VectorXd b) {
+  if (b.size() > 0) linear_algebra::native::solve(a.data(), static_cast<std::size_t>(b.size()), b.data());
+  return b;
 }
 
 }  // namespace thalweg::detail

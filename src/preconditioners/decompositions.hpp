@@ -22,4 +22,7 @@ Eigen::VectorXd quotients_of(Eigen::MatrixXd a, Eigen::MatrixXd basis);
 /// One step of orthogonal iteration from `basis` towards the eigenvectors of `a`: Q of a · basis = Q · R.
 Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis);
 
+/// x of a · x = b.
+Eigen::VectorXd solved(Eigen::MatrixXd a, Eigen::VectorXd b);
+
 }  // namespace thalweg::detail

@@ -437,6 +437,9 @@ public:
   double get(const std::string& name) {
     return alone([&](const auto& engine) { return engine.get(name); });
   }
+  void scale_rows(const std::string& name, const std::vector<double>& by) {
+    alone([&](auto& engine) { engine.scale_rows(name, by); });
+  }
   void set_lr(double lr) {
     alone([lr](auto& engine) { engine.lr(lr); });
   }
@@ -706,6 +709,9 @@ Other Python threads run during a step. Several threads may use one optimizer: a
            "transforms have this name, it sets all of them; 'scale_by_adam#2.beta2' sets the second. A checkpoint stores "
            "the value.")
       .def("get", &numpy_optimizer::get, py::arg("name"), "The current value of an option or field, by its name.")
+      .def("scale_rows", &numpy_optimizer::scale_rows, py::arg("name"), py::arg("by"),
+           "Multiplies the rows of a matrix, and those of what the optimizer keeps as a copy of it (z, averages). 'by': one "
+           "number for each block of equally many rows. For QK-clip numpy.minimum(1, 100 / largest_logits) ** 0.5.")
       .def_property_readonly("chain", &numpy_optimizer::chain, "The Chain.")
       .def("__repr__", &numpy_optimizer::repr);
 }

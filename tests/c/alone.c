@@ -549,6 +549,15 @@ static void settings(void) {
   CHECK_REFUSED(thalweg_get(opt, "lr", NULL), "Expected a place for the value. Received null.");
   CHECK_REFUSED(thalweg_set(NULL, "lr", 1), "Expected an optimizer. Received null.");
   CHECK_OK(thalweg_save(opt, checkpoint));
+
+  const double by[] = {0.5, 1, 2};
+  const float first = m.matrix[0], last = m.matrix[5];
+  CHECK_OK(thalweg_scale_rows(opt, "matrix", by, 3));
+  CHECK(m.matrix[0] == 0.5f * first && m.matrix[5] == 2 * last);
+  CHECK_REFUSED(thalweg_scale_rows(opt, "matrix", by, 2), "[scale_rows] Expected as many numbers as blocks");
+  CHECK_REFUSED(thalweg_scale_rows(opt, NULL, by, 3), "Expected a name. Received null.");
+  CHECK_REFUSED(thalweg_scale_rows(opt, "matrix", NULL, 3), "Expected numbers. Received null.");
+  CHECK_REFUSED(thalweg_scale_rows(NULL, "matrix", by, 3), "Expected an optimizer. Received null.");
   thalweg_destroy(opt);
 
   opt = made("cosine(steps=100) | adam", &m);

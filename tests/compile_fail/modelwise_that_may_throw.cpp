@@ -1,4 +1,4 @@
-// expect: a model-wise `at(const context&, double sum)` must also be noexcept
+// expect: a model-wise `at(const context&, double sums..., scalars...)` must also be noexcept
 // expect: divide_by_sum
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

@@ -1,4 +1,4 @@
-// expect: the kernel of its `reduce` take element<T> for every T
+// expect: the kernel of its `reduce(const context&, scalars...)` take element<T>, or it and the states, for every T
 #include <thalweg/transforms.hpp>
 using namespace thalweg;
 

@@ -200,6 +200,14 @@ class InPlace(Case):
         again.load_state_dict(opt.state_dict())
         self.assertEqual(again.get("scale_by_adam.beta2"), 0.5)
 
+    def test_scaled_rows(self):
+        params = {"w": np.array([[1.0, 2.0], [3.0, 4.0]])}
+        opt = thalweg.Optimizer("adam", params)
+        opt.scale_rows("w", np.minimum(1, 100 / np.array([400.0, 50.0])) ** 0.5)
+        self.assertEqual(params["w"].tolist(), [[0.5, 1.0], [3.0, 4.0]])
+        with self.assertRaisesRegex(thalweg.Error, "Expected one of w"):
+            opt.scale_rows("b", [1])
+
     def test_other_parameters_and_settings(self):
         w = np.zeros(2)
         opt = thalweg.Optimizer("adam", {"w": w, "b": np.zeros(1)})

@@ -11,6 +11,7 @@
 using namespace thalweg;
 using oracle::in_turn;
 using oracle::newton_schulz;
+using oracle::operator*;
 using training::setting;
 using training::subject;
 using training::suite;
@@ -145,6 +146,33 @@ void trains(const subject& chain, const std::function<oracle::update(const train
 double unscaled(double, double) { return 1; }
 
 }  // namespace
+
+TEST_CASE("recipe: scion") {
+  const subject s = recipes::scion({.momentum = 0.8, .hidden_radius = 0.5, .head_radius = 3, .embedding_radius = 0.7, .vector_radius = 0.2});
+  suite(s);
+  auto m = model();
+  for (const double decay : {0.0, 1.0}) {
+    m.options.weight_decay = decay;
+    oracle::history y;
+    for (const auto& p : m.parameters) {
+      const std::size_t rows = p.shape.front(), cols = p.size() / rows;
+      const double fan_in = static_cast<double>(cols);
+      const auto branch = [&]() -> oracle::update {
+        if (p.shape.size() == 1) return oracle::of_rms(0.2);
+        if (p.role == role::embedding)
+          return [cols](const oracle::history& u) {
+            return oracle::each_row(u.back(), cols, [](const oracle::vector& r, std::size_t) { return 0.7 / oracle::rms(r) * r; });
+          };
+        if (p.role == role::head) return in_turn(oracle::signs(), oracle::times(3 / fan_in));
+        return oracle::orthogonalized({.rows = rows, .cols = cols, .steps = oracle::muon_steps,
+                                       .scale = 0.5 * std::sqrt(static_cast<double>(rows) / fan_in)});
+      };
+      y.push_back(oracle::descend(oracle::start(p), oracle::gradients(m, p), in_turn(oracle::ema(0.8), branch()), decay,
+                                  oracle::warmed_up(m.options)));
+    }
+    oracle::agrees(s, m, {y, y}, 1e-3, 1e-11);
+  }
+}
 
 TEST_CASE("recipe: sf_normuon") {
   const subject s = recipes::sf_normuon({.momentum = 0.7, .beta = 0.8, .neuron_beta2 = 0.7, .rms = 0.3, .auxiliary_lr = 0.5});

@@ -1,10 +1,12 @@
-// Numbers that change between two steps, and checkpoints of other settings or other parameters.
+// Numbers that change between two steps, rows that are scaled there, and checkpoints of other settings or other parameters.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/qk_clip.hpp>
 #include <thalweg/text.hpp>
 
 #include "../core/model.hpp"
@@ -220,4 +222,133 @@ TEST_CASE("scale_by_rprop refuses a least step above the longest") {
   CHECK(test::message([&] { optimizer<float>("scale_by_rprop(least=60)", of, {.lr = 1}); }) ==
         "[scale_by_rprop] Expected least <= longest. Received 60 and 50.");
   optimizer<float> opt("scale_by_rprop(least=50)", of, {.lr = 1});
+
+namespace {
+
+const std::vector<double> halves{0.5, 1, 0.25};
+
+/// Schedule-Free in plain loops, with x, y and z of a matrix of 6 × 4, whose rows are scaled between two steps.
+std::vector<double> scaled_between(const std::vector<float>& start, const std::vector<std::vector<float>>& gradients, std::size_t at) {
+  std::vector<double> z(start.begin(), start.end()), x = z, y = z;
+  for (std::size_t t = 1; t <= gradients.size(); ++t) {
+    const double c = 1 / static_cast<double>(t);
+    for (std::size_t i = 0; i < z.size(); ++i) {
+      z[i] -= 0.1 * static_cast<double>(gradients[t - 1][i]);
+      x[i] += c * (z[i] - x[i]);
+      y[i] = 0.1 * z[i] + 0.9 * x[i];
+      if (t == at)
+        for (auto* of : {&x, &y, &z}) (*of)[i] *= halves[i / 4 / 2];
+    }
+  }
+  y.insert(y.end(), x.begin(), x.end());
+  return y;
+}
+
+template <class T>
+std::vector<double> trained(std::vector<T> w, const std::vector<std::vector<float>>& gradients, std::size_t at, storage_order order, const options& o) {
+  const auto turned = [&](const auto& given) {  // as it lies in memory
+    auto to = given;
+    for (std::size_t e = 0; order == storage_order::column_major && e < to.size(); ++e) to[e % 4 * 6 + e / 4] = given[e];
+    return to;
+  };
+  w = turned(w);
+  optimizer<float> opt("update_by_schedule_free", {{.name = "w", .shape = {6, 4}, .data = w.data(), .order = order}}, o);
+  for (std::size_t t = 1; t <= gradients.size(); ++t) {
+    const std::vector<std::vector<float>> g{turned(gradients[t - 1])};
+    opt.step(g);
+    if (t == at) opt.scale_rows("w", halves);
+  }
+  std::vector<float> x(24);
+  opt.averaged(0, x);
+  std::vector<double> all(48);
+  for (std::size_t e = 0; e < 24; ++e) {
+    const std::size_t from = order == storage_order::column_major ? e % 4 * 6 + e / 4 : e;
+    all[e] = static_cast<double>(static_cast<float>(w[from]));
+    all[24 + e] = static_cast<double>(x[from]);
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("scale_rows scales x and z as y") {
+  model<float> m({{"w", {6, 4}}});
+  std::vector<std::vector<float>> gradients;
+  for (long t = 1; t <= 8; ++t) m.differentiate(t), gradients.push_back(m.gradients[0]);
+  const auto expected = scaled_between(m.values[0], gradients, 3);
+  const options o{.lr = 0.1};
+  for (const auto order : {storage_order::row_major, storage_order::column_major}) {
+    const auto seen = trained(m.values[0], gradients, 3, order, o);
+    for (std::size_t i = 0; i < seen.size(); ++i) CHECK(seen[i] == doctest::Approx(expected[i]).epsilon(1e-5));
+  }
+  // Weights of 16 bits are float32's, bit for bit.
+  std::vector<bfloat16> half;
+  for (float& w : m.values[0]) half.emplace_back(w), w = static_cast<float>(half.back());
+  const auto in_float = trained(m.values[0], gradients, 3, storage_order::row_major, o);
+  const auto exact = trained(half, gradients, 3, storage_order::row_major, o);
+  for (std::size_t i = 0; i < 24; ++i) {
+    CHECK(exact[i] == static_cast<double>(static_cast<float>(bfloat16(static_cast<float>(in_float[i])))));
+    CHECK(exact[24 + i] == in_float[24 + i]);
+  }
+
+  // Where nothing keeps the lower half, and a step rounds by chance: right in the mean.
+  std::vector<bfloat16> many(20000, bfloat16(1));
+  optimizer<float> opt("apply_update", {{.name = "w", .shape = {2, 10000}, .data = many.data()}}, {.weights = weights_in::stochastic, .seed = 1});
+  opt.scale_rows("w", std::vector{1, 0.999});
+  double sum = 0;
+  for (std::size_t i = 0; i < many.size(); ++i) sum += static_cast<double>(static_cast<float>(many[i])) / 10000;
+  CHECK(static_cast<float>(many[9999]) == 1);
+  CHECK(sum == doctest::Approx(1.999).epsilon(1e-4));
+
+  // Momenta and second moments stay; a part that a view makes has a name of its own.
+  model<float> fused({{"qkv", {6, 4}}});
+  auto parameters = fused.parameters();
+  parameters[0].view = {view::row_blocks{{{"q", 2}, {"k", 2}, {"v", 2}}}};
+  optimizer<float> adam("scale_by_adam | apply_update", parameters, o);
+  fused.train(adam, 1, 2);
+  const auto before = fused.values[0];
+  const std::string state = adam.to_bytes();
+  adam.scale_rows("qkv.k", std::vector{0.5, 2.0});
+  for (std::size_t e = 0; e < 24; ++e) CHECK(fused.values[0][e] == before[e] * (e / 4 == 2 ? 0.5f : e / 4 == 3 ? 2.0f : 1.0f));
+  CHECK(adam.to_bytes().size() == state.size());
+  for (std::size_t e = 8; e < 16; ++e) fused.values[0][e] = before[e];
+  CHECK(adam.to_bytes() == state);
+}
+
+TEST_CASE("what scale_rows refuses") {
+  model<float> m(layers);
+  optimizer<float> opt("update_by_schedule_free", m.parameters(), some);
+  const auto before = m.values;
+  const auto refused = [&](const std::string& name, const std::vector<double>& by) -> std::string {
+    try {
+      opt.scale_rows(name, by);
+    } catch (const error& e) {
+      CHECK(same_bits(m.values, before));
+      return e.what();
+    }
+    return "";
+  };
+  CHECK(refused("c", {1}) == "[scale_rows] Expected one of a, b. Received 'c'.");
+  CHECK(refused("a", {}) == "[scale_rows] Expected as many numbers as blocks of equally many rows, of the 4 rows of 'a'. Received 0.");
+  CHECK(refused("a", {1, 1, 1}) == "[scale_rows] Expected as many numbers as blocks of equally many rows, of the 4 rows of 'a'. Received 3.");
+  CHECK(refused("a", {1, 0}) == "[scale_rows] Expected numbers in (0, inf). Received 0.");
+  CHECK(refused("a", {1, std::numeric_limits<double>::infinity()}) == "[scale_rows] Expected numbers in (0, inf). Received inf.");
+  {
+    const auto at_x = opt.evaluation_point();
+    CHECK(refused("a", {1}) == "[scale_rows] Expected the parameters at y. Received a call while an evaluation point lives.");
+  }
+  CHECK(refused("b", {1, 1, 1, 1, 2}) == "");  // a vector has a row for each number
+  CHECK(m.values[1][4] == 2 * before[1][4]);
+  CHECK(m.values[0] == before[0]);
+}
+
+TEST_CASE("qk_clip") {
+  const std::vector<double> logits{50, 400, 100, -1e9};
+  CHECK(qk_clip(logits) == std::vector<double>{1, 0.5, 1, 1});
+  CHECK(qk_clip(logits, {.share = 1}) == std::vector<double>{1, 0.25, 1, 1});
+  CHECK(qk_clip(logits, {.share = 0}) == std::vector<double>{1, 1, 1, 1});
+  CHECK(qk_clip(logits, {.threshold = 25}) == std::vector<double>{std::sqrt(0.5), 0.25, 0.5, 1});
+  CHECK_THROWS_WITH_AS(qk_clip(std::vector{1.0, std::numeric_limits<double>::infinity()}), "[qk_clip] Expected finite logits. Received inf for head 1.", error);
+  CHECK_THROWS_WITH_AS(qk_clip(logits, {.threshold = 0}), "[qk_clip] Expected threshold in (0, inf). Received 0.", error);
+  CHECK_THROWS_WITH_AS(qk_clip(logits, {.share = 1.5}), "[qk_clip] Expected share in [0, 1]. Received 1.5.", error);
 }

@@ -73,6 +73,30 @@ TEST_CASE("equalize_rows") {
   descends(s, in_turn(oracle::ema(0.8), oracle::equal_rows(9)));
 }
 
+TEST_CASE("equalize_rows to a length; scale_by_fan_in") {
+  const subject s = ema{.beta = 0.8} | equalize_rows{.rms = 0.3} | scale_by_fan_in{.power = -0.5, .base = 4};
+  suite(s);
+  const auto rows = [](const oracle::history& u) {
+    return oracle::each_row(oracle::average(u, 0.8), 9, [](const oracle::vector& r, std::size_t) {
+      return std::sqrt(4.0 / 9) * 0.3 / oracle::rms(r) * r;
+    });
+  };
+  descends(s, rows);
+
+  // By hand: rows of RMS 2 (length 4 of four numbers), and a row of zeros stays zero; then u·(4/2)^(-1).
+  const auto of_one = [](const auto& t, std::vector<std::size_t> shape, std::vector<float> g) {
+    std::vector<float> theta(g.size());
+    optimizer(chain(t), std::vector{as_parameter("w", theta, shape)}, {.lr = 1}).step({g});
+    for (float& x : theta) x = -x;
+    return theta;
+  };
+  CHECK(of_one(equalize_rows{.rms = 2}, {3, 4}, {0, 3, 0, 0, 0, 0, 0, 0, -1, 1, 1, -1}) ==
+        std::vector<float>{0, 4, 0, 0, 0, 0, 0, 0, -2, 2, 2, -2});
+  CHECK(of_one(equalize_rows{.rms = 2}, {1, 4}, {0, 3e38f, 0, 0}) == std::vector<float>{0, 4, 0, 0});
+  CHECK(of_one(scale_by_fan_in{.base = 2}, {2, 4}, {1, 2, 3, 4, 5, 6, 7, 8}) == std::vector<float>{0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4});
+  CHECK(of_one(scale_by_fan_in{.base = 2}, {4}, {1, 2, 3, 4}) == std::vector<float>{1, 2, 3, 4});
+}
+
 TEST_CASE("clip_adaptively") {
   const subject s = clip_adaptively{.clipping = 0.3, .epsilon = 1e-2} | ema{.beta = 0.8};
   suite(s);

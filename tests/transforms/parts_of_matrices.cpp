@@ -1,4 +1,4 @@
-// What stands in for orthogonalising a whole matrix: a part of its rows, few directions, a triangle.
+// What stands in for orthogonalising a whole matrix: a part of its rows, few directions, a triangle, directions of rows.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -184,6 +184,73 @@ TEST_CASE("orthogonalize_low_rank") {
   suite(orthogonalize_low_rank{.fraction = 0.5} | scale{.by = 0.5}, takes::matrices);
 }
 
+namespace {
+
+/// Muown, as its authors' code reads, but for the average in place of the sum. Lengths stay positive here.
+vector muown(const vector& start, const oracle::history& g, shape s, const orthogonalize_directions& o, const oracle::rate& lr, double decay) {
+  const std::size_t n = s.cols;
+  std::vector<vector> v, m(s.rows, vector(n, 0.0));
+  vector lengths, first(s.rows, 0.0), second(s.rows, 0.0), theta = start;
+  for (std::size_t i = 0; i < s.rows; ++i) v.push_back(oracle::row(start, i, n)), lengths.push_back(oracle::norm(v[i]));
+  for (std::size_t t = 1; t <= g.size(); ++t) {
+    vector looked_ahead;
+    for (std::size_t i = 0; i < s.rows; ++i) {
+      const vector u = oracle::row(g[t - 1], i, n), unit = (1 / oracle::norm(v[i])) * v[i];
+      const double along = dot(u, unit);
+      const vector d = (lengths[i] / oracle::norm(v[i])) * (u - along * unit);
+      m[i] = o.momentum * m[i] + (1 - o.momentum) * d;
+      const vector ahead = o.momentum * m[i] + (1 - o.momentum) * d;
+      looked_ahead.insert(looked_ahead.end(), ahead.begin(), ahead.end());
+      first[i] = o.beta1 * first[i] + (1 - o.beta1) * along;
+      second[i] = o.beta2 * second[i] + (1 - o.beta2) * along * along;
+    }
+    const oracle::newton_schulz iteration{.rows = s.rows, .cols = n, .steps = oracle::muon_steps};
+    const vector x = 0.2 * std::sqrt(static_cast<double>(std::max(s.rows, n))) * iteration(looked_ahead);
+    const double rate = lr(static_cast<long>(t));
+    for (std::size_t i = 0; i < s.rows; ++i) {
+      v[i] = v[i] - rate * oracle::row(x, i, n);
+      const double k = static_cast<double>(t);
+      lengths[i] -= rate * first[i] / (1 - std::pow(o.beta1, k)) / (std::sqrt(second[i] / (1 - std::pow(o.beta2, k))) + o.epsilon);
+      for (std::size_t j = 0; j < n; ++j) {
+        double& w = theta[i * n + j];
+        w = lengths[i] / oracle::norm(v[i]) * v[i][j] - rate * decay * w;
+      }
+      lengths[i] = oracle::norm(oracle::row(theta, i, n));
+      v[i] = oracle::norm(v[i]) / lengths[i] * oracle::row(theta, i, n);  // as the weight decay has turned it
+    }
+  }
+  return theta;
+}
+
+}  // namespace
+
+TEST_CASE("orthogonalize_directions") {
+  for (const shape s : {shape{5, 9}, {9, 5}, {6, 6}}) {
+    CAPTURE(s.rows);
+    for (const double decay : {0.0, 0.05}) {
+      auto all = of(s);
+      all.options.weight_decay = decay;
+      const auto& p = all.parameters.front();
+      const orthogonalize_directions o{.momentum = 0.8, .beta1 = 0.7, .beta2 = 0.9, .epsilon = 1e-3};
+      const auto y = muown(oracle::start(p), oracle::gradients(all, p), s, o, oracle::warmed_up(all.options), decay);
+      oracle::agrees(o, all, {{y}, {y}}, 1e-3, 1e-10);
+    }
+  }
+  suite(orthogonalize_directions{.momentum = 0.8}, takes::matrices);
+
+  // By hand, with steps of length 1 in one plane: Newton and Schulz make UVᵀ = (0, 1) of the gradient's part across the
+  // row (1, 0), and lr·0.2·√2 turns the row that far. Along it Adam's first step is lr long. A row of zeros stays.
+  std::vector<double> w{1, 0, 0, 0};
+  auto opt = optimizer(orthogonalize_directions{.epsilon = 1e-18, .scale = none{}, .coefficients = cans_for{}, .steps = 12, .matrix_epsilon = 0},
+                       std::vector{as_parameter("w", w, {2, 2})}, {.lr = 0.5});
+  opt.step({std::vector<double>{2, -3, 0, 0}});
+  const double length = 1 - 0.5, across = std::sqrt(1 + 0.25);
+  CHECK(w[0] == doctest::Approx(length / across).epsilon(1e-6));
+  CHECK(w[1] == doctest::Approx(length * 0.5 / across).epsilon(1e-6));
+  CHECK(w[2] == 0);
+  CHECK(w[3] == 0);
+}
+
 TEST_CASE("what transforms of parts refuse") {
   const auto refusal = [](const auto& t, std::vector<std::size_t> shape) -> std::string {
     std::vector<float> w(element_count(shape));
@@ -196,6 +263,9 @@ TEST_CASE("what transforms of parts refuse") {
   };
   CHECK(refusal(orthogonalize_rows{}, {7}).starts_with("[orthogonalize_rows] Expected rank >= 2. Received 'w'"));
   CHECK(refusal(orthogonalize_low_rank{}, {7}).starts_with("[orthogonalize_low_rank] Expected rank >= 2."));
+  CHECK(refusal(orthogonalize_directions{}, {7}).starts_with("[orthogonalize_directions] Expected rank >= 2."));
+  CHECK(refusal(orthogonalize_directions{.scale = nuclear_norm{}}, {7, 7})
+            .starts_with("[orthogonalize_directions] Expected a scale of the shape alone"));
   CHECK(refusal(decorrelate_rows{}, {7}).starts_with("[decorrelate_rows] Expected rank >= 2."));
   CHECK(refusal(decorrelate_rows{.scale = nuclear_norm{}}, {7, 7}) ==
         "[decorrelate_rows] Expected a scale of the shape alone: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");

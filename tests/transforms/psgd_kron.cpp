@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 #include <random>
 
 #include <doctest/doctest.h>
@@ -95,6 +98,155 @@ void agrees(const scale_by_psgd_kron& o, std::vector<std::size_t> shape, const o
 }
 
 }  // namespace
+
+namespace {
+
+// Q as a whole matrix of n × n, whose inverse is Gauss' and Jordan's: nothing is left of a low rank but the fit itself.
+oracle::update lra(std::size_t n, std::size_t rank, double rate, double beta, double damping, long seed) {
+  return [=](const oracle::history& history) {
+    const auto eye = [](std::size_t k) {
+      vector i(k * k, 0.0);
+      for (std::size_t j = 0; j < k; ++j) i[j * k + j] = 1;
+      return i;
+    };
+    const auto sum = [](const vector& a) { return std::inner_product(a.begin(), a.end(), a.begin(), 0.0); };
+    const auto largest = [](const vector& a) {
+      double most = 0;
+      for (const double x : a) most = std::max(most, std::abs(x));
+      return most;
+    };
+    vector d, u(n * rank), v(n * rank), steep(3, 0.0);  // U and V of n × rank
+    for (std::size_t t = 1; t <= history.size(); ++t) {
+      const vector& g = history[t - 1];
+      const white_noise xi(seed, static_cast<long>(t), "");
+      if (t == 1) {
+        double fourth = 0;
+        for (const double x : g) fourth += std::pow(x, 4) / static_cast<double>(n);
+        d.assign(n, std::pow(fourth + std::pow(damping, 4), -0.125));
+        for (std::size_t k = 0; k < rank; ++k)
+          for (std::size_t i = 0; i < n; ++i) {
+            u[i * rank + k] = xi.normal((1 + k) * n + i);
+            v[i * rank + k] = xi.normal((1 + rank + k) * n + i);
+          }
+        if (rank > 0) u = std::sqrt(0.1 / sum(u)) * u, v = std::sqrt(0.1 / sum(v)) * v;
+      }
+      if (rank > 0) {
+        const double rho = std::pow(sum(u) / sum(v), 0.25);
+        u = (1 / rho) * u, v = rho * v;
+        const vector uu = times(transposed(u, n, rank), rank, n, u, rank), vv = times(transposed(v, n, rank), rank, n, v, rank);
+        const vector e = (0.1 / (sum(u) + sum(v))) * (uu - vv), half = 0.5 * times(e, rank, rank, e, rank);
+        u = u - times(u, n, rank, e - half, rank);
+        v = v + times(v, n, rank, e + half, rank);
+      }
+      const auto q = [&] {
+        vector q = eye(n) + times(u, n, rank, transposed(v, n, rank), n);
+        for (std::size_t i = 0; i < n; ++i)
+          for (std::size_t j = 0; j < n; ++j) q[i * n + j] *= d[j];
+        return q;
+      };
+      const vector whole = q(), back = inverse(whole, n);
+      vector nu(n);
+      for (std::size_t i = 0; i < n; ++i) nu[i] = xi.normal(i);
+      const vector h = g + damping * nu;
+      const vector a = times(whole, n, n, h, 1), b = times(transposed(back, n, n), n, n, nu, 1);
+      const vector of_h = oracle::each(times(transposed(whole, n, n), n, n, a, 1), h, std::multiplies<>());
+      const vector of_nu = oracle::each(times(back, n, n, b, 1), nu, std::multiplies<>());
+      const auto steepest = [&](std::size_t which, double now) { return steep[which] = std::max(beta * steep[which] + (1 - beta) * now, now); };
+      d = d - (rate / steepest(0, largest(of_h) + largest(of_nu))) * oracle::each(of_h - of_nu, d, std::multiplies<>());
+      if (rank > 0) {
+        const bool left = t % 2 == 1;
+        const vector& with = left ? v : u;
+        const auto across = [&](const vector& x) { return times(transposed(with, n, rank), rank, n, x, 1); };
+        const auto length = [&](const vector& x) { return oracle::norm(x) * oracle::norm(times(with, n, rank, across(x), 1)); };
+        const double by = rate / steepest(left ? 1 : 2, length(a) + length(b));
+        const vector outer = times(a, n, 1, a, n) - times(b, n, 1, b, n);
+        if (left) u = u - by * times(times(outer, n, n, v, rank), n, rank, eye(rank) + times(transposed(v, n, rank), rank, n, u, rank), rank);
+        else v = v - by * times(eye(n) + times(v, n, rank, transposed(u, n, rank), n), n, n, times(outer, n, n, u, rank), rank);
+      }
+      if (t == history.size()) {
+        const vector last = q();
+        return times(transposed(last, n, n), n, n, times(last, n, n, g, 1), 1);
+      }
+    }
+    return vector();
+  };
+}
+
+void agrees(const scale_by_psgd_lra& o, std::vector<std::size_t> shape) {
+  auto s = oracle::dozen();
+  s.parameters.front().shape = std::move(shape);
+  const auto& p = s.parameters.front();
+  const auto u = lra(p.size(), std::min(static_cast<std::size_t>(o.rank), p.size() - 1), o.rate, o.beta, o.damping, o.seed);
+  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), u, s.options.weight_decay,
+                                 oracle::warmed_up(s.options), oracle::decay::decoupled);
+  oracle::agrees(o, s, {{y}, {y}}, 1e-3, 1e-10);
+}
+
+}  // namespace
+
+TEST_CASE("scale_by_psgd_lra: the common suite") {
+  suite(ema{.beta = 0.8} | scale_by_psgd_lra{.rank = 3, .rate = 0.2, .seed = 3});
+}
+
+TEST_CASE("scale_by_psgd_lra fits a diagonal and a few directions") {
+  agrees({.rank = 3, .seed = 5}, {5, 4});
+  agrees({.rank = 2, .rate = 0.5, .beta = 0, .damping = 0.1}, {11});
+  agrees({.rank = 0, .rate = 0.3}, {7});
+  agrees({.rank = 1000}, {3});
+  agrees({.rank = 10}, {1});
+}
+
+TEST_CASE("scale_by_psgd_lra: the first update of a number, by hand; zeros before it change nothing") {
+  // d = (16 + δ⁴)^(-1/8) = 2^(-1/2). a = 2·d = √2, b = ν·√2. Qᵀa·h = 2 and ν·b/d = 2ν²; d ← d·(1 - 0.1·(2 - 2ν²)/(2 + 2ν²)).
+  std::vector<double> w{0};
+  auto opt = optimizer(scale_by_psgd_lra{.damping = 1e-30}, std::vector{as_parameter("w", w)}, {.lr = 1});
+  for (int t = 0; t < 3; ++t) opt.step({std::vector<double>{0}});
+  CHECK(w[0] == 0);
+  opt.step({std::vector<double>{2}});
+  const double nu = white_noise(0, 4, "").normal(0), d = std::sqrt(0.5) * (1 - 0.1 * (1 - nu * nu) / (1 + nu * nu));
+  CHECK(w[0] == doctest::Approx(-2 * d * d).epsilon(1e-12));
+}
+
+TEST_CASE("scale_by_psgd_lra makes coloured gradients white") {
+  // Numbers of very different size, two of which move together.
+  constexpr std::size_t n = 6;
+  vector mix(n * n, 0.0);
+  for (std::size_t i = 0; i < n; ++i) mix[i * n + i] = std::pow(10.0, 1 - static_cast<double>(i) / 2);
+  mix[1] = 9;
+  std::mt19937 random(7);
+  std::normal_distribution<double> normal;
+  std::vector<double> theta(n, 0.0);
+  auto opt = optimizer(scale_by_psgd_lra{.rank = 2, .rate = 0.05}, std::vector{as_parameter("w", theta)}, {.lr = 1});
+  vector covariance(n * n, 0.0);
+  constexpr int before = 8000, samples = 4000;
+  for (int t = 0; t < before + samples; ++t) {
+    vector z(n);
+    for (double& x : z) x = normal(random);
+    const auto last = theta;
+    opt.step({times(mix, n, n, z, 1)});
+    const vector u = last - theta;
+    if (t >= before) covariance = covariance + (1.0 / samples) * times(u, n, 1, u, n);
+  }
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t j = 0; j < n; ++j) CHECK(std::abs(covariance[i * n + j] - (i == j)) < 0.35);
+}
+
+TEST_CASE("scale_by_psgd_lra: a column-major matrix moves as its row-major twin") {
+  vector by_rows{1, 2, 3, 4, 5, 6}, by_columns = transposed(by_rows, 2, 3);
+  const auto bind = [](vector& values, storage_order order) {
+    const parameter<double> w{.name = "w", .shape = {2, 3}, .data = values.data(), .order = order};
+    return optimizer(scale_by_psgd_lra{.rank = 2}, std::vector{w}, {.lr = 0.1});
+  };
+  auto rows = bind(by_rows, storage_order::row_major);
+  auto columns = bind(by_columns, storage_order::column_major);
+  for (int t = 0; t < 5; ++t) {
+    const vector g{1, -2, 3, 0.5 * t, 2, -1};
+    rows.step({g});
+    columns.step({transposed(g, 2, 3)});
+  }
+  const vector twin = transposed(by_columns, 3, 2);
+  for (std::size_t i = 0; i < 6; ++i) CHECK(by_rows[i] == doctest::Approx(twin[i]));
+}
 
 TEST_CASE("scale_by_psgd_kron: the common suite") {
   suite(scale_by_psgd_kron{});

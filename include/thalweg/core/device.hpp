@@ -93,6 +93,10 @@ public:
   virtual void hold_back(const std::function<void(std::size_t i, T* out)>& average_into) = 0;
   virtual void put_back() noexcept = 0;
 
+  /// Multiplies element `e` of parameter `i`, and of the states that are copies of it, by `by[row of e / rows]`, where `rows`
+  /// of them share a number. Throws where the device cannot.
+  virtual void scale_rows(std::size_t i, std::span<const double> by, std::size_t rows, long number) = 0;
+
   virtual void save(const write_bytes& write, const progress& now,
                     const std::function<void(std::size_t i, T* out)>& average_into) const = 0;
   /// Calls `before_writing` after all is read and checked.

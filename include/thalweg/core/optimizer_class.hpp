@@ -164,6 +164,13 @@ public:
   void set(std::string_view name, double value);
   [[nodiscard]] double get(std::string_view name) const;
 
+  /// Multiplies the rows of a matrix, and those of what the optimizer keeps as a copy of it (z, averages), so that x is scaled
+  /// as y is. Momenta and second moments stay. `name`: of a parameter, or of a part that its view makes ("qkv.q"). `by`: one
+  /// number for each block of equally many rows, a head for example. Throws before it changes anything.
+  ///
+  ///     opt.scale_rows("blocks.3.q", qk_clip(largest_logits));  // <thalweg/core/qk_clip.hpp>
+  void scale_rows(std::string_view name, std::span<const double> by);
+
   /// Writes all that the next step needs, except the parameters, to a safetensors file. It replaces the file whole or
   /// not at all, and may be called during an evaluation point. The content: <thalweg/core/checkpoint.hpp>.
   ///

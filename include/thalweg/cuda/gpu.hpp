@@ -212,6 +212,10 @@ public:
     store.at_evaluation_point = false;
   }
 
+  void scale_rows(std::size_t, std::span<const double>, std::size_t, long) override {
+    throw error("scale_rows", "Expected an optimizer on the host. Received one on a GPU.");
+  }
+
   void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     const host_mirror m = mirror();

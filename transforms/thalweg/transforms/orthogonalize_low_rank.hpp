@@ -2,13 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <span>
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>
 #include <thalweg/core/white_noise.hpp>
+#include <thalweg/orthogonalization/fraction.hpp>
 #include <thalweg/orthogonalization/low_rank.hpp>
 #include <thalweg/orthogonalization/scale_rule.hpp>
 
@@ -79,9 +79,7 @@ struct orthogonalize_low_rank {
 
 private:
   [[nodiscard]] std::size_t rank(std::size_t rows, std::size_t cols) const {
-    const std::size_t shorter = std::min(rows, cols);
-    const double share = std::ceil(fraction * static_cast<double>(shorter) * (1 - 1e-12));
-    return std::max<std::size_t>(1, std::min(shorter, static_cast<std::size_t>(share)));
+    return count_of(fraction, std::min(rows, cols));
   }
 };
 

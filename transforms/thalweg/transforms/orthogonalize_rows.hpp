@@ -11,6 +11,7 @@
 
 #include <thalweg/core/concepts.hpp>
 #include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/orthogonalization/fraction.hpp>
 #include <thalweg/orthogonalization/newton_schulz.hpp>
 #include <thalweg/orthogonalization/scale_rule.hpp>
 
@@ -77,7 +78,7 @@ struct orthogonalize_rows {
   [[nodiscard]] std::string computed_by() const { return linear_algebra::backend(); }
 
   [[nodiscard]] std::size_t scratch(const parameter_info& p) const {
-    const std::size_t lines = std::min(p.rows(), p.cols()), length = std::max(p.rows(), p.cols()), count = taken(lines);
+    const std::size_t lines = std::min(p.rows(), p.cols()), length = std::max(p.rows(), p.cols()), count = count_of(fraction, lines);
     return 3 * lines + count * length + iteration().scratch(count, length);
   }
 
@@ -85,7 +86,7 @@ struct orthogonalize_rows {
   void apply(const context& c, tensor<T> update, std::span<T> scratch, tensor<T> momentum) const noexcept {
     const auto u = update.matrix(), m = momentum.matrix();
     const bool by_rows = u.rows <= u.cols;
-    const std::size_t lines = by_rows ? u.rows : u.cols, length = by_rows ? u.cols : u.rows, count = taken(lines);
+    const std::size_t lines = by_rows ? u.rows : u.cols, length = by_rows ? u.cols : u.rows, count = count_of(fraction, lines);
     const auto at = [by_rows](const auto& matrix, std::size_t line, std::size_t i) -> T& {
       return by_rows ? matrix(line, i) : matrix(i, line);
     };
@@ -122,10 +123,6 @@ struct orthogonalize_rows {
 
 private:
   [[nodiscard]] detail::newton_schulz iteration() const { return {coefficients, steps, epsilon, precision}; }
-  [[nodiscard]] std::size_t taken(std::size_t lines) const {
-    const double share = std::ceil(fraction * static_cast<double>(lines) * (1 - 1e-12));  // 0.1 · 30 is 3
-    return std::max<std::size_t>(1, std::min(lines, static_cast<std::size_t>(share)));
-  }
 
   // is_taken[line] = 1 or 0
   template <class T>

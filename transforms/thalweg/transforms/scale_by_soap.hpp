@@ -2,21 +2,13 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <thalweg/core/concepts.hpp>
+#include <thalweg/orthogonalization/eigenbasis.hpp>
 
 namespace thalweg {
-
-/// Which sides of a matrix have a basis.
-enum class soap_sides {
-  both,
-  shorter  ///< the shorter one alone; the rows of a square matrix
-};
-
-constexpr std::string_view to_text(soap_sides s) { return s == soap_sides::both ? "both" : "shorter"; }
 
 namespace detail {
 /// One row-major matrix with its moments and sides; a side without a basis is null.
@@ -72,12 +64,8 @@ struct scale_by_soap {
            field{"preconditioner_beta", &scale_by_soap::preconditioner_beta, from(0).below(1)},
            field{"period", &scale_by_soap::period, from(1)}, field{"sides", &scale_by_soap::sides}};
 
-  [[nodiscard]] std::vector<std::size_t> left(const parameter_info& p) const {
-    return square(sides == soap_sides::both || p.rows() <= p.cols() ? p.rows() : 0);
-  }
-  [[nodiscard]] std::vector<std::size_t> right(const parameter_info& p) const {
-    return square(sides == soap_sides::both || p.rows() > p.cols() ? p.cols() : 0);
-  }
+  [[nodiscard]] std::vector<std::size_t> left(const parameter_info& p) const { return square(left_side(sides, p)); }
+  [[nodiscard]] std::vector<std::size_t> right(const parameter_info& p) const { return square(right_side(sides, p)); }
   using states = state<zeros<"first_moment">, zeros<"second_moment">, shaped<"left", &scale_by_soap::left>,
                        shaped<"right", &scale_by_soap::right>, shaped<"left_basis", &scale_by_soap::left>,
                        shaped<"right_basis", &scale_by_soap::right>>;
