@@ -20,8 +20,8 @@ public:
   virtual ~collecting() = default;
   /// Begins to send this rank's gradients, which stay as they are until all buckets have arrived.
   virtual void begin(std::span<const stored_array> own, std::span<const number_type> types, const wire& as) = 0;
-  /// Lets messages go on, if some have arrived.
-  virtual void advance() = 0;
+  /// Lets messages go on. Whether some have arrived.
+  virtual bool advance() = 0;
   /// Waits until all gradients of a bucket are where this rank wants them. Once for each bucket, in their order.
   virtual void wait_for(std::size_t bucket) = 0;
   /// Waits until the others have what they want of this rank.
@@ -90,8 +90,10 @@ public:
     begin_rounds();
   }
 
-  void advance() override {
+  bool advance() override {
+    const std::size_t before = added_;
     while (added_ < plan_.rounds.size() && slot_of(added_).mail.is_done()) add_round();
+    return added_ > before;
   }
 
   void wait_for(std::size_t bucket) override {

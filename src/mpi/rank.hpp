@@ -323,10 +323,12 @@ protected:
   void run_all(std::size_t phase, task_body body) override {
     const bool returns = distributing_ && phase + 1 == this->tasks().size();
     const auto let_go_on = [this, returns] {
+      bool moved = false;
       with_mail([&] {
-        if (collects_) collecting_->advance();
-        if (returns) distributing_->advance();
+        if (collects_) moved = collecting_->advance();
+        if (returns && distributing_->advance()) moved = true;
       });
+      return moved;
     };
     begin_to_collect();
     if (returns) distributing_->begin();

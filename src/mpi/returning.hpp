@@ -22,8 +22,8 @@ public:
   virtual void begin() = 0;
   /// Begins to send the parameters of a bucket. Once for each, in their order.
   virtual void begin(std::size_t bucket) = 0;
-  /// Lets messages go on, if some have arrived.
-  virtual void advance() = 0;
+  /// Lets messages go on. Whether some have arrived.
+  virtual bool advance() = 0;
   /// Waits until all parameters are here.
   virtual void finish() = 0;
   [[nodiscard]] virtual traffic sent() const = 0;
@@ -96,11 +96,11 @@ public:
     advance();
   }
 
-  void advance() override {
-    for (;;)
+  bool advance() override {
+    for (bool moved = false;; moved = true)
       if (taken_ < begun_ && slot_of(taken_).mail.is_done()) take_round();
       else if (may_begin() && mail_[bucket_].is_done()) begin_round();
-      else return;
+      else return moved;
   }
   void finish() override {
     while (taken_ < wanted_)

@@ -89,7 +89,7 @@ public:
         });
       });
   }
-  void advance() override {}
+  bool advance() override { return false; }
   void wait_for(std::size_t bucket) override {
     parcels_.take(bucket, [&](const message& m, const std::byte* from) {
       plan_.for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
@@ -138,8 +138,10 @@ public:
     begun_ = bucket + 1;
     advance();
   }
-  void advance() override {
+  bool advance() override {
+    const std::size_t before = taken_;
     while (taken_ < begun_ && parcels_.is_done(taken_)) take();
+    return taken_ > before;
   }
   void finish() override {
     while (taken_ < begun_) take();

@@ -1,6 +1,7 @@
 // What a step costs the ranks of this machine, beside one process with one thread: medians of many steps in turn.
 //
-//     mpirun -np 2 --bind-to core scale-cost [--funneled]
+//     mpirun -np 2 --bind-to core scale-cost              where MPI allows several threads
+//     mpirun -np 2 --bind-to core scale-cost --funneled   where it does not
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
