@@ -761,6 +761,7 @@ void optimizer<T>::scale_rows(std::string_view name, std::span<const double> by)
 template <class T>
 void optimizer<T>::save(const std::string& path) const {
   const auto& from = bound("save", engine_);
+  from.together("save", [] {});  // before processes send their states: all of them save
   from.together("save", [&] { detail::replace_file(path, [&](const detail::write_bytes& write) { from.save(write); }); });
 }
 template <class T>
@@ -772,6 +773,7 @@ template <class T>
 std::string optimizer<T>::to_bytes() const {
   std::string all;
   const auto& from = bound("to_bytes", engine_);
+  from.together("to_bytes", [] {});
   from.together("to_bytes", [&] {
     from.save([&](std::span<const std::byte> piece, std::size_t left) {
       all.reserve(all.size() + piece.size() + left);

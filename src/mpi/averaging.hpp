@@ -93,6 +93,8 @@ public:
   bool advance() override {
     const std::size_t before = added_;
     while (added_ < plan_.rounds.size() && slot_of(added_).mail.is_done()) add_round();
+    leaving_.go_on();
+    for (post& mail : arriving_) mail.go_on();
     return added_ > before;
   }
 

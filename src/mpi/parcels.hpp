@@ -62,6 +62,7 @@ public:
         else b.mail.receive(parcel, size, peer);
       }
   }
+  void go_on(std::size_t bucket) { buckets_[bucket].mail.go_on(); }
   [[nodiscard]] bool is_done(std::size_t bucket) { return buckets_[bucket].mail.is_done(); }
   /// unpack(message, bytes) for each message to this rank, once they are here.
   template <class Unpack>

@@ -38,6 +38,8 @@ public:
       MPI_Irecv(static_cast<std::byte*>(to) + begin, n, MPI_BYTE, from, tag_, by_, next());
     });
   }
+  /// Lets MPI go on with what is under way.
+  void go_on() { static_cast<void>(is_done()); }
   /// Whether all is done; lets it go on.
   [[nodiscard]] bool is_done() {
     int done = 1;

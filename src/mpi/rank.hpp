@@ -190,7 +190,7 @@ public:
         if (has_gradient_[i] == bit(t)) type = t;
       if (has_gradient_[i] && std::exchange(types_[i], type) != type) changed = true;
     }
-    if (changed) gradients_as_ = wire_of(types_);
+    if (changed) or_end_all([this] { gradients_as_ = wire_of(types_); });
     return given_;
   }
 
@@ -240,6 +240,10 @@ public:
     }
     steps_ = false;
     own_sums_.forget();
+  }
+
+  void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
+    or_end_all([&] { base::hold_back(average_into); });
   }
 
   void copy_parameter(std::size_t i, T* out) const override {
@@ -336,7 +340,7 @@ protected:
     if (has_matrices(phase) && (collects_ || returns) && communicator::may_use_threads()) {
       try {
         beside.emplace(let_go_on);
-      } catch (const std::system_error&) {}  // no more threads
+      } catch (...) {}  // no more threads, or no memory for one
     }
     if (has_matrices(phase) && !beside) collect_all();
 
@@ -454,8 +458,9 @@ private:
 
   /// Whether this call's gradients may be gathered: each rank judges its own, and all hear of all.
   void judge() {
-    std::vector<double> of_one(store.parameters.size(), 0.0);
+    std::vector<double> of_one;
     together("step", [&] {
+      of_one.resize(store.parameters.size());
       const auto body = [&](std::size_t number, std::size_t worker) {
         const auto& t = to_judge_[number];
         if (this->clock_of(t.path).runs) of_one[t.path] = this->sum_of_one(t.path, t.end, worker);
@@ -553,7 +558,8 @@ private:
   /// The loss becomes the mean of the ranks'; all must ask for the same measures.
   void take_inputs(step_inputs& inputs) const {
     const std::array<double, 3> own{inputs.loss ? 1.0 : 0.0, inputs.loss.value_or(0), double(inputs.measure == measure::norms)};
-    std::vector<double> all(own.size() * static_cast<std::size_t>(ranks().size()));
+    std::vector<double> all;
+    or_end_all([&] { all.resize(own.size() * static_cast<std::size_t>(ranks().size())); });
     MPI_Allgather(own.data(), static_cast<int>(own.size()), MPI_DOUBLE, all.data(), static_cast<int>(own.size()), MPI_DOUBLE, comm());
     double sum = 0;
     for (std::size_t r = 0; r < all.size(); r += own.size()) {

@@ -74,6 +74,7 @@ class collecting_rows final : public collecting {
   parcels parcels_;
   std::span<const number_type> types_;
   const wire* as_ = nullptr;
+  std::size_t taken_ = 0;
 
 public:
   collecting_rows(const communicator& ranks, const plan& p, const rows_and_wholes& rows, std::span<T* const> means)
@@ -82,6 +83,7 @@ public:
   void begin(std::span<const stored_array> own, std::span<const number_type> types, const wire& as) override {
     types_ = types;
     as_ = &as;
+    taken_ = 0;
     for (std::size_t b = 0; b < plan_.buckets.size(); ++b)
       parcels_.begin(b, as, [&](const message& m, std::byte* to) {
         rows_.for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
@@ -89,8 +91,12 @@ public:
         });
       });
   }
-  bool advance() override { return false; }
+  bool advance() override {
+    if (taken_ < plan_.buckets.size()) parcels_.go_on(taken_);
+    return false;
+  }
   void wait_for(std::size_t bucket) override {
+    taken_ = bucket + 1;
     parcels_.take(bucket, [&](const message& m, const std::byte* from) {
       plan_.for_each_parameter(m.begin, m.end, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
         for_each_tile<T>(from + as_->bytes(m.begin, m.begin + at), types_[i], n, [&](std::size_t begin, std::size_t count, const T* numbers) {
@@ -177,6 +183,16 @@ public:
   void average(std::size_t i, const thalweg::detail::average_of<T>& by, T* out) const override {
     by.code->average(by.scalars, 0, {});  // throws in all ranks, or in none
     give_rows(i, out, [&](T* whole) { this->one_process::average(i, by, whole); });
+  }
+
+  /// New rows arrive before all ranks agree that the step is taken: what the owners have put back goes out again.
+  void run_phases(std::size_t first) override {
+    try {
+      base::run_phases(first);
+    } catch (...) {
+      give_parameters();
+      throw;
+    }
   }
 
   /// The owners' whole parameters hold x as well, for a checkpoint.

@@ -109,6 +109,50 @@ TEST_CASE("a function of the user's that throws in mid-step on one rank leaves a
   }
 }
 
+TEST_CASE("with sharded rows, a step that throws leaves every rank's rows as before") {
+  test::model<float> alone(test::varied_layers());
+  test::shard<float> m(alone, test::rank(), test::rank_count());
+  bool stumbles = true;
+  const std::string last_one = alone.parameters().back().name;
+  const auto chain = tensorwise("stumble", [&](tensor<float> update) {
+    if (stumbles && update.name == last_one) throw std::runtime_error("stumbled");
+  });
+  auto opt = mpi::optimizer(chain, m.parameters(), o, {.layout = mpi::layout::sharded_rows, .elements_a_message = 4});
+  optimizer<float> one("apply_update", alone.parameters(), o);
+  for (long t = 1; t <= 2; ++t) {
+    alone.differentiate(t);
+    const auto own = m.of(alone.gradients);
+    const auto before = m.values;
+    stumbles = true;
+    CHECK(has(test::message([&] { opt.step(own); }), "stumbled"));
+    CHECK(same_bits(m.values, before));
+    stumbles = false;
+    opt.step(own);
+    one.step(alone.gradients);
+    CHECK(same_bits(m.values, m.of(alone.values)));
+  }
+}
+
+TEST_CASE("a rank that saves while the others step is told so, and so are they") {
+  if (last() == 0) return;
+  for (const std::string chain : {"adamw", "accumulate(steps=4) | adamw", "amuse"})
+    for (const auto layout : {mpi::layout::sharded_state, mpi::layout::replicated}) {
+      CAPTURE(chain);
+      test::model<float> m(layers);
+      auto opt = mpi::optimizer(chain, m.parameters(), o, {.layout = layout});
+      const auto step = [&] { opt.step(test::gradients_of<float>(layers, 1, test::rank())); };
+      step();
+      const auto before = m.values;
+      const std::string said = test::message([&] {
+        if (is_last()) static_cast<void>(opt.to_bytes());
+        else step();
+      });
+      CHECK(has(said, "[mpi] Expected"));
+      CHECK(same_bits(m.values, before));
+      step();  // they go on
+    }
+}
+
 TEST_CASE("ranks that do not bind the same are told the first difference") {
   if (last() == 0) return;
   const auto bind = [](const std::string& chain, options with, std::vector<test::layer> of, float first = 0) {
