@@ -288,6 +288,58 @@ TEST_CASE("Prodigy finds how far it is, from a millionth") {
   for (std::size_t i = 0; i < 100; ++i) CHECK(std::abs(m.values[0][i] - (i % 2 ? 3.0f : -3.0f)) < 0.3f);
 }
 
+TEST_CASE("Prodigy learns nothing of a parameter whose lr is 0") {
+  model<float> m({{"w", {40}}}), beside({{"fixed", {30}}, {"w", {40}}});
+  beside.values[1] = m.values[0];
+  auto with_fixed = beside.parameters();
+  with_fixed[0].lr_factor = 0;
+  optimizer<float> opt("prodigy(initial=0.01)", m.parameters(), {.lr = 1}), of_both("prodigy(initial=0.01)", with_fixed, {.lr = 1});
+  const auto fixed = beside.values[0];
+  for (int t = 0; t < 30; ++t) {
+    for (std::size_t i = 0; i < 40; ++i) m.gradients[0][i] = m.values[0][i] - (t < 15 ? 3.0f : -1.0f);
+    std::ranges::fill(beside.gradients[0], 5.0f);
+    beside.gradients[1] = m.gradients[0];
+    opt.step(m.gradients);
+    of_both.step(beside.gradients);
+    CHECK(beside.values[1] == m.values[0]);
+  }
+  CHECK(beside.values[0] == fixed);
+}
+
+TEST_CASE("Prodigy's d does not change without gradients, and keeps the first d beside which moments are stored") {
+  model<float> m({{"w", {8}}}), same({{"w", {8}}});
+  same.values = m.values;
+  const std::string chain = "scale_by_prodigy(initial=0.01, growth=1.02) | apply_update";
+  optimizer<float> opt(chain, m.parameters(), {.lr = 1}), other(chain, same.parameters(), {.lr = 1});
+  for (int t = 0; t < 20; ++t) {
+    if (t == 10) opt.set("scale_by_prodigy.initial", 0.5);
+    const bool has_gradients = t % 3 != 2;
+    for (std::size_t i = 0; i < 8; ++i) m.gradients[0][i] = has_gradients ? m.values[0][i] - 3.0f : 0.0f;
+    opt.step(m.gradients);
+    other.step(m.gradients);
+    CHECK(m.values == same.values);
+  }
+  model<float> still({{"w", {8}}});
+  optimizer<float> at_zero(chain, still.parameters(), {.lr = 0});
+  const auto scalars = [](const std::string& bytes) { return bytes.substr(bytes.find("distance"), 40); };
+  const std::string before = scalars(at_zero.to_bytes());
+  for (int t = 0; t < 60; ++t) at_zero.step(m.gradients);
+  CHECK(scalars(at_zero.to_bytes()) == before);
+}
+
+TEST_CASE("Mechanic's displacement is a weight: it keeps the parameter's precision whatever the state has") {
+  model<float> m({{"w", {50}}}), small({{"w", {50}}});
+  small.values = m.values;
+  optimizer<float> opt("update_by_mechanic", m.parameters(), {.lr = 1});
+  optimizer<float> of_small("update_by_mechanic", small.parameters(), {.lr = 1, .state = state_in::bfloat16});
+  for (int t = 0; t < 20; ++t) {
+    for (std::size_t i = 0; i < 50; ++i) m.gradients[0][i] = m.values[0][i] - 3.0f;
+    opt.step(m.gradients);
+    of_small.step(m.gradients);
+    CHECK(m.values == small.values);
+  }
+}
+
 TEST_CASE("scale_by_momo and scale_by_momo_adam, beside MoMo and MoMo-Adam") {
   agrees("scale_by_momo | apply_update", momo(0.9, 0), 1);
   agrees("scale_by_momo(beta=0.5, minimum=1) | apply_update", momo(0.5, 1), 100);

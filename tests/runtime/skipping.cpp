@@ -1,11 +1,15 @@
 // Steps that are not taken, and how many in a row.
 #include <cmath>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <thalweg/core/optimizer.hpp>
 #include <thalweg/text.hpp>
+#include <thalweg/transforms/tensorwise.hpp>
+#include <thalweg/transforms/when_finite.hpp>
 
 #include "../message.hpp"
 
@@ -52,6 +56,31 @@ TEST_CASE("a limit of skipped steps in a row") {
         "[when_finite] Expected at most 1 skipped steps in a row. Received one more.");
   CHECK(test::message([&] { optimizer<float>("when_finite(limit=-1)", {{.name = "w", .shape = {1}, .data = &w}}, {.lr = 1}); })
             .find("limit") != std::string::npos);
+}
+
+TEST_CASE("a step that throws does not begin the count of skipped steps anew") {
+  float w = 0, g = 1;
+  bool stumbles = false;
+  const auto chain = when_finite{.limit = 1} | tensorwise("stumble", [&](tensor<float>) {
+    if (stumbles) throw std::runtime_error("stumbled");
+  });
+  optimizer<float> opt(chain, std::vector<parameter<float>>{{.name = "w", .shape = {1}, .data = &w}}, {.lr = 1});
+  const auto step = [&](float gradient) {
+    g = gradient;
+    return test::message([&] { opt.step({std::span<const float>(&g, 1)}); });
+  };
+  CHECK(step(NAN) == "nothing was thrown");
+  stumbles = true;
+  CHECK(step(1) == "stumbled");
+  stumbles = false;
+  CHECK(step(NAN).starts_with("[when_finite] Expected at most 1 skipped steps in a row."));
+  CHECK(w == 0);
+}
+
+TEST_CASE("set refuses what decides whether a step is skipped") {
+  float w = 0;
+  optimizer<float> opt("skip_large_updates(max_norm=1) | apply_update", {{.name = "w", .shape = {1}, .data = &w}}, {.lr = 1});
+  CHECK(test::message([&] { opt.set("skip_large_updates.max_norm", 5); }).starts_with("[set] Expected "));
 }
 
 TEST_CASE("skip_large_updates skips infinity, whatever the norm that it allows") {
