@@ -1,4 +1,6 @@
 // Products and decompositions by Eigen, which is always there.
+#include <limits>
+
 #include <Eigen/Core>
 #include <Eigen/Eigenvalues>
 #include <Eigen/LU>
@@ -54,8 +56,14 @@ void accumulate(const request<double>& q, rows these) { accumulate_any(q, these)
 void eigen_decompose(double* symmetric, std::size_t n, double* values) {
   Eigen::Map<Eigen::MatrixXd> m(symmetric, index(n), index(n));
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(m);
-  m = solver.eigenvectors();
-  Eigen::Map<Eigen::VectorXd>(values, index(n)) = solver.eigenvalues();
+  Eigen::Map<Eigen::VectorXd> to(values, index(n));
+  if (solver.info() == Eigen::Success) {
+    m = solver.eigenvectors();
+    to = solver.eigenvalues();
+  } else {
+    m.setConstant(std::numeric_limits<double>::quiet_NaN());
+    to.setConstant(std::numeric_limits<double>::quiet_NaN());
+  }
 }
 void orthonormalize(double* square, std::size_t n) {
   Eigen::Map<Eigen::MatrixXd> m(square, index(n), index(n));

@@ -15,6 +15,8 @@
 extern "C" {
 void dsyevd_(const char* job, const char* triangle, const blasint* n, double* a, const blasint* stride, double* values, double* work,
              const blasint* work_size, blasint* whole, const blasint* whole_size, blasint* failed, std::size_t, std::size_t);
+void dsyev_(const char* job, const char* triangle, const blasint* n, double* a, const blasint* stride, double* values, double* work,
+            const blasint* work_size, blasint* failed, std::size_t, std::size_t);
 void dgeqrf_(const blasint* rows, const blasint* cols, double* a, const blasint* stride, double* tau, double* work,
              const blasint* work_size, blasint* failed);
 void dorgqr_(const blasint* rows, const blasint* cols, const blasint* reflectors, double* a, const blasint* stride,
@@ -95,11 +97,18 @@ void accumulate(const request<float>& q, rows these) { accumulate_any(q, these);
 void accumulate(const request<double>& q, rows these) { accumulate_any(q, these); }
 
 void eigen_decompose(double* symmetric, std::size_t n, double* values) {
-  const auto size = blasint(n), work_size = 1 + 6 * size + 2 * size * size, whole_size = 3 + 5 * size;
-  std::vector<double> work(static_cast<std::size_t>(work_size));
-  std::vector<blasint> whole(static_cast<std::size_t>(whole_size));
+  const auto size = blasint(n);
   blasint failed = 0;
-  dsyevd_("V", "L", &size, symmetric, &size, values, work.data(), &work_size, whole.data(), &whole_size, &failed, 1, 1);
+  if (n <= 32766) {  // the faster routine asks for memory whose size must be a number of 32 bits
+    const blasint work_size = 1 + 6 * size + 2 * size * size, whole_size = 3 + 5 * size;
+    std::vector<double> work(static_cast<std::size_t>(work_size));
+    std::vector<blasint> whole(static_cast<std::size_t>(whole_size));
+    dsyevd_("V", "L", &size, symmetric, &size, values, work.data(), &work_size, whole.data(), &whole_size, &failed, 1, 1);
+  } else {
+    const blasint work_size = 66 * size;
+    std::vector<double> work(static_cast<std::size_t>(work_size));
+    dsyev_("V", "L", &size, symmetric, &size, values, work.data(), &work_size, &failed, 1, 1);
+  }
   spoil_if(failed, symmetric, n * n);
   spoil_if(failed, values, n);
 }

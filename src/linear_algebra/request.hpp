@@ -39,7 +39,7 @@ void accumulate(const request<double>&, rows);
 void begin_one_thread();
 void end_one_thread();
 
-// Of square matrices of n columns, column by column. All numbers must be finite.
+// Of square matrices of n columns, column by column. All numbers must be finite. The caller holds a `one_thread`.
 
 /// Eigenvectors replace a symmetric matrix, one a column. `values` gets n eigenvalues, the smallest first.
 void eigen_decompose(double* symmetric, std::size_t n, double* values);

@@ -1,8 +1,8 @@
 #include "decompositions.hpp"
 
 #include <cstddef>
+#include <limits>
 #include <utility>
-
 
 #include "products.hpp"
 
@@ -47,7 +47,8 @@ Eigen::MatrixXd iterated(Eigen::MatrixXd a, Eigen::MatrixXd basis) {
 }
 
 Eigen::VectorXd solved(Eigen::MatrixXd a, Eigen::VectorXd b) {
-  if (b.size() > 0) linear_algebra::native::solve(a.data(), static_cast<std::size_t>(b.size()), b.data());
+  if (!a.allFinite() || !b.allFinite()) b.setConstant(std::numeric_limits<double>::quiet_NaN());
+  else if (b.size() > 0) linear_algebra::native::solve(a.data(), static_cast<std::size_t>(b.size()), b.data());
   return b;
 }
 

@@ -21,6 +21,7 @@ void normalize_rows(matrix<T> m, double nothing) {
 
 template <class T>
 void decorrelate(T* data, std::size_t rows, std::size_t cols, long passes, T* square) {
+  const linear_algebra::one_thread alone;
   auto m = map(data, rows, cols), gram = map(square, rows, rows);
   const double rounding = 64 * static_cast<double>(std::numeric_limits<T>::epsilon());
   normalize_rows(m, 0);

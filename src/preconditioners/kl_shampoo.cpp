@@ -39,6 +39,7 @@ struct measured_side : side<T> {
 
 template <class T>
 void precondition(const kl_matrix<T>& m, const kl_step& s, std::span<T> scratch) {
+  const linear_algebra::one_thread alone;
   auto u = map(m.update, m.rows, m.cols), first = map(m.first, m.rows, m.cols), second = map(m.second, m.second ? m.rows : 0, m.cols);
   auto half = map(scratch.data(), m.rows, m.cols), rotated = map(scratch.data() + m.rows * m.cols, m.rows, m.cols);
   measured_side<T> left(m.left, m.left_basis, m.left_values, m.rows), right(m.right, m.right_basis, m.right_values, m.cols);

@@ -27,6 +27,7 @@ void orthonormalize_rows(matrix<T> p) {
 
 template <class T>
 void step(const low_rank_step& s, const low_rank_matrix<T>& given) {
+  const linear_algebra::one_thread alone;
   auto m = map(given.momentum, given.rows, given.cols), update = map(given.update, given.rows, given.cols);
   auto basis = map(given.basis, given.rank, given.cols), p = map(given.scratch, given.rank, given.rows);
   auto r = map(given.scratch + given.rank * given.rows, given.rank, given.cols);

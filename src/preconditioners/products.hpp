@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <type_traits>
 
+#include <thalweg/core/linear_algebra.hpp>
+
 #include "../linear_algebra/request.hpp"
 #include "matrix.hpp"
 

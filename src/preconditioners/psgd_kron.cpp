@@ -97,6 +97,7 @@ void balance(const factor<T>& left, const factor<T>& right) {
 
 template <class T>
 void precondition(const psgd_matrix<T>& m, const psgd_step& s, std::span<T> scratch) {
+  const linear_algebra::one_thread alone;
   const factor<T> left{m.left}, right{m.right};
   auto u = map(m.update, left.rows, right.rows);
   T* const copy = scratch.data() + 2 * u.size();

@@ -186,6 +186,7 @@ private:
 
 template <class T>
 void precondition(const lra_vector<T>& p, const lra_step& s, T* scratch) {
+  const linear_algebra::one_thread alone;
   approximation<T> q(p, s, scratch);
   if (!map(p.update, 1, p.size).isZero(0)) {
     if (!q.has_begun()) q.begin();

@@ -21,6 +21,7 @@ void inverse_fourth_root(const matrix<T>& of, double epsilon, matrix<T> root) {
 
 template <class T>
 void precondition(const shampoo_matrix<T>& m, double beta, double epsilon, bool refreshes, std::span<T> scratch) {
+  const linear_algebra::one_thread alone;
   auto u = map(m.update, m.rows, m.cols), product = map(scratch.data(), m.rows, m.cols);
   auto left = map(m.left, m.rows, m.rows), right = map(m.right, m.cols, m.cols);
   auto left_root = map(m.left_root, m.rows, m.rows), right_root = map(m.right_root, m.cols, m.cols);

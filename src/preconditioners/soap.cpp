@@ -9,6 +9,7 @@ namespace {
 
 template <class T>
 void precondition(const soap_matrix<T>& m, const soap_step& s, std::span<T> scratch) {
+  const linear_algebra::one_thread alone;
   auto u = map(m.update, m.rows, m.cols), first = map(m.first, m.rows, m.cols), second = map(m.second, m.rows, m.cols);
   auto half = map(scratch.data(), m.rows, m.cols), rotated = map(scratch.data() + m.rows * m.cols, m.rows, m.cols);
   side<T> left{map(m.left, m.rows, m.rows), map(m.left_basis, m.rows, m.rows)};

@@ -438,16 +438,16 @@ TEST_CASE("by hand: learning rates that are learned") {
   constexpr context two{.step = 1, .lr = 2, .weight_decay = 0.5};
   constexpr scale_by_prodigy prodigy{.beta1 = 0.5, .beta2 = 0.25, .epsilon = 0.5, .initial = 0.25};
   // d/d₀ = 2, η = ½·2: 2·η·3·(5 - 1) and |½·1 + 2·η·3|
-  constexpr auto terms = prodigy.reduce(two, 0.5, 0, 0)(of(3, 1), 5.0, 0.0, 0.0, 1.0);
+  constexpr auto terms = prodigy.reduce(two, 0.5, 0, 0, 0.25)(of(3, 1), 5.0, 0.0, 0.0, 1.0);
   static_assert(terms[0] == 24 && terms[1] == 6.5);
   // r = ½·4 + 6 = 8, d' = 8/8 = 1. m = ½·2 + ½·6 = 4, v = ¼·16 + ¾·36 = 31: ½·(4/(√31 + ½·4) + ½·8), s = ½·1 + 6
-  constexpr auto learned = prodigy.at(two, 6, 8, 0.5, 0.5, 4);
-  static_assert(learns(learned, 1, 1, 8));
+  constexpr auto learned = prodigy.at(two, 6, 8, 0.5, 0.5, 4, 0.25);
+  static_assert(learns(learned, 1, 1, 8, 0.25));
   static_assert(gives(learned.value(of(3, 8), 5.0, 2.0, 16.0, 1.0), 0.5 * (4 / (sqrt(31.0) + 2) + 4), 5, 4, 31, 6.5));
   static_assert(prodigy.pass_on(two).weight_decay == 0);
   // No gradient but 0: nothing is learned. lr is 0: nothing moves.
-  static_assert(learns(prodigy.at(two, 0, 0, 0.5, 0.5, 4), 0.5, 0.5, 4));
-  static_assert(gives(prodigy.at(context{}, 0, 0, 0.5, 0.5, 4).value(of(3, 8), 5.0, 2.0, 16.0, 1.0), 0.5 * 2 / 5, 5, 2, 16, 1));
+  static_assert(learns(prodigy.at(two, 0, 0, 0.5, 0.5, 4, 0.25), 0.5, 0.5, 4, 0.25));
+  static_assert(gives(prodigy.at(context{}, 0, 0, 0.5, 0.5, 4, 0.25).value(of(3, 8), 5.0, 2.0, 16.0, 1.0), 0.5 * 2 / 5, 5, 2, 16, 1));
 
   // m = ½·2 + ½·4 = 3: 9, 3·8 and 4·8
   constexpr scale_by_momo momo{.beta = 0.5, .minimum = 1};

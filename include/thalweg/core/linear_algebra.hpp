@@ -39,7 +39,8 @@ void product(double alpha, matrix<const T> a, matrix<const T> b, addend<T> c, ma
 /// What computes, as text: "OpenBLAS (SkylakeX), bfloat16 by AMX".
 std::string backend();
 
-/// While one lives, only the calling thread computes its products. A step holds one.
+/// While one lives, OpenBLAS computes products in the calling thread alone. Otherwise it takes threads of its own, and the bits
+/// of a result depend on their number. Hold one around calls of this interface.
 class one_thread {
  public:
   one_thread() noexcept;

@@ -20,9 +20,9 @@ namespace thalweg {
 /// | threshold | 100     | τ; QK-clip, of Kimi K2's MuonClip, arXiv 2507.20534                                     |
 /// | share     | 0.5     | the same: what a side takes of the factor, its exponent                                  |
 ///
-/// Queries and keys of a head of its own take a half each. Keys that several heads share stay as they are, and the queries take
-/// the whole: `share` = 1. So no head changes but those that are too large. For the same reason K2's rotary part, whose keys
-/// are shared, is 1 for the queries.
+/// If a head has keys of its own, queries and keys take half of the factor each. If several heads share keys, do not scale the keys,
+/// and scale the queries by the whole factor: `share` = 1. K2 does this for the part with rotary positions, whose keys are
+/// shared. So only the heads with too large logits change.
 struct qk_clip_options {
   double threshold = 100;
   double share = 0.5;
@@ -30,7 +30,7 @@ struct qk_clip_options {
                                       field{"share", &qk_clip_options::share, from(0).to(1)}};
 };
 
-/// min(1, τ/S)^share for the largest logit S of each head: the factors of its rows, for `optimizer::scale_rows`. Throws where a
+/// (τ/max(τ, S))^share for the largest logit S of each head: the factors of its rows, for `optimizer::scale_rows`. Throws where a
 /// logit is not finite.
 inline std::vector<double> qk_clip(std::span<const double> largest_logits, const qk_clip_options& o = {}) {
   check_fields("qk_clip", o);

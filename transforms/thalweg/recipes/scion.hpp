@@ -14,9 +14,11 @@
 namespace thalweg::recipes {
 
 /// Pethick et al., arXiv 2502.07529: hidden matrices get radius·√(m/n)·UVᵀ, rows of embeddings and vectors a root mean square of
-/// radius, the head radius/n·sign. With `weight_decay` = 1, the constrained Scion (Frank and Wolfe's method), parameters stay in
-/// the balls of these radii; with λ in balls that are 1/λ as large. With 0 it is the unconstrained Scion. Filters are viewed as
-/// (first, rest); the authors divide their steps once more by the side of a filter.
+/// radius, the head radius/n·sign. `weight_decay` = 1 gives the constrained Scion (the method of Frank and Wolfe). If lr <= 1 and
+/// the parameters begin in the balls of these radii, they stay there, as exactly as Newton–Schulz makes singular values 1. With
+/// another λ the balls are 1/λ as large. `weight_decay` = 0 gives the unconstrained Scion. The authors add 1e-8 to the root
+/// mean square that they divide by; here the step of a row has the full length however small its momentum is. Filters are
+/// viewed as (first, rest); the authors divide their steps also by the side of a filter.
 ///
 ///     auto opt = optimizer(recipes::scion(), parameters, {.lr = 2.4e-4, .weight_decay = 1});
 struct scion {

@@ -14,7 +14,8 @@ namespace thalweg {
 /// | power | -1      | muP with Adam, Yang et al., arXiv 2203.03466; Scion's output layer, arXiv 2502.07529         |
 /// | base  | 1       | the width at which lr was tuned: there the update stays as it is                             |
 ///
-/// Filters are viewed as (first, rest). Vectors stay as they are. Weight decay is not scaled. Tensor-wise.
+/// Filters are viewed as (first, rest). Vectors do not change. Weight decay is not scaled. The example is muP for a network that
+/// multiplies the output of its head by 1/n. Tensor-wise.
 ///
 ///     auto mup = scale_by_adam{} | route(when(hidden_matrix, scale_by_fan_in{.base = 256}), otherwise()) | apply_update{};
 struct scale_by_fan_in {

@@ -52,7 +52,8 @@ void kl_shampoo(const kl_matrix<double>& m, const kl_step& step, std::span<doubl
 /// | sides               | both    | `shorter`: the shorter side alone; the rows of a square matrix                  |
 ///
 /// The eigenvalues move at every step, in the bases as they are: a_i ← β_p·a_i + (1-β_p)·mean_j (Qₗᵀ·u·Qᵣ)_ij²/b_j, and b alike
-/// with the old a. The update takes them as they were before. The bases turn as those of `scale_by_soap`, in the same order. The
+/// with the old a. The update takes them as they were before. The bases turn as those of `scale_by_soap`: each turn sorts them by
+/// the eigenvalues, the largest first, which the authors do not. The
 /// first step computes L, R and Q, with R⁻¹ and L⁻¹ the identity, and its update is zero. No bias is corrected. Steps are about
 /// as long as Adam's, without grafting.
 ///

@@ -30,7 +30,7 @@ struct update_and_average {
   memory_rule memory = every_step{};
   static constexpr auto fields = list{field{"memory", &update_and_average::memory}};
 
-  using states = state<copy_of_param<"average">, zeros<"lost">>;
+  using states = state<copy_of_param<"average">, displacement<"lost">>;
 
   constexpr auto at(const context& c) const {
     const auto* ema = std::get_if<forgetting>(&memory);
