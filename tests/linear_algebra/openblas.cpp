@@ -2,8 +2,10 @@
 #include <thalweg/core/linear_algebra.hpp>
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/recipes.hpp>
+#include <thalweg/text.hpp>
 
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include <cblas.h>
@@ -34,6 +36,24 @@ TEST_CASE("the number of OpenBLAS' threads is the same before and after a step")
     m.gradients[1][0] = NAN;
     opt.step(m.gradients);
     CHECK(openblas_get_num_threads() == threads);
+  }
+}
+
+TEST_CASE("no transform's bits depend on the number of OpenBLAS' threads") {
+  const number_of_threads put_back;
+  for (const char* chain : {"scale_by_soap(period=1)", "scale_by_shampoo(period=1)", "scale_by_kl_shampoo(period=1)", "scale_by_psgd_kron",
+                            "scale_by_psgd_lra", "orthogonalize_low_rank", "decorrelate_rows", "orthogonalize_directions"}) {
+    CAPTURE(chain);
+    std::vector<std::vector<std::vector<float>>> all;
+    for (const int threads : {1, 4}) {
+      openblas_set_num_threads(threads);
+      test::model<float> m({{"w", {256, 224}}});
+      optimizer<float> opt(std::string(chain) + " | apply_update", m.parameters(), {.lr = 0.02, .parallel = sequential()});
+      m.train(opt, 1, 3);
+      CHECK(openblas_get_num_threads() == threads);
+      all.push_back(m.values);
+    }
+    CHECK(all[0] == all[1]);
   }
 }
 
