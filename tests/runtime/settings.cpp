@@ -222,6 +222,7 @@ TEST_CASE("scale_by_rprop refuses a least step above the longest") {
   CHECK(test::message([&] { optimizer<float>("scale_by_rprop(least=60)", of, {.lr = 1}); }) ==
         "[scale_by_rprop] Expected least <= longest. Received 60 and 50.");
   optimizer<float> opt("scale_by_rprop(least=50)", of, {.lr = 1});
+}
 
 namespace {
 
