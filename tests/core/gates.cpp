@@ -252,7 +252,7 @@ TEST_CASE("a transform that reads the loss is found inside combinators") {
       return e.what();
     }
   };
-  CHECK(refusal(parallel(ensemble{}, times_loss{} | ema{}, ema{})).starts_with("[parallel] Expected the step's loss"));
+  CHECK(refusal(parallel(ensemble{}, times_loss{} | ema{}, ema{})).starts_with("[parallel] Expected a loss"));
   CHECK(refusal(parallel(ensemble{}, ema{}, ema{})) == "");
 }
 

@@ -47,7 +47,10 @@ TEST_CASE("three kernels in a row") {
 }
 
 TEST_CASE("scale_by_rprop") {
-  const subject s = scale_by_rprop{.initial = 0.1, .longer = 1.5, .shorter = 0.4, .least = 0.03, .longest = 0.2};
+  subject s = scale_by_rprop{.initial = 0.1, .longer = 1.5, .shorter = 0.4, .least = 0.03, .longest = 0.2};
+  std::erase_if(s.inside, [](const auto& e) {  // least <= longest: each end is refused while the other field has its value here
+    return (e.refusal.find(" least ") != std::string::npos && e.value > 0.2) || (e.refusal.find(" longest ") != std::string::npos && e.value < 0.03);
+  });
   suite(s);
   descends(s, [](const oracle::history& u) {
     return oracle::each(u.back(), [&, k = std::size_t{0}](double) mutable {
