@@ -228,7 +228,7 @@ static void losses(void) {
   report.taken = 7;
   report.not_finite = "as it was";
   backward(&m);
-  CHECK_REFUSED(thalweg_step(opt, m.gradients, count, NULL, &report), "[scale_by_polyak] Expected the step's loss");
+  CHECK_REFUSED(thalweg_step(opt, m.gradients, count, NULL, &report), "[scale_by_polyak] Expected a loss");
   CHECK(report.taken == 7 && strcmp(report.not_finite, "as it was") == 0);
   CHECK(same(&m, &before) && steps_of(opt) == 0);
   const double loss = 2;

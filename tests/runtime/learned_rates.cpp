@@ -254,7 +254,7 @@ const std::vector<std::string> learners{
 std::vector<std::string> scalars_of(const std::string& table, const std::string& name) {
   std::vector<std::string> all;
   for (std::size_t at = table.find(name + "="); at != std::string::npos; at = table.find(name + "=", at + 1))
-    all.push_back(table.substr(at, table.find_first_of(", \n", at) - at));
+    if (at == 0 || table[at - 1] != '_') all.push_back(table.substr(at, table.find_first_of(", \n", at) - at));
   return all;
 }
 
@@ -293,7 +293,7 @@ TEST_CASE("Prodigy learns nothing of a parameter whose lr is 0") {
   beside.values[1] = m.values[0];
   auto with_fixed = beside.parameters();
   with_fixed[0].lr_factor = 0;
-  optimizer<float> opt("prodigy(initial=0.01)", m.parameters(), {.lr = 1}), of_both("prodigy(initial=0.01)", with_fixed, {.lr = 1});
+  optimizer<float> opt("scale_by_prodigy(initial=0.01) | apply_update", m.parameters(), {.lr = 1}), of_both("scale_by_prodigy(initial=0.01) | apply_update", with_fixed, {.lr = 1});
   const auto fixed = beside.values[0];
   for (int t = 0; t < 30; ++t) {
     for (std::size_t i = 0; i < 40; ++i) m.gradients[0][i] = m.values[0][i] - (t < 15 ? 3.0f : -1.0f);
