@@ -261,7 +261,7 @@ TEST_CASE("names from elsewhere lead to those of this library") {
   leads("schedule_free_adam", "sf_adamw, sf_radam, sf_muon, sf_sgd");
   leads("sgdm", "sgd");
   leads("adam_w", "adamw");
-  leads("muon_w", "muon");
+  leads("muon_w", "muon, orthogonalize_directions");
   leads("WSD", "warmup_stable_decay");
   leads("clip_grad_norm_", "clip_by_global_norm");
   leads("cosine_annealing_lr", "cosine");
@@ -335,7 +335,7 @@ TEST_CASE("what combinators do not take") {
   starts("scheduled(beta, linear(9), adam)", "[parse] Expected for scheduled");
   starts("scheduled(bta, linear(9), ema)", "[parse] Expected a field of ema that a schedule may change: beta. Received 'bta' at column 11.");
   starts("scheduled(scale, linear(9), orthogonalize_update)", "[parse] Expected a field of orthogonalize_update that a schedule may "
-                                                           "move: steps, epsilon. Received 'scale'");
+                                                           "change: steps, epsilon. Received 'scale'");
   starts("scheduled(beta, ema, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
   starts("scheduled(beta, amuse_beta, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
   starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: the fields of what gathers");
