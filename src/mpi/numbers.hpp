@@ -25,11 +25,13 @@ inline std::byte* place_in(const stored_array& a, std::size_t first) {
 /// The numbers [first, first + n) of an array, without its rest.
 template <class T>
 void read_values(const stored_array& from, std::size_t first, std::size_t n, T* to) {
+  if (n == 0) return;  // memcpy takes no null
   if (from.type == type_of<T>) std::memcpy(to, place_in(from, first), n * sizeof(T));
   else if constexpr (std::is_same_v<T, float>) thalweg::detail::read({place_in(from, first), from.type}, 0, n, to);
 }
 template <class T>
 void write_values(const T* from, const stored_array& to, std::size_t first, std::size_t n) {
+  if (n == 0) return;
   if (to.type == type_of<T>) std::memcpy(place_in(to, first), from, n * sizeof(T));
   else if constexpr (std::is_same_v<T, float>) thalweg::detail::write(from, {place_in(to, first), to.type}, 0, n);
 }
