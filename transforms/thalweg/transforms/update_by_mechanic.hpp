@@ -66,7 +66,7 @@ struct update_by_mechanic {
     for (std::size_t i = 0; i < n; ++i) {
       left /= 10;
       double &scale = now[i], &largest = now[n + i], &squares = now[2 * n + i], &reward = now[3 * n + i];
-      if (h * h - h * h == 0) {  // a bad number appears in the parameters; the scales stay as they were
+      if (abs(h) <= 0x1p511) {  // its square is finite; a bad number appears in the parameters, and the scales stay as they were
         const double clipped = min(max(h, -largest), largest);
         largest = max((1 - left) * largest, abs(h) + epsilon);
         squares = (1 - left) * (1 - left) * squares + h * h;
