@@ -17,9 +17,11 @@ struct tuned {
 
 // What `--tune` found for each task. What is not here has the settings of a chain that nobody has tuned.
 constexpr std::array all_tuned{
-    tuned{"perceptron", "adamw", 0.008},   tuned{"perceptron", "sf_adamw", 0.008},
-    tuned{"perceptron", "muon", 0.004},    tuned{"perceptron", "sf_muon", 0.016},
-    tuned{"perceptron", "amuse", 0.016},
+    tuned{"perceptron", "adamw", 0.008},   tuned{"perceptron", "adamw_wsd", 0.002},
+    tuned{"perceptron", "sf_adamw", 0.008}, tuned{"perceptron", "muon", 0.004},
+    tuned{"perceptron", "muon_wsd", 0.002}, tuned{"perceptron", "sf_muon", 0.016},
+    tuned{"perceptron", "sf_muon_95", 0.016}, tuned{"perceptron", "sf_normuon", 0.016},
+    tuned{"perceptron", "amuse", 0.016},   tuned{"perceptron", "amuse_short_warmup", 0.004},
 
     tuned{"digits", "adamw", 0.016},       tuned{"digits", "sf_adamw", 0.032},
     tuned{"digits", "muon", 0.008},        tuned{"digits", "sf_muon", 0.016},

@@ -81,6 +81,7 @@ std::span<const std::byte> in_row_major(const named_array& a, std::vector<std::b
 }
 
 void from_row_major(const std::byte* from, const named_array& a) {
+  if (a.bytes() == 0) return;  // memcpy takes no null
   if (!a.transposed()) std::memcpy(a.data, from, a.bytes());
   else
     for_each_element(a, [&](std::byte* place, std::size_t number) {
