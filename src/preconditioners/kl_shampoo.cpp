@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "products.hpp"
 #include "side.hpp"
 
 namespace thalweg::detail {
@@ -19,11 +18,10 @@ struct measured_side : side<T> {
   values_of<T> values;
 
   measured_side(T* preconditioner, T* basis, T* data, std::size_t n)
-      : side<T>{map(preconditioner, data ? n : 0, n), map(basis, data ? n : 0, n)}, values{data, data ? static_cast<Eigen::Index>(n) : 0} {}
+      : side<T>(preconditioner, basis, n), values{data, data ? static_cast<Eigen::Index>(n) : 0} {}
 
-  [[nodiscard]] bool is_there() const { return values.size() > 0; }
   /// √ of eigenvalue i; 1 of a side without a basis.
-  [[nodiscard]] double root(Eigen::Index i) const { return is_there() ? std::sqrt(static_cast<double>(values(i))) : 1; }
+  [[nodiscard]] double root(Eigen::Index i) const { return this->is_there() ? std::sqrt(static_cast<double>(values(i))) : 1; }
   /// The eigenvalues from the squares of the rotated gradient, whose mean the other side has made white.
   [[nodiscard]] Eigen::VectorXd moved(const Eigen::VectorXd& measured, double keep, long longest) const {
     const double least = 1 / static_cast<double>(std::max<Eigen::Index>(10, std::min<Eigen::Index>(values.size(), longest)));
@@ -56,18 +54,12 @@ void precondition(const kl_matrix<T>& m, const kl_step& s, std::span<T> scratch)
     return;
   }
 
-  const auto rotate = [&](const auto& from, auto& to) {
-    if (left.is_there()) multiply(left.basis.transpose(), from, half);
-    else half = from;
-    if (right.is_there()) multiply(half, right.basis, to);
-    else to = half;
-  };
-  const auto average = [](double beta) { return [beta](T mean, T newest) { return lerp(newest, mean, beta); }; };
-  first = first.binaryExpr(u, average(s.beta1));
+  first = first.binaryExpr(u, averaging_by<T>(s.beta1));
 
   // What the gradient says of the sides, each with the other as it was.
   hold_products_finite(u);
-  rotate(u, rotated);
+  left.rotate_rows(u, half);
+  right.rotate_columns(half, rotated);
   Eigen::VectorXd of_rows = Eigen::VectorXd::Zero(u.rows()), of_cols = Eigen::VectorXd::Zero(u.cols());
   for (Eigen::Index i = 0; i < u.rows(); ++i)
     for (Eigen::Index j = 0; j < u.cols(); ++j) {
@@ -76,33 +68,30 @@ void precondition(const kl_matrix<T>& m, const kl_step& s, std::span<T> scratch)
       of_cols(j) += white_cols * white_cols / static_cast<double>(u.rows());
     }
   if (left.is_there()) {  // u·R^(-1/2), up to a rotation
-    if (right.is_there()) multiply(u, right.basis, half);
-    else half = u;
+    right.rotate_columns(u, half);
     for (Eigen::Index j = 0; j < u.cols(); ++j) half.col(j) *= static_cast<T>(1 / right.root(j));
     hold_products_finite(half);
     average_product(half, half.transpose(), left.preconditioner, keep, add_to_left);
   }
   if (right.is_there()) {
-    if (left.is_there()) multiply(left.basis.transpose(), u, half);
-    else half = u;
+    left.rotate_rows(u, half);
     for (Eigen::Index i = 0; i < u.rows(); ++i) half.row(i) *= static_cast<T>(1 / left.root(i));
     hold_products_finite(half);
     average_product(half.transpose(), half, right.preconditioner, keep, add_to_right);
   }
-  if (m.second) second = second.binaryExpr(rotated.cwiseAbs2(), average(s.beta2));
+  if (m.second) second = second.binaryExpr(rotated.cwiseAbs2(), averaging_by<T>(s.beta2));
 
   u = first;
   const T shortened = hold_products_finite(u);
-  rotate(u, rotated);
+  left.rotate_rows(u, half);
+  right.rotate_columns(half, rotated);
   for (Eigen::Index i = 0; i < u.rows(); ++i)
     for (Eigen::Index j = 0; j < u.cols(); ++j) {
       const double root = m.second ? std::sqrt(static_cast<double>(second(i, j))) : left.root(i) * right.root(j);
       rotated(i, j) = saturated<T>(static_cast<double>(rotated(i, j)) / (root + s.epsilon));
     }
-  if (left.is_there()) multiply(left.basis, rotated, half);
-  else half = rotated;
-  if (right.is_there()) multiply(half, right.basis.transpose(), u);
-  else u = half;
+  left.rotate_rows_back(rotated, half);
+  right.rotate_columns_back(half, u);
   if (shortened != 1)
     u = u.unaryExpr([shortened](T x) { return saturated<T>(static_cast<double>(x) / static_cast<double>(shortened)); });
 

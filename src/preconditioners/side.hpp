@@ -2,19 +2,44 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <numeric>
 #include <vector>
 
 #include "decompositions.hpp"
-#include "matrix.hpp"
+#include "products.hpp"
 
 namespace thalweg::detail {
 
-/// Decompositions are computed in double.
+/// Decompositions are computed in double. A side without a preconditioner is not there, and rotates nothing.
 template <class T>
 struct side {
   matrix<T> preconditioner, basis;
+
+  side(T* preconditioner_data, T* basis_data, std::size_t n)
+      : preconditioner(map(preconditioner_data, preconditioner_data ? n : 0, n)), basis(map(basis_data, basis_data ? n : 0, n)) {}
+
+  [[nodiscard]] bool is_there() const { return basis.size() > 0; }
+
+  /// to = Qᵀ·from and to = Q·from of the basis Q, for the side of the rows.
+  void rotate_rows(matrix<T> from, matrix<T> to) const {
+    if (is_there()) multiply(stored_factor<T>(basis).transpose(), from, to);
+    else to = from;
+  }
+  void rotate_rows_back(matrix<T> from, matrix<T> to) const {
+    if (is_there()) multiply(basis, from, to);
+    else to = from;
+  }
+  /// to = from·Q and to = from·Qᵀ, for the side of the columns.
+  void rotate_columns(matrix<T> from, matrix<T> to) const {
+    if (is_there()) multiply(from, basis, to);
+    else to = from;
+  }
+  void rotate_columns_back(matrix<T> from, matrix<T> to) const {
+    if (is_there()) multiply(from, stored_factor<T>(basis).transpose(), to);
+    else to = from;
+  }
 
   /// Eigenvectors, those of the largest eigenvalues first.
   void begin() {
@@ -41,5 +66,11 @@ struct side {
 private:
   void spoil() { basis.setConstant(std::numeric_limits<T>::quiet_NaN()); }
 };
+
+/// For binaryExpr: the average of moments, from the average so far and the newest.
+template <class T>
+auto averaging_by(double beta) {
+  return [beta](T average, T newest) { return lerp(newest, average, beta); };
+}
 
 }  // namespace thalweg::detail

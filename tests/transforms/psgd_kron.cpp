@@ -97,6 +97,24 @@ void agrees(const scale_by_psgd_kron& o, std::vector<std::size_t> shape, const o
   oracle::agrees(o, s, {{y}, {y}}, 1e-3, 1e-11);
 }
 
+template <class Transform>
+void moves_as_its_twin(const Transform& t) {
+  vector by_rows{1, 2, 3, 4, 5, 6}, by_columns = transposed(by_rows, 2, 3);
+  const auto bind = [&](vector& values, storage_order order) {
+    const parameter<double> w{.name = "w", .shape = {2, 3}, .data = values.data(), .order = order};
+    return optimizer(t, std::vector{w}, {.lr = 0.1});
+  };
+  auto rows = bind(by_rows, storage_order::row_major);
+  auto columns = bind(by_columns, storage_order::column_major);
+  for (int t = 0; t < 5; ++t) {
+    const vector g{1, -2, 3, 0.5 * t, 2, -1};
+    rows.step({g});
+    columns.step({transposed(g, 2, 3)});
+  }
+  const vector twin = transposed(by_columns, 3, 2);
+  for (std::size_t i = 0; i < 6; ++i) CHECK(by_rows[i] == doctest::Approx(twin[i]));
+}
+
 }  // namespace
 
 namespace {
@@ -231,21 +249,9 @@ TEST_CASE("scale_by_psgd_lra makes coloured gradients white") {
     for (std::size_t j = 0; j < n; ++j) CHECK(std::abs(covariance[i * n + j] - (i == j)) < 0.35);
 }
 
-TEST_CASE("scale_by_psgd_lra: a column-major matrix moves as its row-major twin") {
-  vector by_rows{1, 2, 3, 4, 5, 6}, by_columns = transposed(by_rows, 2, 3);
-  const auto bind = [](vector& values, storage_order order) {
-    const parameter<double> w{.name = "w", .shape = {2, 3}, .data = values.data(), .order = order};
-    return optimizer(scale_by_psgd_lra{.rank = 2}, std::vector{w}, {.lr = 0.1});
-  };
-  auto rows = bind(by_rows, storage_order::row_major);
-  auto columns = bind(by_columns, storage_order::column_major);
-  for (int t = 0; t < 5; ++t) {
-    const vector g{1, -2, 3, 0.5 * t, 2, -1};
-    rows.step({g});
-    columns.step({transposed(g, 2, 3)});
-  }
-  const vector twin = transposed(by_columns, 3, 2);
-  for (std::size_t i = 0; i < 6; ++i) CHECK(by_rows[i] == doctest::Approx(twin[i]));
+TEST_CASE("a column-major matrix moves as its row-major twin") {
+  moves_as_its_twin(scale_by_psgd_lra{.rank = 2});
+  moves_as_its_twin(scale_by_psgd_kron{});
 }
 
 TEST_CASE("scale_by_psgd_kron: the common suite") {
@@ -308,21 +314,4 @@ TEST_CASE("scale_by_psgd_kron: an update of zeros teaches nothing, however many 
   CHECK(theta == std::vector<float>{1, 2, 3, 4});
   opt.step({g});
   for (const float x : theta) CHECK(std::isfinite(x));
-}
-
-TEST_CASE("scale_by_psgd_kron: a column-major matrix moves as its row-major twin") {
-  vector by_rows{1, 2, 3, 4, 5, 6}, by_columns = transposed(by_rows, 2, 3);
-  const auto bind = [](vector& values, storage_order order) {
-    const parameter<double> w{.name = "w", .shape = {2, 3}, .data = values.data(), .order = order};
-    return optimizer(scale_by_psgd_kron{}, std::vector{w}, {.lr = 0.1});
-  };
-  auto rows = bind(by_rows, storage_order::row_major);
-  auto columns = bind(by_columns, storage_order::column_major);
-  for (int t = 0; t < 5; ++t) {
-    const vector g{1, -2, 3, 0.5 * t, 2, -1};
-    rows.step({g});
-    columns.step({transposed(g, 2, 3)});
-  }
-  const vector twin = transposed(by_columns, 3, 2);
-  for (std::size_t i = 0; i < 6; ++i) CHECK(by_rows[i] == doctest::Approx(twin[i]));
 }

@@ -115,14 +115,17 @@ oracle::update soap(std::size_t rows, std::size_t cols, const scale_by_soap& o) 
   };
 }
 
-void agrees(const scale_by_soap& o, std::vector<std::size_t> shape) {
+/// `by(rows, cols, transform)` makes the oracle.
+template <class Transform>
+void agrees(const Transform& o, const std::vector<std::size_t>& shape, oracle::update by(std::size_t, std::size_t, const Transform&)) {
   auto s = oracle::dozen();
   s.parameters.front().shape = shape;
   const auto& p = s.parameters.front();
-  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), soap(shape[0], shape[1], o),
-                                 s.options.weight_decay, oracle::warmed_up(s.options), oracle::decay::decoupled);
+  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), by(shape[0], shape[1], o), s.options.weight_decay,
+                                 oracle::warmed_up(s.options), oracle::decay::decoupled);
   oracle::agrees(o, s, {{y}, {y}}, 2e-3, 1e-9);
 }
+void agrees(const scale_by_soap& o, const std::vector<std::size_t>& shape) { agrees(o, shape, soap); }
 
 // KL-Shampoo and KL-SOAP, as the paper and its authors' code have them: the whole history walked anew.
 oracle::update kl(std::size_t rows, std::size_t cols, const scale_by_kl_shampoo& o) {
@@ -201,14 +204,7 @@ oracle::update kl(std::size_t rows, std::size_t cols, const scale_by_kl_shampoo&
   };
 }
 
-void kl_agrees(const scale_by_kl_shampoo& o, std::vector<std::size_t> shape) {
-  auto s = oracle::dozen();
-  s.parameters.front().shape = shape;
-  const auto& p = s.parameters.front();
-  const auto y = oracle::descend(oracle::start(p), oracle::gradients(s, p), kl(shape[0], shape[1], o),
-                                 s.options.weight_decay, oracle::warmed_up(s.options), oracle::decay::decoupled);
-  oracle::agrees(o, s, {{y}, {y}}, 2e-3, 1e-9);
-}
+void kl_agrees(const scale_by_kl_shampoo& o, const std::vector<std::size_t>& shape) { agrees(o, shape, kl); }
 
 }  // namespace
 
