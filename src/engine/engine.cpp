@@ -12,6 +12,7 @@
 
 #include <thalweg/core/error.hpp>
 #include <thalweg/core/optimizer_class.hpp>
+#include <thalweg/core/scalar.hpp>
 
 #include "binding.hpp"
 #include "views.hpp"
@@ -232,9 +233,9 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
         last = pass_on(k, last, timed.runs ? spare_scalars_.data() : next.scalars.data());
     const parameter_info& of = one_of(timed.path);
     const double lr = last.lr * of.lr_factor, decay = lr * last.weight_decay * of.weight_decay_factor;
-    if (last.lr - last.lr != 0)
+    if (!is_finite(last.lr))
       throw error("step", "Expected schedules that leave lr finite. Received ", last.lr, ".");
-    if (lr - lr != 0 || decay - decay != 0)
+    if (!is_finite(lr) || !is_finite(decay))
       throw error("step", "Expected a finite lr and a finite lr·weight_decay for ", in_quotes(of.name), ". Received ", lr,
                   " and ", decay, ".");
     largest_lr = std::max(largest_lr, last.lr);

@@ -169,6 +169,13 @@ class rows final : public rank<T> {
   std::vector<std::vector<std::byte>> y_;          ///< the rows of averaged parameters, while they hold x
   mutable bool is_saving_ = false;                 ///< x is asked for where its parameter is, and whole
 
+  /// While one lives.
+  struct saving {
+    bool& is;
+    explicit saving(bool& b) : is(b) { is = true; }
+    ~saving() { is = false; }
+  };
+
 public:
   rows(bound_program<T> what, std::shared_ptr<binding> b, std::size_t elements_a_message, std::shared_ptr<const sharded_parameters> shards)
       : base(std::move(what), std::move(b), layout::sharded_rows, elements_a_message), shards_(std::move(shards)) {}
@@ -209,9 +216,10 @@ public:
         if (!p.averaged) continue;
         y_here[i] = bytes_at(shards_->rows[i].values, elements_here(i));
         whole.resize(this->is_here(i) ? p.size : 0);
-        is_saving_ = true;
-        average_into(i, whole.data());
-        is_saving_ = false;
+        {
+          const saving now(is_saving_);
+          average_into(i, whole.data());
+        }
         x.resize(elements_here(i));
         give_rows(i, x.data(), [&](T* to) { std::ranges::copy(whole, to); });
         write_values(x.data(), shards_->rows[i].values, 0, x.size());
@@ -232,11 +240,7 @@ public:
 
   void save(const thalweg::detail::write_bytes& write, const thalweg::detail::progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
-    struct saving {
-      bool& is;
-      explicit saving(bool& b) : is(b) { is = true; }
-      ~saving() { is = false; }
-    } const now_saving(is_saving_);
+    const saving now_saving(is_saving_);
     base::save(write, now, average_into);
   }
   thalweg::detail::loaded_progress load(

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include <Eigen/Core>
+#include <thalweg/core/scalar.hpp>
 
 namespace thalweg::detail {
 
@@ -26,7 +27,7 @@ auto hold_products_finite(Matrix&& m) {
   using T = typename std::remove_cvref_t<Matrix>::Scalar;
   constexpr T most = std::numeric_limits<T>::max_exponent > 128 ? static_cast<T>(0x1p250) : static_cast<T>(0x1p60);
   const T largest = m.cwiseAbs().maxCoeff();
-  if (largest * std::sqrt(static_cast<T>(m.size())) <= most || largest - largest != 0) return T(1);
+  if (largest * std::sqrt(static_cast<T>(m.size())) <= most || !is_finite(largest)) return T(1);
   m /= largest;
   const T length = std::min(largest, most / m.norm());
   m *= length;

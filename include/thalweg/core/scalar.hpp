@@ -103,6 +103,12 @@ constexpr T max(T a, std::type_identity_t<T> b) {
   return a < b ? b : a;
 }
 
+/// Neither infinite nor NaN. A comparison: x - x == 0 would be false for a product that the compiler fuses with the difference.
+template <std::floating_point T>
+constexpr bool is_finite(T x) {
+  return abs(x) <= std::numeric_limits<T>::max();
+}
+
 /// -1, 0 or 1; NaN stays NaN.
 template <std::floating_point T>
 constexpr T sign(T x) {

@@ -34,7 +34,7 @@ struct reduce_on_plateau {
   constexpr auto at(context c, double lowest, double waited, double factor) const {
     const double loss = c.loss.value_or(0);
     if (c.step == 1) factor = 1;
-    if (c.step == 1 || lowest - lowest != 0) {  // a loss that is not finite is nothing to compare with
+    if (c.step == 1 || !is_finite(lowest)) {  // a loss that is not finite is nothing to compare with
       lowest = loss;
     } else if (loss < lowest - tolerance * abs(lowest)) {
       lowest = loss;

@@ -40,7 +40,7 @@ struct scale_by_dog {
       return next(T(by) * e.update, anchor);
     };
     // A number that is not finite appears in the parameters, but not in later steps.
-    return next(kernel, farthest - farthest == 0 ? farthest : distance, total - total == 0 ? total : all_squares);
+    return next(kernel, is_finite(farthest) ? farthest : distance, is_finite(total) ? total : all_squares);
   }
 };
 

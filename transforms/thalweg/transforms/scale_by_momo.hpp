@@ -45,8 +45,8 @@ struct scale_by_momo {
       momentum = lerp(e.update, momentum, b);
       return next(T(by) * momentum + T(decay) * e.parameter, momentum);
     };
-    const bool is_finite = mean_product - mean_product == 0;
-    return next(kernel, is_finite ? mean_loss : loss, is_finite ? mean_product : products, steps + is_finite);
+    const bool is_usable = is_finite(mean_product);
+    return next(kernel, is_usable ? mean_loss : loss, is_usable ? mean_product : products, steps + is_usable);
   }
 
   constexpr context pass_on(context c) const {

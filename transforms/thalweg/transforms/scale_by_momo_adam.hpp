@@ -54,8 +54,8 @@ struct scale_by_momo_adam {
       const T scaled = now.take(e.update, first, second);
       return next(T(by) * scaled + T(decay) * e.parameter, first, second);
     };
-    const bool is_finite = mean_product - mean_product == 0;
-    return next(kernel, is_finite ? mean_loss : loss, is_finite ? mean_product : products, is_finite ? rho : share);
+    const bool is_usable = is_finite(mean_product);
+    return next(kernel, is_usable ? mean_loss : loss, is_usable ? mean_product : products, is_usable ? rho : share);
   }
 
   constexpr context pass_on(context c) const {

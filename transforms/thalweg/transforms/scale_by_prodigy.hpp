@@ -76,7 +76,7 @@ struct scale_by_prodigy {
                     double product, double begun) const noexcept {
     const step now(*this, c, distance, begun);
     const double estimated = now.forgets * product + products, estimate = magnitudes != 0 ? coefficient * estimated / magnitudes : 0;
-    const bool is_one = magnitudes != 0 && estimate - estimate == 0;  // a bad number appears in the parameters; d stays
+    const bool is_one = magnitudes != 0 && is_finite(estimate);  // a bad number appears in the parameters; d stays
     const double most = is_one ? max(largest, estimate) : largest;
     const double from = is_one && distance == begun ? max(distance, estimate) : distance;
     const double ahead = !is_one ? distance : growth ? min(most, from * *growth) : most;
