@@ -4,8 +4,8 @@
 #include <limits>
 #include <optional>
 
+#include <thalweg/core/annealed_beta.hpp>
 #include <thalweg/core/concepts.hpp>
-#include <thalweg/transforms/anneal_beta.hpp>
 
 namespace thalweg {
 
@@ -73,11 +73,7 @@ struct update_by_schedule_free_polyak {
   }
 
 private:
-  constexpr double beta_of(const context& c) const {
-    if (!steps) return beta;
-    const anneal_beta annealed{.steps = *steps, .first = beta, .last = last_beta};
-    return *annealed.at(context{.step = c.step}).heard<interpolation_beta>();
-  }
+  constexpr double beta_of(const context& c) const { return steps ? annealed_beta(beta, last_beta, c.step, *steps) : beta; }
 };
 
 }  // namespace thalweg
