@@ -489,13 +489,13 @@ void engine<T>::scale_rows(std::string_view name, std::span<const double> by) {
     }
     const parameter_info& p = all[i].info;
     if (by.empty() || p.rows() % by.size() != 0)
-      throw error("scale_rows", "Expected as many numbers as blocks of equally many rows, of the ", p.rows(), " rows of ", in_quotes(name),
-                  ". Received ", by.size(), ".");
+      throw error("scale_rows", "Expected a count of numbers that divides the ", p.rows(), " rows of ", in_quotes(name),
+                  " into equal blocks. Received ", by.size(), ".");
     for (const double x : by)
       if (!positive.contains(x)) throw error("scale_rows", "Expected numbers in (0, inf). Received ", x, ".");
     if (processes_) throw error("scale_rows", "Expected an optimizer of one process. Received one that steps over MPI.");
     if (store().at_evaluation_point)
-      throw error("scale_rows", "Expected the parameters at y. Received a call while an evaluation point lives.");
+      throw error("scale_rows", "Expected the parameters at y. Received a call while an evaluation point is active.");
     rows = p.rows() / by.size();
   });
   device_->scale_rows(i, by, rows, calls_);
@@ -529,7 +529,7 @@ evaluation_guard<T> engine<T>::evaluation_point() {
   together("evaluation_point", [&] {
     for (std::size_t c = 0; c < now_.size(); ++c) check_average(c);
     if (store().at_evaluation_point)
-      throw error("evaluation_point", "Expected the parameters at y. Received a second guard while one lives.");
+      throw error("evaluation_point", "Expected the parameters at y. Received a second evaluation point while one is active.");
   });
   device_->hold_back([this](std::size_t i, T* out) { average_into(i, out); });
   return evaluation_guard<T>(device_);

@@ -73,7 +73,7 @@ public:
       const lines all = in_bytes(p, bytes, const_cast<std::byte*>(static_cast<const std::byte*>(g.data)) + p.offset * bytes);
       // A process that has some rows gives fewer than the parameter has.
       if (const auto* hit = overlapped(all.data, std::min((all.count - 1) * all.stride + all.length, g.size * bytes)))
-        throw error("step", "Expected a gradient in memory of its own for ", in_quotes(whole.name),
+        throw error("step", "Expected a gradient that overlaps no parameter for ", in_quotes(whole.name),
                     ". Received one that overlaps the parameter ", in_quotes(hit->info.name), ".");
       gradients_[n] = {all.data, g.type};  // is only read
       if (!p.lies_in) continue;
@@ -107,8 +107,8 @@ public:
       throw error("averaged", "Expected room for the ", whole.extent, " elements of ", in_quotes(whole.name), ". Received ",
                   out.size(), ".");
     if (const auto* hit = overlapped(out.data(), out.size_bytes()))
-      throw error("averaged", "Expected memory of its own for x of ", in_quotes(whole.name),
-                  ". Received some that overlaps the parameter ", in_quotes(hit->info.name), ".");
+      throw error("averaged", "Expected an output that overlaps no parameter for x of ", in_quotes(whole.name),
+                  ". Received one that overlaps the parameter ", in_quotes(hit->info.name), ".");
   }
 };
 

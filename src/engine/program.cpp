@@ -89,7 +89,7 @@ std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
       with_role.role = r;
       if (way_of(links, with_role) != way)
         throw error("route", "Expected a role for ", in_quotes(p.name), " with shape ", p.shape,
-                    ", by which this chain decides: hidden, embedding or head. Received none.");
+                    ", because this chain routes by role: hidden, embedding or head. Received none.");
     }
   if (!way)
     throw error("route", "Expected a branch for every parameter. Received ", in_quotes(p.name), " with shape ", p.shape,
