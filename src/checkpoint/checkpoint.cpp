@@ -1,4 +1,4 @@
-// What a checkpoint holds, how it is written, and all that is checked before one is read.
+// The content of a checkpoint, how it is written, and all checks before it is read.
 #include <thalweg/core/progress.hpp>
 
 #include <algorithm>
@@ -115,7 +115,7 @@ named_array parameter_at(const bound_parameter<T>& p, const void* data) {
   return {p.info.name, p.info.shape, p.info.order, const_cast<void*>(data), element_of(p.values.type)};
 }
 
-/// The arrays of a checkpoint, in the order in which they are written. y is held back while an evaluation point lives.
+/// The arrays of a checkpoint, in the order in which they are written. While an evaluation point is active, y is in `held_back`.
 template <class T>
 std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const char* where) {
   std::vector<named_array> all;
@@ -196,7 +196,7 @@ void for_each_option(Options& settings, F f) {
   throw error("load", "Expected '", what, "' as it was saved. Received it damaged: its checksum differs.");
 }
 
-/// A file's metadata, on its way out of it: what nobody asks for in the end should not be there.
+/// The metadata of a file. Entries that are taken are removed. An entry that is left at the end is an error.
 class metadata_reader {
   metadata_entries left_;
   std::vector<metadata_entries::node_type> taken_;
@@ -215,7 +215,7 @@ public:
     if (!text) throw error("load", "Expected '", key, "' in the metadata. Received none.");
     return *text;
   }
-  /// The keys that begin so, but for those of parameters, which have a slash.
+  /// The keys that begin with this text, except keys of parameters, which contain a slash.
   [[nodiscard]] std::vector<std::string> keys_with(std::string_view prefix) const {
     std::vector<std::string> all;
     for (auto at = left_.lower_bound(std::string(prefix)); at != left_.end() && at->first.starts_with(prefix); ++at)

@@ -215,7 +215,7 @@ shared_leaf make_stored(const call& w, parse_links parse) {
 
 struct merging {
   std::string_view name;
-  std::size_t chains;  ///< that it wants, 0 for any number
+  std::size_t chains;  ///< required number of chains; 0 means any
 };
 constexpr std::array mergings{merging{"ensemble", 0}, merging{"grafting", 2}};
 
@@ -270,7 +270,7 @@ shared_leaf make_parallel(const call& w, parse_links parse) {
     return detail::make_parallel<T>(merge_of<T>(*merge), std::move(erased), text,
                                     {.set = set, .known = &passes::of_recipes<T>()});
   };
-  static_cast<void>(make(std::type_identity<double>(), 0));  // refuses what it refuses
+  static_cast<void>(make(std::type_identity<double>(), 0));  // only for its errors
   return std::make_shared<made_leaf<decltype(make)>>("parallel", is, std::vector<moving_field>(), text, make);
 }
 
