@@ -421,6 +421,7 @@ private:
 /// The whole parameters that rows belong to. All ranks call it.
 template <class T>
 std::vector<parameter<T>> whole_parameters(const communicator& ranks, std::vector<parameter<T>> given, sharded_parameters& shards) {
+  ranks.compare({in_words(given.size(), " parameters with rows on every rank")});
   std::vector<unsigned long long> own, all(given.size() * static_cast<std::size_t>(ranks.size()));
   for (const auto& p : given) own.push_back(p.shape.empty() ? 0 : p.shape.front());
   MPI_Allgather(own.data(), static_cast<int>(own.size()), MPI_UNSIGNED_LONG_LONG, all.data(), static_cast<int>(own.size()),
