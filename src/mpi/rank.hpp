@@ -3,17 +3,14 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <thread>
 #include <type_traits>
@@ -26,10 +23,7 @@
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/when_finite.hpp>
 
-#include "../checkpoint/checksum.hpp"
-#include "../checkpoint/held_arrays.hpp"
 #include "../engine/host.hpp"
-#include "../engine/processes.hpp"
 #include "../engine/tasks.hpp"
 #include "averaging.hpp"
 #include "communicator.hpp"
