@@ -85,7 +85,7 @@ public:
     }
   }
 
-  void check_fields() const override {
+  void check_fields(std::span<const field_value_now>) const override {
     for (const auto& l : what_->transforms) l.code->check_fields();
   }
   void construct(void* memory) const override {

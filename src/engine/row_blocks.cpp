@@ -54,11 +54,10 @@ public:
     this->may_throw = inner_->may_throw;
   }
 
-  void check_fields() const override {
+  void check_fields(std::span<const field_value_now> now) const override {
     check_in_range(row_blocks_name, "blocks", static_cast<double>(blocks_), from(1));
-    inner_->check_fields();
+    inner_->check_fields(now);
   }
-  void check_changed(std::span<const field_value_now> now) const override { inner_->check_changed(now); }
   void construct(void* memory) const override { inner_->construct(memory); }
   void destroy(void* memory) const noexcept override { inner_->destroy(memory); }
   context prepare(const context& c, double* scalars, void* memory, std::span<const field_value_now> now) const override {

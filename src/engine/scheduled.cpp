@@ -25,8 +25,7 @@ public:
     this->may_throw = inner_->may_throw;
   }
 
-  void check_fields() const override { inner_->check_fields(); }
-  void check_changed(std::span<const field_value_now> now) const override { inner_->check_changed(now); }
+  void check_fields(std::span<const field_value_now> now) const override { inner_->check_fields(now); }
   void construct(void* memory) const override { inner_->construct(memory); }
   void destroy(void* memory) const noexcept override { inner_->destroy(memory); }
 

@@ -78,7 +78,7 @@ void settings<T>::set(std::string_view where, std::span<const any_transform<T>> 
       auto& fields = next.fields_[p.transform];
       std::erase_if(fields, [&](const field_value_now& f) { return f.field == p.number.field; });
       fields.push_back({p.number.field, value});
-      all[p.transform].code->check_changed(fields);
+      all[p.transform].code->check_fields(fields);
     }
   *this = std::move(next);
 }

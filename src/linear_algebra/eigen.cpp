@@ -47,11 +47,30 @@ void accumulate_any(const request<T>& q, rows these) {
   else accumulate_with(q, these, input<T>(q.a, index(q.rows), index(q.inner)).middleRows(first, count));
 }
 
+template <class T>
+void solve_transposed_any(const T* upper, std::size_t n, T* x, std::size_t count, bool by_rows) {
+  const auto triangle = input<T>(upper, index(n), index(n)).template triangularView<Eigen::Upper>();
+  if (by_rows) {
+    Eigen::Map<dense<T>> rows(x, index(count), index(n));
+    triangle.template solveInPlace<Eigen::OnTheRight>(rows);
+  } else {
+    Eigen::Map<dense<T>> columns(x, index(n), index(count));
+    triangle.transpose().solveInPlace(columns);
+  }
+}
+
 }  // namespace
 
 const char* name() { return "Eigen"; }
 void accumulate(const request<float>& q, rows these) { accumulate_any(q, these); }
 void accumulate(const request<double>& q, rows these) { accumulate_any(q, these); }
+
+void solve_transposed(const float* upper, std::size_t n, float* x, std::size_t count, bool by_rows) {
+  solve_transposed_any(upper, n, x, count, by_rows);
+}
+void solve_transposed(const double* upper, std::size_t n, double* x, std::size_t count, bool by_rows) {
+  solve_transposed_any(upper, n, x, count, by_rows);
+}
 
 void eigen_decompose(double* symmetric, std::size_t n, double* values) {
   Eigen::Map<Eigen::MatrixXd> m(symmetric, index(n), index(n));

@@ -78,6 +78,18 @@ void accumulate_any(const request<T>& q, rows these) {
   }
 }
 
+template <class T>
+void solve_transposed_any(const T* upper, std::size_t n, T* x, std::size_t count, bool by_rows) {
+  if (n == 0 || count == 0) return;
+  const auto size = blasint(n), number = blasint(count);
+  const auto call = [&](auto function) {
+    if (by_rows) function(CblasRowMajor, CblasRight, CblasUpper, CblasNoTrans, CblasNonUnit, number, size, T(1), upper, size, x, size);
+    else function(CblasRowMajor, CblasLeft, CblasUpper, CblasTrans, CblasNonUnit, size, number, T(1), upper, size, x, number);
+  };
+  if constexpr (std::is_same_v<T, float>) call(cblas_strsm);
+  else call(cblas_dtrsm);
+}
+
 void spoil_if(blasint failed, double* numbers, std::size_t n) {
   if (failed) std::fill_n(numbers, n, std::numeric_limits<double>::quiet_NaN());
 }
@@ -95,6 +107,13 @@ const char* name() {
 }
 void accumulate(const request<float>& q, rows these) { accumulate_any(q, these); }
 void accumulate(const request<double>& q, rows these) { accumulate_any(q, these); }
+
+void solve_transposed(const float* upper, std::size_t n, float* x, std::size_t count, bool by_rows) {
+  solve_transposed_any(upper, n, x, count, by_rows);
+}
+void solve_transposed(const double* upper, std::size_t n, double* x, std::size_t count, bool by_rows) {
+  solve_transposed_any(upper, n, x, count, by_rows);
+}
 
 void eigen_decompose(double* symmetric, std::size_t n, double* values) {
   const auto size = blasint(n);

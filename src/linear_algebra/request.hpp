@@ -39,6 +39,11 @@ void accumulate(const request<double>&, rows);
 void begin_one_thread();
 void end_one_thread();
 
+/// x ← Q⁻ᵀ·x of an upper triangular n × n matrix, row by row: for the vectors that are the columns of x (n × count), or its
+/// rows (count × n). The caller holds a `one_thread`.
+void solve_transposed(const float* upper, std::size_t n, float* x, std::size_t count, bool by_rows);
+void solve_transposed(const double* upper, std::size_t n, double* x, std::size_t count, bool by_rows);
+
 // Of square matrices of n columns, column by column. All numbers must be finite. The caller holds a `one_thread`.
 
 /// Eigenvectors replace a symmetric matrix, one a column. `values` gets n eigenvalues, the smallest first.

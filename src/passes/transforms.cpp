@@ -1,11 +1,9 @@
 #include "transforms.hpp"
 
-#include <tuple>
-#include <type_traits>
-
 #include <thalweg/core/lower.hpp>
 #include <thalweg/transforms.hpp>
 
+#include "compile.hpp"
 #include "dispatched.hpp"
 
 namespace thalweg::passes {
@@ -18,12 +16,13 @@ detail::any_transform<T> lowered_in_library::lower(const Transform& t, std::size
 namespace {
 
 template <class T, class... Transforms>
-constexpr auto every_lowered(type_list<Transforms...>) {
-  return std::tuple{&lowered_in_library::lower<T, Transforms>...};
+void compile_lowered(type_list<Transforms...>) {
+  (detail::compile(&lowered_in_library::lower<T, Transforms>), ...);
 }
-// What has its address taken is compiled.
-[[gnu::used]] constexpr auto in_float = every_lowered<float>(all_transforms());
-[[gnu::used]] constexpr auto in_double = every_lowered<double>(all_transforms());
+[[gnu::used]] void compile_all_lowered() {
+  compile_lowered<float>(all_transforms());
+  compile_lowered<double>(all_transforms());
+}
 
 }  // namespace
 

@@ -11,6 +11,7 @@
 #include <xsimd/xsimd.hpp>
 
 #include <thalweg/core/stored.hpp>
+#include <thalweg/core/widening.hpp>
 
 #include "dispatched.hpp"
 
@@ -81,29 +82,39 @@ THALWEG_INLINE words of(std::uint32_t x) { return words{} + x; }
 /// a < b for numbers below 2³¹.
 THALWEG_INLINE words less(words a, words b) { return mask_of(bits_as<whole_numbers>(a) < bits_as<whole_numbers>(b)); }
 
-/// Numbers of chance, 32 bits each, of which the upper are good: 16 sequences that take turns, whatever the registers' width,
-/// anew for each block of 256 numbers.
+/// As core/widening.hpp wants them.
+struct many_numbers {
+  using words = passes::words;
+  using floats = passes::floats;
+  THALWEG_INLINE static words bits_of(floats x) { return passes::bits_of(x); }
+  THALWEG_INLINE static floats of_bits(words bits) { return passes::of_bits(bits); }
+  template <class Compared>
+  THALWEG_INLINE static words mask_of(Compared c) { return passes::mask_of(c); }
+  THALWEG_INLINE static words select(words mask, words yes, words no) { return passes::select(mask, yes, no); }
+  THALWEG_INLINE static words less(words a, words b) { return passes::less(a, b); }
+  THALWEG_INLINE static floats to_floats(words x) { return __builtin_convertvector(bits_as<whole_numbers>(x), floats); }
+  THALWEG_INLINE static words to_words(floats x) { return bits_as<words>(__builtin_convertvector(x, whole_numbers)); }
+};
+using rounded = detail::widening<many_numbers>;
+
+/// The random words of a block, group by group.
 class chances {
-  static constexpr std::uint32_t sequences = 16;
-  std::array<words, sequences / group> now_;
+  std::array<words, detail::chance_sequences / group> now_;
 
 public:
-  static constexpr std::size_t groups = sequences / group;
+  static constexpr std::size_t groups = detail::chance_sequences / group;
 
   THALWEG_INLINE chances(std::uint64_t stream, std::size_t element) {
-    const std::uint64_t s = detail::scrambled(stream, element / block_elements);
+    const std::uint64_t of_block = detail::scrambled(stream, element / block_elements);
     for (std::uint32_t g = 0; g < groups; ++g) {
-      words x;
-      for (std::uint32_t lane = 0; lane < group; ++lane) x[lane] = (g * std::uint32_t{group} + lane) * 0x9e3779b9u;
-      x = (x + static_cast<std::uint32_t>(s)) ^ static_cast<std::uint32_t>(s >> 32);
-      x = (x ^ (x >> 16)) * 0x7feb352du;  // the finaliser by C. Wellons ("lowbias32")
-      x = (x ^ (x >> 15)) * 0x846ca68bu;
-      now_[g] = x ^ (x >> 16);
+      words number;
+      for (std::uint32_t lane = 0; lane < group; ++lane) number[lane] = g * std::uint32_t{group} + lane;
+      now_[g] = rounded::begin_chance(of_block, number);
     }
   }
   /// Of the group-th of `groups`.
   THALWEG_INLINE words next(std::size_t g) {
-    return now_[g] = now_[g] * 747796405u + 2891336453u;  // multiplier and increment of PCG32
+    return now_[g] = now_[g] * detail::chance_multiplier + detail::chance_increment;
   }
 };
 
@@ -149,47 +160,6 @@ THALWEG_INLINE void for_each_group_by_chance(std::size_t first, std::size_t n, s
   for (std::size_t begin = 0; begin < n; begin += block_elements)
     for_each_group(n - begin < block_elements ? n - begin : block_elements, chances(stream, first + begin),
                    [&](std::size_t i, auto count, words chance) { f(begin + i, count, chance); });
-}
-
-// ---- bfloat16 --------------------------------------------------------------------------------------
-
-/// The upper half of x with something added to its lower one. A NaN stays one, whatever its bits.
-THALWEG_INLINE halves upper_half(floats x, words added) {
-  return narrow(((bits_of(x) + added) | (mask_of(x != x) & 0x7fc00000u)) >> 16);
-}
-
-// ---- float16 ---------------------------------------------------------------------------------------
-
-THALWEG_INLINE floats of_float16(halves x) {
-  const words all = wide(x), sign = (all & 0x8000u) << 16, size = all & 0x7fffu;
-  const words small = bits_of(__builtin_convertvector(bits_as<whole_numbers>(size), floats) * 0x1p-24f);
-  const words exponent = select(less(size, of(0x7c00)), of(std::uint32_t{127 - 15} << 23), of(std::uint32_t{255 - 31} << 23));
-  return of_bits(sign | select(less(size, of(0x400)), small, (size << 13) + exponent));
-}
-
-/// `below`: what is added to the 13 bits that are lost, and `unit`: to a multiple of 2⁻²⁴, before the rest is cut off.
-THALWEG_INLINE halves to_float16(words all, words below, floats unit) {
-  const words size = all & 0x7fffffffu, sign = (all >> 16) & 0x8000u;
-  const words is_small = less(size, of(0x38800000u));
-  const floats scaled = of_bits(select(is_small, size, words{})) * 0x1p24f + unit;
-  const words small = bits_as<words>(__builtin_convertvector(scaled, whole_numbers));
-  const words large = (size - (std::uint32_t{127 - 15} << 23) + below) >> 13;
-  const words finite = select(is_small, small, large);
-  const words infinite = select(less(of(0x7f800000u), size), of(0x7e00), of(0x7c00));
-  return narrow(sign | select(less(size, of(0x477ff000u)), finite, infinite));  // from 65520 on
-}
-THALWEG_INLINE halves nearest_float16(floats x) {
-  const words all = bits_of(x), size = all & 0x7fffffffu;
-  // 2²³ + k rounds to whole numbers, ties to even.
-  const floats scaled = of_bits(select(less(size, of(0x38800000u)), size, words{})) * 0x1p24f;
-  const floats rounded = (scaled + 0x1p23f) - 0x1p23f;
-  return to_float16(all, ((size >> 13) & 1u) + 0xfffu, rounded - scaled);
-}
-THALWEG_INLINE halves float16_by_chance(floats x, words chance) {
-  const floats unit = __builtin_convertvector(bits_as<whole_numbers>(chance >> 8), floats) * 0x1p-24f;
-  const words all = bits_of(x), size = all & 0x7fffffffu;
-  const words is_last = less(of(0x477fe000u), size);  // beyond 65504
-  return to_float16(all, select(is_last, of(0xfff), chance >> 19), unit);
 }
 
 // ---- eight bits ------------------------------------------------------------------------------------
@@ -276,15 +246,15 @@ template <class Arch>
       fetch_next(given, n);
       if (!from.rest)
         return for_each_group(n, [=](std::size_t i, auto count) {
-          store<float>(to, i, count, of_float16(load<std::uint16_t>(given, i, count)));
+          store<float>(to, i, count, rounded::of_float16(wide(load<std::uint16_t>(given, i, count))));
         });
       const auto* const exact = at(single, from.rest);
       fetch_next(exact, n);
       return for_each_group(n, [=](std::size_t i, auto count) {  // the floats, unless the user has written other numbers
-        const halves now = load<std::uint16_t>(given, i, count);
+        const words now = wide(load<std::uint16_t>(given, i, count));
         const floats known = load<float>(exact, i, count);
-        const words is_known = mask_of(wide(nearest_float16(known)) == wide(now));
-        store<std::uint32_t>(to, i, count, select(is_known, bits_of(known), bits_of(of_float16(now))));
+        const words is_known = mask_of(rounded::nearest_float16(known) == now);
+        store<std::uint32_t>(to, i, count, select(is_known, bits_of(known), bits_of(rounded::of_float16(now))));
       });
     }
     case number_type::eight_bits:
@@ -316,19 +286,16 @@ template <class Arch>
         auto* const lower = static_cast<std::uint16_t*>(to.rest) + first;
         return for_each_group(n, [=](std::size_t i, auto count) {
           const floats x = load<float>(from, i, count);
-          store<std::uint16_t>(upper, i, count, upper_half(x, of(0x8000)));
+          store<std::uint16_t>(upper, i, count, narrow(rounded::exact_bfloat16(x)));
           store<std::uint16_t>(lower, i, count, narrow(bits_of(x) & 0xffffu));
         });
       }
       if (how.stream)
         return for_each_group_by_chance(first, n, *how.stream, [=](std::size_t i, auto count, words chance) {
-          const floats x = load<float>(from, i, count);
-          const words below_last = less(bits_of(x) & 0x7fffffffu, of(0x7f7f0000));  // else it would become infinite
-          store<std::uint16_t>(upper, i, count, upper_half(x, (chance >> 16) & below_last));
+          store<std::uint16_t>(upper, i, count, narrow(rounded::bfloat16_by_chance(load<float>(from, i, count), chance)));
         });
       return for_each_group(n, [=](std::size_t i, auto count) {
-        const floats x = load<float>(from, i, count);
-        store<std::uint16_t>(upper, i, count, upper_half(x, ((bits_of(x) >> 16) & 1u) + 0x7fffu));
+        store<std::uint16_t>(upper, i, count, narrow(rounded::nearest_bfloat16(load<float>(from, i, count))));
       });
     }
     case number_type::float16: {
@@ -336,10 +303,10 @@ template <class Arch>
       if (to.rest) std::memcpy(static_cast<float*>(to.rest) + first, from, n * sizeof(float));
       if (how.stream && !to.rest)
         return for_each_group_by_chance(first, n, *how.stream, [=](std::size_t i, auto count, words chance) {
-          store<std::uint16_t>(given, i, count, float16_by_chance(load<float>(from, i, count), chance));
+          store<std::uint16_t>(given, i, count, narrow(rounded::float16_by_chance(load<float>(from, i, count), chance)));
         });
       return for_each_group(n, [=](std::size_t i, auto count) {
-        store<std::uint16_t>(given, i, count, nearest_float16(load<float>(from, i, count)));
+        store<std::uint16_t>(given, i, count, narrow(rounded::nearest_float16(load<float>(from, i, count))));
       });
     }
     case number_type::eight_bits:

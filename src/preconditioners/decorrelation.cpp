@@ -29,7 +29,8 @@ void decorrelate(T* data, std::size_t rows, std::size_t cols, long passes, T* sq
     multiply(m, m.transpose(), gram);
     for (Eigen::Index i = 0; i < gram.rows(); ++i)
       if (gram(i, i) == 0) gram(i, i) = 1;  // of a row of zeros
-    gram.template triangularView<Eigen::Lower>().solveInPlace(m);
+    // The matrix is symmetric: its upper triangle transposed is the lower one.
+    linear_algebra::native::solve_transposed(square, rows, data, cols, false);
     normalize_rows(m, rounding);
   }
 }

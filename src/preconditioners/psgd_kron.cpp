@@ -33,8 +33,9 @@ struct factor : psgd_factor<T> {
   template <class X>
   void divide_transposed(X&& x) const {
     if (!this->data) return;
-    if (this->diagonal) x.array().colwise() /= line().array();
-    else triangle().template triangularView<Eigen::Upper>().transpose().solveInPlace(x);
+    if (this->diagonal) return static_cast<void>(x.array().colwise() /= line().array());
+    const stored_factor<T> of(x);
+    linear_algebra::native::solve_transposed(this->data, this->rows, of.data, of.is_transposed ? of.rows : of.cols, of.is_transposed);
   }
 
   [[nodiscard]] T largest() const { return this->diagonal ? line().cwiseAbs().maxCoeff() : triangle().cwiseAbs().maxCoeff(); }
@@ -63,7 +64,7 @@ struct factor : psgd_factor<T> {
     const T scale = turned.cwiseAbs().maxCoeff();  // keeps the squares in range
     turned /= scale;
     turned.colwise().squaredNorm().maxCoeff(&longest);
-    const T norm = scale * (turned * turned.col(longest).normalized()).norm();
+    const T norm = scale * turned.lazyProduct(turned.col(longest).normalized()).norm();
     of_a -= of_b;
     of_a.template triangularView<Eigen::StrictlyLower>().setZero();
     detail::multiply(of_a, triangle(), turned);

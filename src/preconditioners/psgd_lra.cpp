@@ -144,7 +144,7 @@ public:
     const double length = of_a * length_of(with, of_a_along) + of_b * length_of(with, of_b_along);
     const double by = s_.rate / steepest(s_.turns_left ? 1 : 2, length, unit);
     if (s_.turns_left) {
-      const Eigen::VectorXd from_a = core.transpose() * a_along_v, from_b = core.transpose() * b_along_v;
+      const Eigen::VectorXd from_a = core.transpose().lazyProduct(a_along_v), from_b = core.transpose().lazyProduct(b_along_v);
       for (Eigen::Index k = 0; k < u_.rows(); ++k)
         u_.row(k) -= static_cast<T>(by) * (static_cast<T>(from_a(k)) * a_ - static_cast<T>(from_b(k)) * b_);
     } else {
@@ -178,7 +178,7 @@ private:
     const Eigen::MatrixXd of_u = products(u_, u_), of_v = products(v_, v_);
     const double ratio = std::sqrt(of_u.trace() / of_v.trace());
     const Eigen::MatrixXd error = 0.1 * (of_u / ratio - of_v * ratio) / (of_u.trace() / ratio + of_v.trace() * ratio);
-    const Eigen::MatrixXd one = Eigen::MatrixXd::Identity(error.rows(), error.cols()), square = 0.5 * error * error;
+    const Eigen::MatrixXd one = Eigen::MatrixXd::Identity(error.rows(), error.cols()), square = 0.5 * error.lazyProduct(error);
     turn<T>((one - error + square) / std::sqrt(ratio), u_, room_);
     turn<T>((one + error + square) * std::sqrt(ratio), v_, room_);
   }

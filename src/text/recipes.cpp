@@ -2,7 +2,6 @@
 
 #include <array>
 #include <memory>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include <thalweg/recipes.hpp>
 #include <thalweg/text.hpp>
 
+#include "../passes/compile.hpp"
 #include "leaves.hpp"
 
 namespace thalweg {
@@ -76,12 +76,13 @@ detail::program<T> recipes::as_program(const Recipe& recipe, std::size_t which) 
 namespace {
 
 template <class T, class... Recipes>
-constexpr auto programs_of(type_list<Recipes...>) {
-  return std::tuple{&recipes::as_program<T, Recipes>...};
+void compile_programs(type_list<Recipes...>) {
+  (detail::compile(&recipes::as_program<T, Recipes>), ...);
 }
-// What has its address taken is compiled.
-[[gnu::used]] constexpr auto in_float = programs_of<float>(recipes::all());
-[[gnu::used]] constexpr auto in_double = programs_of<double>(recipes::all());
+[[gnu::used]] void compile_all_programs() {
+  compile_programs<float>(recipes::all());
+  compile_programs<double>(recipes::all());
+}
 
 }  // namespace
 

@@ -4,12 +4,12 @@
 #include <map>
 #include <mutex>
 #include <numeric>
-#include <tuple>
 
 #include <thalweg/core/error.hpp>
 
 #include <thalweg/transforms.hpp>
 
+#include "../passes/compile.hpp"
 #include "../passes/transforms.hpp"
 #include "combinators.hpp"
 #include "leaves.hpp"
@@ -33,11 +33,10 @@ shared_leaf leaf_from(const call& w) {
 }
 
 template <class... Transforms>
-constexpr auto leaves_of(type_list<Transforms...>) {
-  return std::tuple{&leaf_of_library<Transforms>...};
+void compile_leaves(type_list<Transforms...>) {
+  (detail::compile(&leaf_of_library<Transforms>), ...);
 }
-// What has its address taken is compiled.
-[[gnu::used]] constexpr auto all_leaves = leaves_of(all_transforms());
+[[gnu::used]] void compile_all_leaves() { compile_leaves(all_transforms()); }
 
 // ---- all words ------------------------------------------------------------------------------------
 

@@ -92,7 +92,8 @@ void orthogonalization(benchmark::State& state, shape s, precision p) {
 
 // ---- a step -----------------------------------------------------------------------------------------
 
-void amuse_step(benchmark::State& state, precision p, std::size_t workers) {
+template <class Orthogonalize>
+void amuse_step(benchmark::State& state, const Orthogonalize& orthogonalize, std::size_t workers) {
   std::vector<std::vector<float>> weights, gradients;
   std::vector<parameter<float>> parameters;
   for (const auto& s : block) {
@@ -101,8 +102,7 @@ void amuse_step(benchmark::State& state, precision p, std::size_t workers) {
     parameters.push_back({.name = "w" + std::to_string(weights.size()), .shape = {s[0], s[1]},
                           .data = weights.back().data()});
   }
-  const auto chain = nesterov_ema{} | orthogonalize_update{.scale = match_rms{0.2}, .precision = p} |
-                     amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{.decay = decay_point::z};
+  const auto chain = orthogonalize | amuse_beta{.beta1 = 0.6, .rho = 0.8} | update_by_schedule_free{.decay = decay_point::z};
   auto opt = optimizer(chain, parameters,
                        {.lr = 0.02, .weight_decay = 0.05, .warmup_steps = 4, .parallel = threads(workers)});
   opt.step(gradients);
@@ -186,8 +186,13 @@ int main(int count, char** arguments) {
           orthogonalization, s, p))->UseRealTime();
     for (const int workers : {1, 2}) {
       const std::string tail = name + "/threads:" + std::to_string(workers);
-      steady(benchmark::RegisterBenchmark(("amuse/thalweg/" + tail).c_str(), amuse_step, p, std::size_t(workers)))
-          ->UseRealTime()->Iterations(3);
+      const auto step = [&]<class Orthogonalize>(const std::string& what, Orthogonalize orthogonalize) {
+        steady(benchmark::RegisterBenchmark((what + "/thalweg/" + tail).c_str(), amuse_step<Orthogonalize>, orthogonalize,
+                                            std::size_t(workers)))
+            ->UseRealTime()->Iterations(3);
+      };
+      step("amuse", nesterov_ema{} | orthogonalize_update{.scale = match_rms{0.2}, .precision = p});
+      step("amuse, a quarter of the rows", orthogonalize_rows{.fraction = 0.25, .scale = match_rms{0.2}, .precision = p});
       steady(benchmark::RegisterBenchmark(("amuse/torch/" + tail).c_str(), torch, "amuse",
                                           p == precision::float32 ? "float32" : "bfloat16", workers))
           ->UseManualTime()->Iterations(3);

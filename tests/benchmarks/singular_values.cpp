@@ -1,5 +1,5 @@
-// What orthogonalize_update makes of singular values, and in what time: a row for each set of coefficients, number of
-// steps and precision. 256 × 1024 matrices; processor time of one thread for 768 × 3072.
+// What comes of singular values, and in what time: a row for each way to orthogonalise. 256 × 1024 matrices; processor
+// time of one thread for a step of 768 × 3072.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -11,7 +11,9 @@
 
 #include <Eigen/Dense>
 
-#include <thalweg/transforms.hpp>
+#include <thalweg/core/linear_algebra.hpp>
+#include <thalweg/text.hpp>
+#include <thalweg/thalweg.hpp>
 
 using namespace thalweg;
 
@@ -34,13 +36,33 @@ matrix ill_conditioned() {
   return svd.matrixU() * s.asDiagonal() * v.transpose();
 }
 
-matrix orthogonalized(const matrix& u, const orthogonalize_update& transform) {
-  const parameter_info info{.name = "u", .shape = {std::size_t(u.rows()), std::size_t(u.cols())}};
-  std::vector<float> x(u.data(), u.data() + u.size()), scratch(transform.scratch(info));
-  transform.apply(context{}, tensor<float>{x.data(), info.shape, storage_order::row_major, info.name},
-                  std::span<float>(scratch));
-  return Eigen::Map<Eigen::Matrix<float, -1, -1, Eigen::RowMajor>>(x.data(), u.rows(), u.cols()).cast<double>();
+/// Processor time of this thread, in milliseconds.
+double now() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return 1e3 * double(t.tv_sec) + 1e-6 * double(t.tv_nsec);
 }
+
+/// One transform that orthogonalises, with the learning rate 1: a step moves a matrix by minus its result.
+struct orthogonalizer {
+  std::vector<float> x;
+  optimizer<float> opt;
+
+  orthogonalizer(const std::string& chain, Eigen::Index rows, Eigen::Index cols)
+      : x(std::size_t(rows * cols)),
+        opt(chain + " | apply_update", {{.name = "u", .shape = {std::size_t(rows), std::size_t(cols)}, .data = x.data()}},
+            {.lr = 1, .parallel = sequential()}) {}
+
+  /// What comes of u.
+  matrix of(const matrix& u) {
+    const Eigen::Matrix<float, -1, -1, Eigen::RowMajor> gradient = u.cast<float>();
+    std::ranges::fill(x, 0.0f);
+    opt.step({{gradient.data(), std::size_t(gradient.size())}});
+    return -Eigen::Map<Eigen::Matrix<float, -1, -1, Eigen::RowMajor>>(x.data(), u.rows(), u.cols()).cast<double>();
+  }
+};
+
+matrix orthogonalized(const matrix& u, const std::string& chain) { return orthogonalizer(chain, u.rows(), u.cols()).of(u); }
 
 /// "0.68-1.13 (256)": of the singular values, the least, the greatest, and how many are above a half.
 std::string spectrum(const matrix& x) {
@@ -51,17 +73,14 @@ std::string spectrum(const matrix& x) {
   return text;
 }
 
-double milliseconds(const orthogonalize_update& transform, const matrix& u) {
+/// The least of five steps.
+double milliseconds(const std::string& chain, const matrix& u) {
+  orthogonalizer o(chain, u.rows(), u.cols());
   double least = std::numeric_limits<double>::infinity();
   for (int i = 0; i < 5; ++i) {
-    timespec before{}, after{};
-    const parameter_info info{.name = "u", .shape = {std::size_t(u.rows()), std::size_t(u.cols())}};
-    std::vector<float> x(u.data(), u.data() + u.size()), scratch(transform.scratch(info));
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-    transform.apply(context{}, tensor<float>{x.data(), info.shape, storage_order::row_major, info.name},
-                    std::span<float>(scratch));
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-    least = std::min(least, 1e3 * double(after.tv_sec - before.tv_sec) + 1e-6 * double(after.tv_nsec - before.tv_nsec));
+    const double before = now();
+    o.of(u);
+    least = std::min(least, now() - before);
   }
   return least;
 }
@@ -71,26 +90,30 @@ double milliseconds(const orthogonalize_update& transform, const matrix& u) {
 int main() {
   const matrix normal = gaussian(short_side, long_side), low_rank = gaussian(short_side, 8) * gaussian(8, long_side) + 0.01 * normal,
                ill = ill_conditioned(), timed = matrix::Random(768, 3072);
-  std::printf("| coefficients | steps | precision | Gaussian | rank 8 + 1%% noise | condition 1e6 | ms |\n");
-  std::printf("|---|---|---|---|---|---|---|\n");
-  const auto row = [&](const coefficient_set& set, long steps, precision p, norm by = norm::frobenius) {
-    const orthogonalize_update t{.scale = none{}, .coefficients = set, .steps = steps, .precision = p, .norm = by};
-    std::printf("| %s%s | %ld | %s | %s | %s | %s | %.0f |\n", to_text(set).c_str(),
-                by == norm::frobenius ? "" : " after the Schatten norm", steps,
-                std::string(to_text(p)).c_str(), spectrum(orthogonalized(normal, t)).c_str(),
-                spectrum(orthogonalized(low_rank, t)).c_str(), spectrum(orthogonalized(ill, t)).c_str(),
-                milliseconds(t, timed));
+  std::printf("| chain | Gaussian | rank 8 + 1%% noise | condition 1e6 | ms |\n|:--|--:|--:|--:|--:|\n");
+  const auto row = [&](const std::string& chain) {
+    std::printf("| `%s` | %s | %s | %s | %.0f |\n", chain.c_str(), spectrum(orthogonalized(normal, chain)).c_str(),
+                spectrum(orthogonalized(low_rank, chain)).c_str(), spectrum(orthogonalized(ill, chain)).c_str(),
+                milliseconds(chain, timed));
     std::fflush(stdout);
   };
-  for (const auto p : {precision::float32, precision::bfloat16})
-    for (const auto& set : {jordan, polar_express, heavyball, cans, turbo_muon})
-      for (const long steps : {3, 4, 5})
-        row(set, steps, p);
-  for (const auto by : {norm::frobenius, norm::schatten_4}) {
-    row(deepseek_v4, 10, precision::float32, by);
-    row(polar_express_for{.lower = 1e-4}, 8, precision::float32, by);
-    row(cans_for{.lower = 1e-2, .degree = degree::three}, 5, precision::float32, by);
-    row(jordan, 3, precision::float32, by);
-    row(jordan, 5, precision::float32, by);
+  const auto orthogonalize = [&](const std::string& coefficients, int steps, const std::string& more = "") {
+    row("orthogonalize_update(coefficients=" + coefficients + ", steps=" + std::to_string(steps) + ", scale=none" + more + ")");
+  };
+  for (const char* const set : {"jordan", "polar_express", "heavyball", "cans", "turbo_muon"})
+    for (const int steps : {3, 4, 5}) orthogonalize(set, steps);
+  for (const char* const by : {"", ", norm=schatten_4"}) {
+    orthogonalize("deepseek_v4", 10, by);
+    orthogonalize("polar_express_for(lower=1e-4)", 8, by);
+    orthogonalize("cans_for(lower=0.01, degree=three)", 5, by);
+    orthogonalize("jordan", 5, by);
   }
+  row("orthogonalize_rows(fraction=0.25, scale=none)");
+  row("orthogonalize_rows(fraction=0.5, scale=none)");
+  row("orthogonalize_low_rank(fraction=0.25, scale=none)");
+  row("orthogonalize_low_rank(fraction=0.0625, scale=none)");
+  row("decorrelate_rows(scale=none)");
+  if (linear_algebra::backend().find("bfloat16 by") != std::string::npos)  // else float32 computes them
+    for (const char* const set : {"jordan", "polar_express", "heavyball", "cans", "turbo_muon"})
+      for (const int steps : {3, 4, 5}) orthogonalize(set, steps, ", precision=bfloat16");
 }

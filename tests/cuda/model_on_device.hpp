@@ -60,7 +60,7 @@ public:
   [[nodiscard]] bool sentinels_stand(cudaStream_t stream = nullptr) {
     auto there = whole(stream);
     for (std::size_t i = 0; i < sizes_.size(); ++i) std::fill_n(there.begin() + at(i), sizes_[i], sentinel);
-    return std::ranges::all_of(there, [](T value) { return value == sentinel; });
+    return same_bits(there, std::vector<T>(there.size(), sentinel));
   }
 
 private:

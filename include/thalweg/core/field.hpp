@@ -102,23 +102,30 @@ constexpr Transform with_defaults() {
 }
 }  // namespace detail
 
-/// Throws if a field is out of range, also after rounding to T, the type of the kernels: an ε that becomes 0, a β that
-/// becomes 1.
-template <class T = double, has_fields Transform>
-constexpr void check_fields(std::string_view where, const Transform& transform) {
+namespace detail {
+/// A number as the type T of the kernels has it. Not a template over T itself: float and double share `check_fields`.
+using rounding_to_type = double (*)(double);
+template <class T>
+constexpr double rounded_to(double value) { return static_cast<double>(saturated<T>(value)); }
+}  // namespace detail
+
+/// Throws if a field is out of range, also after `rounded`: an ε that becomes 0, a β that becomes 1.
+template <has_fields Transform>
+constexpr void check_fields(std::string_view where, const Transform& transform,
+                            detail::rounding_to_type rounded = &detail::rounded_to<double>) {
   const auto check = [&](const auto& f) {
     if (!f.is_given(transform)) return;
     using value_type = typename std::remove_cvref_t<decltype(f)>::value_type;
     if constexpr (std::is_arithmetic_v<value_type>) {
       const auto value = static_cast<double>(f.of(transform));
       check_in_range(where, f.name, value, f.allowed);
-      if (std::is_floating_point_v<value_type> && !f.allowed.contains(static_cast<double>(saturated<T>(value))))
+      if (std::is_floating_point_v<value_type> && !f.allowed.contains(rounded(value)))
         detail::refuse_value(where, f.name, value, f.allowed, " when rounded to float32 as well");
     } else if constexpr (has_fields<value_type>) {
-      check_fields<T>(where, f.of(transform));
+      check_fields(where, f.of(transform), rounded);
     } else if constexpr (requires { f.of(transform).index(); }) {  // a variant of named choices
       std::visit([&](const auto& choice) {
-        if constexpr (has_fields<std::remove_cvref_t<decltype(choice)>>) check_fields<T>(where, choice);
+        if constexpr (has_fields<std::remove_cvref_t<decltype(choice)>>) check_fields(where, choice, rounded);
       }, f.of(transform));
     }
   };

@@ -228,6 +228,55 @@ Transform changed(Transform t, [[maybe_unused]] std::span<const field_value_now>
   return t;
 }
 
+/// The transform as it is now.
+template <class Transform>
+void check_changed(const Transform& t, std::span<const field_value_now> now, rounding_to_type rounded) {
+  if constexpr (has_fields<Transform>) thalweg::check_fields(name_of(t), changed(t, now), rounded);
+}
+
+template <class Transform>
+context keep(const Transform& t, const context& seen, [[maybe_unused]] double* scalars, prepared_of<Transform>& to) {
+  context c = seen;
+  if constexpr (contextual<Transform>) {
+    c = call_at(t, c, scalars);
+  } else if constexpr (elementwise<Transform>) {
+    to.emplace(typename prepared_of<Transform>::value_type{call_at(t, c, scalars)});
+    if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
+  } else {
+    if constexpr (reducing<Transform>) {
+      std::ranges::copy_n(scalars, to->scalars.size(), to->scalars.begin());
+      static_cast<void>(to->reduction());  // throws what it throws before the step
+      if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
+    }
+    if constexpr (requires { t.check(c); }) t.check(c);
+  }
+  return c;
+}
+
+/// What `transform_code::prepare` does. The types of the numbers share it.
+template <class Transform>
+context prepare_step(const Transform& t, const context& c, double* scalars, prepared_of<Transform>& to,
+                     std::span<const field_value_now> now) {
+  if constexpr (contextual<Transform> || elementwise<Transform>) {
+    return now.empty() ? keep(t, c, scalars, to) : keep(changed(t, now), c, scalars, to);
+  } else {
+    to.emplace(at_barrier<Transform>{&t, {}, c});
+    if (!now.empty()) {
+      to->changed.emplace(changed(t, now));
+      to->transform = &*to->changed;
+    }
+    return keep(*to->transform, c, scalars, to);
+  }
+}
+
+/// What `transform_code::learn` does.
+template <class Transform>
+void learn_from(const at_barrier<Transform>& now, const double* sums, double* scalars) {
+  scalars_of<Transform> next = now.scalars;
+  static_cast<void>(kernel_by_sums(*now.transform, now.seen, sums, next));
+  std::ranges::copy(next, scalars);
+}
+
 template <class Transform, class T, class Passes>
 class code_of final : public transform_code<T> {
   using prepared = prepared_of<Transform>;
@@ -237,24 +286,6 @@ class code_of final : public transform_code<T> {
 
   static const auto& at_step(const void* memory) { return **static_cast<const prepared*>(memory); }
 
-  context keep(const Transform& t, const context& seen, [[maybe_unused]] double* scalars, prepared& to) const {
-    context c = seen;
-    if constexpr (contextual<Transform>) {
-      c = call_at(t, c, scalars);
-    } else if constexpr (elementwise<Transform>) {
-      to.emplace(typename prepared::value_type{call_at(t, c, scalars)});
-      if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
-    } else {
-      if constexpr (reducing<Transform>) {
-        std::ranges::copy_n(scalars, to->scalars.size(), to->scalars.begin());
-        static_cast<void>(to->reduction());  // throws what it throws before the step
-        if constexpr (requires { { t.pass_on(c) } -> std::same_as<context>; }) c = t.pass_on(c);
-      }
-      if constexpr (requires { t.check(c); }) t.check(c);
-    }
-    return c;
-  }
-
 public:
   code_of(const Transform& t, Passes passes) : transform_(t), passes_(passes) {
     static_assert(!tensorwise_transform<Transform> || tensorwise_of<Transform, T>,
@@ -263,26 +294,15 @@ public:
     this->may_throw = detail::may_throw<Transform, T>();
   }
 
-  void check_fields() const override { check_changed({}); }
-  void check_changed([[maybe_unused]] std::span<const field_value_now> now) const override {
-    if constexpr (has_fields<Transform>) thalweg::check_fields<T>(name_of(transform_), changed(transform_, now));
+  void check_fields(std::span<const field_value_now> now) const override {
+    check_changed(transform_, now, &rounded_to<T>);
   }
   void construct(void* memory) const override { ::new (memory) prepared; }
   void destroy(void* memory) const noexcept override { static_cast<prepared*>(memory)->~prepared(); }
 
   context prepare(const context& c, double* scalars, void* memory,
                   std::span<const field_value_now> now) const override {
-    auto& to = *static_cast<prepared*>(memory);
-    if constexpr (contextual<Transform> || elementwise<Transform>) {
-      return now.empty() ? keep(transform_, c, scalars, to) : keep(changed(transform_, now), c, scalars, to);
-    } else {
-      to.emplace(at_barrier<Transform>{&transform_, {}, c});
-      if (!now.empty()) {
-        to->changed.emplace(changed(transform_, now));
-        to->transform = &*to->changed;
-      }
-      return keep(*to->transform, c, scalars, to);
-    }
+    return prepare_step(transform_, c, scalars, *static_cast<prepared*>(memory), now);
   }
 
   void fill([[maybe_unused]] std::size_t array, [[maybe_unused]] std::span<T> values,
@@ -312,12 +332,7 @@ public:
   }
   void learn([[maybe_unused]] const void* memory, [[maybe_unused]] const double* sums,
              [[maybe_unused]] double* scalars) const override {
-    if constexpr (modelwise<Transform> && states_of<Transform>::scalars > 0) {
-      const auto& now = at_step(memory);
-      scalars_of<Transform> next = now.scalars;
-      static_cast<void>(kernel_by_sums(*now.transform, now.seen, sums, next));
-      std::ranges::copy(next, scalars);
-    }
+    if constexpr (modelwise<Transform> && states_of<Transform>::scalars > 0) learn_from(at_step(memory), sums, scalars);
   }
   void absorb([[maybe_unused]] long call, [[maybe_unused]] std::size_t n,
               [[maybe_unused]] const arrays<T>& a) const override {

@@ -111,10 +111,8 @@ public:
   std::size_t prepared_size = 0;
   bool may_throw = false;  ///< while a step writes
 
-  /// Refuses fields that numbers of this type cannot hold.
-  virtual void check_fields() const {}
-  /// The same for the fields as they are with the values in `now`.
-  virtual void check_changed(std::span<const field_value_now> /*now*/) const {}
+  /// Refuses fields that numbers of this type cannot hold; the fields in `now` have the values given there.
+  virtual void check_fields(std::span<const field_value_now> /*now*/ = {}) const {}
   /// Creates and destroys the prepared data, at `memory`.
   virtual void construct(void* /*memory*/) const {}
   virtual void destroy(void* /*memory*/) const noexcept {}

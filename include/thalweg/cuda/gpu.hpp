@@ -1,5 +1,4 @@
-// A GPU as a device: parameters and states are in its memory, and a step runs on one stream. Where several processes step
-// together, each may have only some parameters here: those it gives states, and takes through the passes.
+// A GPU as a device: parameters and states are in its memory, and a step runs on one stream.
 #pragma once
 
 #include <algorithm>
@@ -23,14 +22,13 @@
 
 namespace thalweg::cuda::detail {
 
-template <class T>
-void check_on_device(std::string_view what, std::string_view parameter, const T* address) {
+inline void check_on_device(std::string_view what, std::string_view parameter, const void* address, number_type type) {
   const place found = place_of(address);
   if (found != place::device)
     throw error("cuda", "Expected memory of the current device as the ", what, " '", parameter, "'. Received ",
                 found == place::host ? "an address of the host's." : "another device's.");
-  if (const auto number = reinterpret_cast<std::uintptr_t>(address); number % alignof(T))
-    throw error("cuda", "Expected the ", what, " '", parameter, "' at a multiple of ", alignof(T),
+  if (const auto number = reinterpret_cast<std::uintptr_t>(address); number % bytes_of(type))
+    throw error("cuda", "Expected the ", what, " '", parameter, "' at a multiple of ", bytes_of(type),
                 " bytes. Received the address ", number, ".");
 }
 
@@ -47,8 +45,10 @@ class gpu : public device<T> {
   /// What is launched for the parameters that take a path. In all tables their rows stand together.
   struct on_path {
     std::size_t first_row = 0, members = 0;
-    std::vector<run_of_chunks> runs;                 ///< of the reduced chunks
+    std::vector<run_of_chunks> runs;  ///< of the reduced chunks
     std::size_t reduced_chunks_of_all = 0;
+    bool in_place = true;             ///< its parameters and their states are of T
+    bool gradients_in_place = false;  ///< those of the step are
     device_array<chunk> chunks, reduced_chunks;
     device_array<std::uint32_t> first_reduced;       ///< chunk of each row, and their number
     device_array<T> updates;                         ///< that wait between two passes
@@ -64,11 +64,16 @@ class gpu : public device<T> {
   std::vector<std::size_t> rows_;  ///< of the tables: the parameters' numbers
   std::size_t columns_ = 0;
   device_array<std::size_t> sizes_;
-  device_array<T*> arrays_;
-  device_array<const T*> gradients_;
-  std::vector<const T*> now_, known_gradients_;  ///< those of the step; what the device knows, until a step is captured
-  device_array<T> states_;
-  device_array<T> y_;  ///< of the averaged parameters, one behind the other, while they hold x
+  device_array<std::uint64_t> names_;
+  device_array<stored_array> arrays_;
+  device_array<given_gradient> gradients_;
+  /// Those of the step; what the device knows, until a step is captured.
+  std::vector<given_gradient> now_, known_gradients_;
+  device_array<std::byte> states_;
+  device_array<std::byte> y_;  ///< of the averaged parameters, as it is stored, one behind the other, while they hold x
+  weights_in weights_ = weights_in::exact;
+  std::uint64_t seed_ = 0;
+  std::uint64_t chance_ = 0;  ///< of rounding, of the step
   device_array<double> sums_, partials_;          ///< of the model, by `program::first_sum`, and of all chunks
   device_array<double> row_sums_, row_partials_;  ///< of each parameter on its own
   std::vector<double> known_sums_;                ///< those that the host has asked for last
@@ -91,23 +96,21 @@ protected:
       if (p.lies_in)
         throw error("cuda", "Expected parameters that lie in one piece. Received ", in_quotes(p.info.name),
                     ", which its view makes of ", p.lies_in->count, " pieces.");
-      if (p.is_mixed)
-        throw error("cuda", "Expected parameters and state of ", type_of<T>, " on a device. Received ", in_quotes(p.info.name),
-                    ", of which not all is.");
-      check_on_device("parameter", p.info.name, p.data);
+      for (std::size_t s = 0; s < p.state_types.size(); ++s)
+        if (p.state_types[s] == number_type::eight_bits)
+          throw error("cuda", "Expected state of 16 or more bits on a GPU. Received ", p.state_names[s], " of ",
+                      in_quotes(p.info.name), " in eight_bits.");
+      check_on_device("parameter", p.info.name, p.values.data, p.values.type);
     }
-  }
-  void check_type(std::size_t i, const stored_array& gradient) const {
-    if (!gradient.template as<T>())
-      throw error("cuda", "Expected a gradient of ", type_of<T>, " on a device, for ", in_quotes(store.parameters[i].info.name),
-                  ". Received ", gradient.type, ".");
   }
 
 public:
   gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
       : device<T>(std::move(given)), known_(known), stream_(stream) {}
 
-  void bind(const options&) override {
+  void bind(const options& o) override {
+    weights_ = o.weights;
+    seed_ = o.seed;
     check_parameters();
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
     paths_.resize(bound.what.paths.size());
@@ -128,14 +131,17 @@ public:
                 ". On a device no parameter stands still.");
   }
 
-  void begin_step(std::span<const stored_array> gradients, long, measure what) override {
-    for (std::size_t i = 0; i < gradients.size(); ++i) check_type(i, gradients[i]);
+  void begin_step(std::span<const stored_array> gradients, long number, measure what) override {
     if (what != measure::nothing) throw error("cuda", "Expected a step that measures nothing. Received one that measures norms.");
     const bool captured = is_capturing(stream_);
     if (captured && waits_for_sums())
       throw error("cuda", "Expected a chain whose steps need not wait in a stream that captures. Received ", bound.what.text,
                   ", in which the host must know a sum.");
     point_to(gradients, captured);
+    chance_ = scrambled(seed_, static_cast<std::uint64_t>(number));
+    for (std::size_t p = 0; p < paths_.size(); ++p)
+      paths_[p].gradients_in_place =
+          std::ranges::all_of(bound.members[p], [&](std::size_t i) { return gradients[i].type == type_of<T>; });
   }
 
   void run_phase(std::size_t phase) override {
@@ -194,43 +200,58 @@ public:
     for (std::size_t phase = first; phase < bound.what.phases.size(); ++phase) run_phase(phase);
   }
 
-  void copy(const T* from, std::size_t n, T* to) const { cuda::copy<T>(from, n, to, stream_); }
   void copy_parameter(std::size_t i, T* out) const override {
-    copy(store.parameters[i].data, store.parameters[i].size, out);
+    const auto& p = store.parameters[i];
+    const bool at_x = store.at_evaluation_point && p.averaged;  // the rest of the 16 bits is that of y
+    if (p.data) copy(p.data, p.size, out, stream_);
+    else convert_to({out, type_of<T>}, {p.values.data, p.values.type, at_x ? nullptr : p.values.rest}, p.size);
   }
 
   void average(std::size_t i, const average_of<T>& by, T* out) const override {
     const auto& p = store.parameters[i];
     const std::size_t l = bound.what.paths[p.path].transforms.back();
-    transforms_[l]->average(stream_, bound.what.info(l).transform(), by.scalars, p.size, p.data,
-                            p.states.data() + by.first_array, out);
+    transforms_[l]->average(stream_, bound.what.info(l).transform(), by.scalars, p.size, p.values,
+                            p.arrays.data() + by.first_array, out);
   }
 
   void check_room(std::size_t i, const T* out) const override {
-    check_on_device("memory for x of", store.parameters[i].info.name, out);
+    check_on_device("memory for x of", store.parameters[i].info.name, out, type_of<T>);
   }
 
   void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
-    std::size_t total = 0;
-    for (const auto& p : store.parameters) total += p.averaged ? p.size : 0;
-    y_ = device_array<T>(total);
-    for_each_y([&](const auto& p, T* held) { copy(p.data, p.size, held); });
-    store.at_evaluation_point = true;
+    std::size_t total = 0, longest = 0;  // of 16 bits
+    for (const auto& p : store.parameters) {
+      if (!p.averaged) continue;
+      total += p.bytes();
+      if (!p.data) longest = std::max(longest, p.size);
+    }
+    device_array<std::byte> y(total);
+    const device_array<T> x(longest);
+    y_ = std::move(y);
+    for_each_y([&](const auto& p, std::byte* held) {
+      copy(static_cast<const std::byte*>(p.values.data), p.bytes(), held, stream_);
+    });
     try {
-      for (std::size_t i = 0; i < store.parameters.size(); ++i)
-        if (store.parameters[i].averaged) average_into(i, store.parameters[i].data);
+      for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+        const auto& p = store.parameters[i];
+        if (!p.averaged) continue;
+        average_into(i, p.data ? p.data : x.data());
+        if (!p.data) convert_to({p.values.data, p.values.type}, {x.data(), type_of<T>}, p.size);
+      }
     } catch (...) {
+      store.at_evaluation_point = true;
       put_back();
       throw;
     }
+    store.at_evaluation_point = true;
   }
   /// Where the device cannot, the parameters count as x, and the next step is refused.
   void put_back() noexcept override {
     int current = number_;
     static_cast<void>(cudaGetDevice(&current));
     bool done = cudaSetDevice(number_) == cudaSuccess;  // the default stream is that of the current one
-    for_each_y([&](const auto& p, const T* held) {
-      done = done && cudaMemcpyAsync(p.data, held, p.size * sizeof(T), cudaMemcpyDefault, stream_) == cudaSuccess;
+    for_each_y([&](const auto& p, const std::byte* held) {
+      done = done && cudaMemcpyAsync(p.values.data, held, p.bytes(), cudaMemcpyDefault, stream_) == cudaSuccess;
     });
     done = done && cudaStreamSynchronize(stream_) == cudaSuccess;
     static_cast<void>(cudaSetDevice(current));
@@ -287,46 +308,49 @@ protected:
   /// On the host, what the device holds: to be saved, or loaded and taken over.
   struct host_mirror {
     storage<T> store;
-    std::vector<std::vector<T>> parameters;
+    std::vector<std::vector<std::byte>> parameters;
   };
   [[nodiscard]] host_mirror mirror() const {
     host_mirror m;
-    const auto copied = [&](const T* from, std::size_t n) {
-      std::vector<T> values(n);
-      copy(from, n, values.data());
-      return values;
+    const auto copied = [&](const void* from, std::size_t n) {
+      std::vector<std::byte> bytes(n);
+      copy(static_cast<const std::byte*>(from), n, bytes.data(), stream_);
+      return bytes;
     };
     m.store.parameters = store.parameters;
     m.store.wholes = store.wholes;
     m.store.state_bytes = store.state_bytes;
     m.store.states = allocate<std::byte>(store.state_bytes);
-    T* const states = reinterpret_cast<T*>(m.store.states.get());
-    copy(states_.data(), states_.size(), states);
+    copy<std::byte>(states_.data(), states_.size(), m.store.states.get(), stream_);
+    const auto there = [&](void* address) {
+      return m.store.states.get() + (static_cast<std::byte*>(address) - states_.data());
+    };
     for (auto& p : m.store.parameters) {
-      p.data = m.parameters.emplace_back(copied(p.data, p.size)).data();
-      p.values.data = p.data;
-      for (std::size_t s = 0; s < p.states.size(); ++s) {
-        if (!p.states[s]) continue;  // it is another process's
-        p.states[s] = states + (p.states[s] - states_.data());
-        p.arrays[s].data = p.states[s];
+      p.values.data = m.parameters.emplace_back(copied(p.values.data, p.bytes())).data();
+      if (p.values.rest) p.values.rest = there(p.values.rest);
+      p.data = p.values.template as<T>();
+      for (std::size_t s = 0; s < p.arrays.size(); ++s) {
+        if (!p.arrays[s].data) continue;  // it is another process's
+        p.arrays[s].data = there(p.arrays[s].data);
+        p.states[s] = p.arrays[s].template as<T>();
       }
     }
     m.store.at_evaluation_point = store.at_evaluation_point;
     if (store.at_evaluation_point) {
       m.store.held_back.resize(store.parameters.size());
-      for_each_y([&](const auto& p, const T* held) {
-        auto& bytes = m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())];
-        bytes.resize(p.bytes());
-        copy(held, p.size, reinterpret_cast<T*>(bytes.data()));
+      for_each_y([&](const auto& p, const std::byte* held) {
+        m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())] = copied(held, p.bytes());
       });
     }
     synchronize(stream_);
     return m;
   }
   void take(const host_mirror& m) {
-    copy(reinterpret_cast<const T*>(m.store.states.get()), states_.size(), states_.data());
-    for (std::size_t i = 0; i < store.parameters.size(); ++i)
-      copy(m.store.parameters[i].data, store.parameters[i].size, store.parameters[i].data);
+    copy<std::byte>(m.store.states.get(), states_.size(), states_.data(), stream_);
+    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+      const auto& p = store.parameters[i];
+      copy<std::byte>(m.parameters[i].data(), p.bytes(), static_cast<std::byte*>(p.values.data), stream_);
+    }
     synchronize(stream_);
   }
 
@@ -361,28 +385,65 @@ private:
                 bound.what.info(transform).name, ".");
   }
 
+  [[nodiscard]] std::size_t rest_of_weights(const bound_parameter<T>& p) const {
+    return p.values.type != type_of<T> && weights_ == weights_in::exact ? bytes_of_rest(p.values.type, p.size) : 0;
+  }
+
+  /// `to` and `from` are arrays of n numbers; one is of floats.
+  void convert_to(const stored_array& to, const stored_array& from, std::size_t n) const {
+    launch(stream_, (n + chunk_elements - 1) / chunk_elements, convert{from, to, n});
+  }
+
+  /// The numbers of T that n others are, on the host.
+  static std::vector<T> numbers_of(const stored_array& from, std::size_t n) {
+    std::vector<T> numbers(n);
+    if constexpr (std::is_same_v<T, float>) read(from, 0, n, numbers.data());
+    else std::copy_n(from.template as<T>(), n, numbers.data());
+    return numbers;
+  }
+  /// The bytes of numbers, as they are stored.
+  static std::vector<std::byte> bytes_of_numbers(const std::vector<T>& numbers, number_type type) {
+    std::vector<std::byte> bytes(numbers.size() * bytes_of(type));
+    if constexpr (std::is_same_v<T, float>) write(numbers.data(), {bytes.data(), type}, 0, numbers.size());
+    else std::ranges::copy(std::as_bytes(std::span(numbers)), bytes.begin());
+    return bytes;
+  }
+
   void place_states() {
-    for (std::size_t i = 0; i < store.parameters.size(); ++i)
-      for (const auto& shape : store.parameters[i].state_shapes)
-        if (is_here(i)) store.state_bytes += padded<T>(element_count(shape)) * sizeof(T);
-    states_ = device_array<T>(store.state_bytes / sizeof(T));
+    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+      const auto& p = store.parameters[i];
+      if (!is_here(i)) continue;
+      store.state_bytes += padded<std::byte>(rest_of_weights(p));
+      for (std::size_t s = 0; s < p.state_shapes.size(); ++s)
+        store.state_bytes += padded<std::byte>(element_count(p.state_shapes[s]) * bytes_of(p.state_types[s]));
+    }
+    states_ = device_array<std::byte>(store.state_bytes);
     zero(states_.data(), states_.size(), stream_);  // between the arrays as well
-    T* free = states_.data();
-    std::vector<T> values, state;  // of one parameter: the host may have no room for all
+    std::byte* free = states_.data();
+    const auto take = [&](std::size_t bytes) { return std::exchange(free, free + padded<std::byte>(bytes)); };
+    std::vector<std::byte> memory;  // of one parameter: the host may have no room for all
     for (std::size_t i = 0; i < store.parameters.size(); ++i) {
       auto& p = store.parameters[i];
       if (!is_here(i)) {
-        for (std::size_t s = 0; s < p.state_shapes.size(); ++s) p.place_state({nullptr, type_of<T>});
+        for (const number_type type : p.state_types) p.place_state({nullptr, type});
         continue;
       }
-      values.resize(p.size);
-      copy_and_wait<T>(p.data, p.size, values.data());
+      memory.resize(p.bytes());
+      copy_and_wait(static_cast<const std::byte*>(p.values.data), p.bytes(), memory.data());
+      const std::vector<T> values = numbers_of({memory.data(), p.values.type}, p.size);
+      if (const std::size_t rest = rest_of_weights(p)) {
+        p.values.rest = take(rest);
+        if (p.values.type == number_type::float16)  // of bfloat16 it is zero
+          copy_and_wait(values.data(), p.size, static_cast<T*>(p.values.rest));
+      }
       for (const std::size_t l : bound.what.paths[p.path].transforms)
         for (std::size_t array = 0; array < bound.what.info(l).is.arrays; ++array) {
-          state.resize(element_count(p.state_shapes[p.states.size()]));
+          const std::size_t s = p.arrays.size();
+          std::vector<T> state(element_count(p.state_shapes[s]));
           bound.what.code(l).fill(array, state, values.data());
-          copy_and_wait<T>(state.data(), state.size(), free);
-          p.place_state({std::exchange(free, free + padded<T>(state.size())), type_of<T>});
+          const auto bytes = bytes_of_numbers(state, p.state_types[s]);
+          p.place_state({take(bytes.size()), p.state_types[s]});
+          copy_and_wait(bytes.data(), bytes.size(), static_cast<std::byte*>(p.arrays.back().data));
         }
     }
   }
@@ -391,7 +452,8 @@ private:
     for (const auto& way : bound.what.paths)
       columns_ = std::max(columns_, members<T>::first_state + way.first_array.back());
     std::vector<std::size_t> sizes;
-    std::vector<T*> arrays;
+    std::vector<stored_array> arrays;
+    std::vector<std::uint64_t> names;
     std::size_t chunks = 0, most_sums = 0;
     for (std::size_t p = 0; p < paths_.size(); ++p) {
       on_path& here = paths_[p];
@@ -405,7 +467,9 @@ private:
     }
     sizes_ = uploaded(sizes);
     arrays_ = uploaded(arrays);
-    gradients_ = device_array<const T*>(rows_.size());
+    for (const std::size_t i : rows_) names.push_back(scrambled(0, std::string_view(store.parameters[i].info.name)));
+    names_ = uploaded(names);
+    gradients_ = device_array<given_gradient>(rows_.size());
     now_.resize(rows_.size());
     known_gradients_.resize(rows_.size());
     for (const auto& t : bound.what.transforms) most_sums = std::max(most_sums, t.info->is.sums);
@@ -424,7 +488,7 @@ private:
 
   /// The rows of a path. Returns its updates.
   std::vector<device_update<T>> place_members(std::size_t p, on_path& here, std::vector<std::size_t>& sizes,
-                                              std::vector<T*>& arrays) {
+                                              std::vector<stored_array>& arrays) {
     const bool waits = bound.what.paths[p].crosses_memory() ||
                        std::ranges::any_of(here.passes, [](const auto& of_stage) { return of_stage.size() > 1; });
     std::size_t elements = 0;
@@ -447,8 +511,9 @@ private:
                          one.info.cols(), one.info.order});
       rows_.push_back(i);
       sizes.push_back(one.size);
-      arrays.insert(arrays.end(), {one.data, updates.back().data});
-      arrays.insert(arrays.end(), one.states.begin(), one.states.end());
+      here.in_place = here.in_place && !one.is_mixed;
+      arrays.insert(arrays.end(), {one.values, {updates.back().data, type_of<T>}});
+      arrays.insert(arrays.end(), one.arrays.begin(), one.arrays.end());
       arrays.resize(rows_.size() * columns_);
       for (std::uint32_t n = 0; n * chunk_elements < one.size; ++n) chunks.push_back({row, n});
       for (std::uint32_t n = 0; n * reduced_elements < one.size; ++n) reduced.push_back({row, n});
@@ -463,17 +528,19 @@ private:
   /// Tells the device where the gradients are, if they are not where they were, before anything else is written. What
   /// is captured may run at any time, often or never: it always says where, and from then on nothing is known.
   void point_to(std::span<const stored_array> gradients, bool captured) {
-    for (std::size_t r = 0; r < rows_.size(); ++r) now_[r] = gradients[rows_[r]].template as<T>();
+    for (std::size_t r = 0; r < rows_.size(); ++r) now_[r] = {gradients[rows_[r]].data, gradients[rows_[r]].type};
     if (!captured && now_ == known_gradients_) return;
     for (std::size_t r = 0; r < rows_.size(); ++r)
       if (known_gradients_.empty() || now_[r] != known_gradients_[r])
-        check_on_device("gradient of", store.parameters[rows_[r]].info.name, now_[r]);
+        check_on_device("gradient of", store.parameters[rows_[r]].info.name, now_[r].data, now_[r].type);
     if (captured) known_gradients_.clear();  // for good
-    std::ranges::fill(known_gradients_, nullptr);
-    using addresses = set_addresses<T>;
-    for (std::size_t first = 0; first < rows_.size(); first += addresses::most) {
-      addresses some{gradients_.data() + first, std::min(addresses::most, rows_.size() - first), {}};
-      std::copy_n(now_.data() + first, some.count, some.addresses.begin());
+    std::ranges::fill(known_gradients_, given_gradient());
+    for (std::size_t first = 0; first < rows_.size(); first += set_gradients::most) {
+      set_gradients some{gradients_.data() + first, std::min(set_gradients::most, rows_.size() - first), {}, {}};
+      for (std::size_t r = 0; r < some.count; ++r) {
+        some.addresses[r] = now_[first + r].data;
+        some.types[r] = now_[first + r].type;
+      }
       launch(stream_, blocks_for(some.count), some);
     }
     if (!known_gradients_.empty()) known_gradients_ = now_;
@@ -490,6 +557,11 @@ private:
             .gradients = gradients_.data(),
             .arrays = arrays_.data(),
             .columns = columns_,
+            .in_place = paths_[p].in_place && paths_[p].gradients_in_place,
+            .names = names_.data(),
+            .chance = chance_,
+            .all_states = way.first_array.back(),
+            .by_chance = weights_ == weights_in::stochastic,
             .from_gradient = !way.changed_before(position),
             .gathered = position > way.gate ? column(way.gate) : 0,
             .states = column(position),
@@ -525,9 +597,9 @@ private:
   /// f(parameter, its y) for those that are averaged.
   template <class F>
   void for_each_y(F f) const {
-    T* held = y_.data();
+    std::byte* held = y_.data();
     for (const auto& p : store.parameters)
-      if (p.averaged) f(p, std::exchange(held, held + p.size));
+      if (p.averaged) f(p, std::exchange(held, held + p.bytes()));
   }
 };
 

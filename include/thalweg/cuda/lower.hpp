@@ -44,10 +44,12 @@ launched_transform<T> launched() {
   launched_transform<T> made{id_of<Transform>()};
   if constexpr (reducing<Transform>) {
     made.sum_chunks = [](cudaStream_t stream, const members<T>& all, const void* prepared, double* partials) {
-      using tag = chunk_sums_tag<T, Transform>;
       const at_barrier<Transform>& now = made_by<Transform>(prepared);
-      launch_as<tag>(stream, all.chunk_count,
-                     {all, reinterpret_cast<typename tag::body::sums*>(partials), now.reduction()});
+      with_numbers(all, [&]<class Numbers>(Numbers) {
+        using tag = chunk_sums_tag<T, Numbers, Transform>;
+        launch_as<tag>(stream, all.chunk_count,
+                       {all, reinterpret_cast<typename tag::body::sums*>(partials), now.reduction()});
+      });
     };
     made.add_up = [](cudaStream_t stream, const double* partials, chunk_range of, std::size_t count, double* totals) {
       using body = totals_body<sums_of<Transform>>;
@@ -58,12 +60,14 @@ launched_transform<T> launched() {
   }
   if constexpr (gate<Transform>)
     made.absorb = [](cudaStream_t stream, const members<T>& all, const void* transform, long call) {
-      launch_as<absorb_tag<T, Transform>>(stream, all.chunk_count,
-                                          {all, {absorb_by(*static_cast<const Transform*>(transform), call)}});
+      with_numbers(all, [&]<class Numbers>(Numbers) {
+        using tag = absorb_tag<T, Numbers, Transform>;
+        launch_as<tag>(stream, all.chunk_count, {all, {absorb_by(*static_cast<const Transform*>(transform), call)}});
+      });
     };
   if constexpr (averaging<Transform>)
-    made.average = [](cudaStream_t stream, const void* transform, const double* scalars, std::size_t n, T* y,
-                      T* const* states, T* out) {
+    made.average = [](cudaStream_t stream, const void* transform, const double* scalars, std::size_t n,
+                      const stored_array& y, const stored_array* states, T* out) {
       using tag = average_tag<T, Transform>;
       typename tag::body body{y, out, n, {}, average_by(*static_cast<const Transform*>(transform), scalars)};
       std::copy_n(states, body.states.size(), body.states.begin());

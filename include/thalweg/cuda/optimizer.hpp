@@ -23,7 +23,8 @@ namespace thalweg::cuda {
 /// All work runs on `stream`. Keep the stream while the optimizer and its evaluation points exist. A step
 /// copies nothing to the host, does not wait and allocates nothing, so you may capture it in a graph.
 /// Exceptions: a chain waits if it begins with `when_finite`, or if a model-wise transform has scalars
-/// (`scale_by_prodigy`). Binding, `save`, `load` and the end of an evaluation point also wait.
+/// (`scale_by_prodigy`). Binding, `save`, `load` and the end of an evaluation point also wait, and its beginning if
+/// averaged parameters have 16 bits.
 /// `options.parallel` has no effect.
 ///
 /// A chain does not compile if a tensor-wise transform has no device form (<thalweg/cuda/device_form.hpp>).

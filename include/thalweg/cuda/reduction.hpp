@@ -13,7 +13,7 @@
 namespace thalweg::cuda::detail {
 
 /// partials[block] = Σ reduction(element) over a chunk.
-template <class T, class Reduction>
+template <class T, class Numbers, class Reduction>
 struct chunk_sums_body {
   static constexpr std::size_t count = Reduction::count, arrays = Reduction::arrays;
   using real = number<lane<double>>;
@@ -25,19 +25,12 @@ struct chunk_sums_body {
 
   constexpr sums operator()(std::size_t block, std::size_t thread) const {
     const chunk c = all.chunks[block];
-    const T *const update = all.before(c.row), *const gradient = all.gradient(c.row);
-    const T* const parameter = all.array(c.row, members<T>::parameter);
+    const auto a = arrays_of<Numbers, arrays>(all, c.row);
     const std::size_t begin = std::size_t{c.number} * reduced_elements;
     const std::size_t end = std::min(all.sizes[c.row], begin + reduced_elements);
-    const bool aligned = is_aligned(gradient) && is_aligned(parameter);
-    std::array<const T*, arrays> states{};
-    for (std::size_t j = 0; j < arrays; ++j) states[j] = all.array(c.row, all.states + j);
     std::array<real, count> mine{};
-    for_each_packet<T>(thread, begin, end, aligned, [&](auto width, std::size_t i) {
-      using some = packet<T, width>;
-      const some u = some::load(update + i), g = some::load(gradient + i), p = some::load(parameter + i);
-      std::array<some, arrays> s{};
-      for (std::size_t j = 0; j < arrays; ++j) s[j] = some::load(states[j] + i);
+    for_each_packet<T>(thread, begin, end, a.aligned(), [&](auto width, std::size_t i) {
+      const auto [u, g, p, s] = a.template load<width>(i);
       for (std::size_t w = 0; w < width; ++w) {
         const element<real> e{of(u.values[w]), of(g.values[w]), of(p.values[w])};
         std::array<real, arrays> own;
@@ -56,9 +49,9 @@ private:
   static constexpr real of(T x) { return lane<double>(x); }
 };
 
-template <class T, class Transform>
+template <class T, class Numbers, class Transform>
 struct chunk_sums_tag {
-  using body = chunk_sums_body<T, bound_reduction_of<Transform>>;
+  using body = chunk_sums_body<T, Numbers, bound_reduction_of<Transform>>;
 };
 
 /// totals[block] = Σ partials, each of N numbers.

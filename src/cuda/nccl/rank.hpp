@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,10 @@ public:
 
   void bind(const options& o) override {
     this->check_parameters();
+    for (const auto& p : store.parameters)
+      if (p.is_mixed)
+        throw error("nccl", "Expected parameters and state of ", type_of<T>, " on the GPUs of many ranks. Received ", in_quotes(p.info.name),
+                    ", of which not all is.");
     std::vector<T> values;
     this->make_plan_together(o, bound, store, [&](std::size_t i) {
       values.resize(store.parameters[i].size);
@@ -97,9 +102,12 @@ public:
   void begin_step(std::span<const stored_array> gradients, long number, measure what) override {
     if (cuda::is_capturing(stream())) throw error("nccl", "Expected a stream that does not capture. Received one that does.");
     for (std::size_t i = 0; i < own_.size(); ++i) {
-      this->check_type(i, own_[i]);
       const T* const address = own_[i].template as<T>();
-      if (address != own_addresses_[i]) cuda::detail::check_on_device("gradient of", store.parameters[i].info.name, address);
+      const std::string_view name = store.parameters[i].info.name;
+      if (!address)
+        throw error("nccl", "Expected a gradient of ", type_of<T>, " on the GPUs of many ranks, for ", in_quotes(name), ". Received ",
+                    own_[i].type, ".");
+      if (address != own_addresses_[i]) cuda::detail::check_on_device("gradient of", name, address, type_of<T>);
       own_addresses_[i] = address;
     }
     base::begin_step(gradients, number, what);
