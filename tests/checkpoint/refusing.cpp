@@ -415,7 +415,7 @@ TEST_CASE("load refuses parameters that the checkpoint does not go with") {
   CHECK_SAYS(refusal("x"), "Expected 'w1' as it was when the checkpoint was saved, at x. Received other values.");
   set(m, s.x);
   CHECK(refusal("y") == "[load] Expected 'w1' at y, since the checkpoint was saved there. Received it at x, from which "
-                        "no training goes on. Load the parameters as they were in training; or save both, the "
+                        "training cannot continue. Load the parameters as they were in training; or save both, the "
                         "parameters and the checkpoint, at an evaluation point.");
   set(m, s.m.values);
   m.values[4][0] = std::nextafter(m.values[4][0], 9.f);

@@ -265,7 +265,7 @@ TEST_CASE("what transforms of parts refuse") {
   CHECK(refusal(orthogonalize_low_rank{}, {7}).starts_with("[orthogonalize_low_rank] Expected rank >= 2."));
   CHECK(refusal(orthogonalize_directions{}, {7}).starts_with("[orthogonalize_directions] Expected rank >= 2."));
   CHECK(refusal(orthogonalize_directions{.scale = nuclear_norm{}}, {7, 7})
-            .starts_with("[orthogonalize_directions] Expected a scale of the shape alone"));
+            .starts_with("[orthogonalize_directions] Expected a scale rule that depends only on the shape"));
   CHECK(refusal(decorrelate_rows{}, {7}).starts_with("[decorrelate_rows] Expected rank >= 2."));
   CHECK(refusal(decorrelate_rows{.scale = nuclear_norm{}}, {7, 7}) ==
         "[decorrelate_rows] Expected a scale rule that depends only on the shape: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");
