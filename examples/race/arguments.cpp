@@ -84,7 +84,7 @@ const named_task& task_of(const std::string& name) {
     if (t.name == name) return t;
     names.push_back(t.name);
   }
-  throw error(fmt::format("--task of {} (./dev race adds those of libtorch: gpt, convnet, convnet_batch_norm, vit)",
+  throw error(fmt::format("--task of {} (./dev race adds those of libtorch: gpt, gpt_1m, convnet, convnet_batch_norm, vit)",
                           joined(names, ", ")),
               fmt::format("'{}'", name));
 }

@@ -41,6 +41,12 @@ constexpr std::array all_tuned{
     tuned{"convnet", "amuse_sgd", 0.1, 0.02},   tuned{"convnet", "amuse_sgd_decay_at_y", 0.05, 0.02},
     tuned{"convnet", "amuse_short_warmup", 0.016},
 
+    tuned{"convnet_batch_norm", "adamw", 0.004},    tuned{"convnet_batch_norm", "adamw_wsd", 0.002},
+    tuned{"convnet_batch_norm", "sf_adamw", 0.016}, tuned{"convnet_batch_norm", "muon", 0.008},
+    tuned{"convnet_batch_norm", "muon_wsd", 0.004}, tuned{"convnet_batch_norm", "sf_muon", 0.032},
+    tuned{"convnet_batch_norm", "sf_normuon", 0.016}, tuned{"convnet_batch_norm", "amuse", 0.016},
+    tuned{"convnet_batch_norm", "amuse_short_warmup", 0.016},
+
     tuned{"vit", "adamw", 0.002, 0.005},        tuned{"vit", "adamw_wsd", 0.001},
     tuned{"vit", "sf_adamw", 0.004, 0.005},     tuned{"vit", "muon", 0.004, 0.2},
     tuned{"vit", "muon_wsd", 0.004},            tuned{"vit", "sf_muon", 0.016, 0.2},
@@ -99,6 +105,7 @@ std::vector<contender> contenders(std::string_view task, const description& abou
       {"sf_muon_95", "SFMuon, β = 0.95", with_squares + "update_by_schedule_free(beta=0.95)"},
       {"sf_muon_98", "SFMuon, β = 0.98", with_squares + "update_by_schedule_free(beta=0.98)"},
       {"sf_normuon", "SF-NorMuon", sf_normuon(about)},
+      {"sf_plus", "ScheduleFree+", fmt::format("sf_plus(steps={}, average_steps={})", steps, 2 * short_warmup), 1, 20},
       {"amuse", "AMUSE", is_text ? as_llama : as_cifar},  // as the published experiment that is nearest …
       {"amuse_other", "AMUSE, other β", is_text ? as_cifar : as_llama},  // … and as the other one
       {"amuse_short_warmup", "AMUSE, short warm-up",  // β as of Llama 124M; only the learning rate rises sooner

@@ -8,7 +8,7 @@ namespace race {
 
 std::vector<flag> training_flags(std::span<const std::string> known, const std::string& usual) {
   return {
-      {"task", "the task: perceptron, digits, gpt, convnet, convnet_batch_norm or vit", "NAME", "perceptron"},
+      {"task", "the task: perceptron, digits, gpt, gpt_1m, convnet, convnet_batch_norm or vit", "NAME", "perceptron"},
       {"data-folder", "the folder with the task's files", "FOLDER"},
       {"optimizers", "the optimizers, of " + joined(known, ", ") +
                          "; or all; or any chains: \"amuse; sign_momentum(beta=0.9) | cautious; adan\"", "A,B,C", usual},

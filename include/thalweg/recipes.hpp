@@ -30,6 +30,7 @@
 #include <thalweg/recipes/sf_adamw.hpp>
 #include <thalweg/recipes/sf_muon.hpp>
 #include <thalweg/recipes/sf_normuon.hpp>
+#include <thalweg/recipes/sf_plus.hpp>
 #include <thalweg/recipes/sf_radam.hpp>
 #include <thalweg/recipes/sf_sgd.hpp>
 #include <thalweg/recipes/sgd.hpp>
@@ -42,6 +43,6 @@ namespace thalweg::recipes {
 using all = type_list<
     adafactor, adagrad, adam, adamuon, adamw, adan, ademamix, adopt, amsgrad, amuse, amuse_sgd, cautious_adamw,
     lamb, laprop, lars, lion, mars_adamw, muon, nadam, normuon, prodigy, radam, rmsprop, scion, sf_adamw, sf_muon,
-    sf_normuon, sf_radam, sf_sgd, sgd, signum, soap>;
+    sf_normuon, sf_plus, sf_radam, sf_sgd, sgd, signum, soap>;
 
 }  // namespace thalweg::recipes

@@ -101,6 +101,7 @@
 #include <thalweg/transforms/update_by_mechanic.hpp>
 #include <thalweg/transforms/update_by_primal_averaging.hpp>
 #include <thalweg/transforms/update_by_schedule_free.hpp>
+#include <thalweg/transforms/update_by_schedule_free_polyak.hpp>
 #include <thalweg/transforms/update_on_sphere.hpp>
 #include <thalweg/transforms/warmup.hpp>
 #include <thalweg/transforms/warmup_stable_decay.hpp>
@@ -124,7 +125,7 @@ using all_transforms = type_list<
     scale_by_psgd_kron, scale_by_psgd_lra, scale_by_radam, scale_by_rms, scale_by_row_rms, scale_by_rprop,
     scale_by_rss, scale_by_shampoo, scale_by_sign, scale_by_sm3, scale_by_soap, scale_by_trust_ratio, scale_by_yogi,
     scale_lr, scale_to_rms, scale_weight_decay, skip_large_updates, step_on_sphere, update_and_average,
-    update_by_lookahead, update_by_mechanic, update_by_primal_averaging, update_by_schedule_free, update_on_sphere,
-    warmup, warmup_stable_decay, weigh_by_largest_lr, when_finite>;
+    update_by_lookahead, update_by_mechanic, update_by_primal_averaging, update_by_schedule_free,
+    update_by_schedule_free_polyak, update_on_sphere, warmup, warmup_stable_decay, weigh_by_largest_lr, when_finite>;
 
 }  // namespace thalweg

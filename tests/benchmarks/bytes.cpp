@@ -82,7 +82,7 @@ struct format {
   weights_in kept = weights_in::exact;
 };
 
-// One iteration in place of five: the memory is the same, and a step of a billion parameters takes a minute or two.
+// One iteration in place of five: a step of a billion parameters would take minutes. Five need a few square matrices more.
 constexpr const char *muon = "muon(steps=1)", *sf_muon = "sf_muon(steps=1)", *amuse = "amuse(steps=1)";
 
 /// Peak of resident memory of a process that makes a model and takes `steps` steps, in bytes; 0 where it failed.

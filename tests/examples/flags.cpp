@@ -50,7 +50,7 @@ TEST_CASE("what is not said is the task's own") {
   CHECK(digits.settings.hidden == std::vector<std::size_t>{8, 4});
   CHECK(digits.resume);
   CHECK(refusal({"--task", "gpt"}) ==
-        "[race] Expected --task of perceptron, digits (./dev race adds those of libtorch: gpt, convnet, convnet_batch_norm, vit). "
+        "[race] Expected --task of perceptron, digits (./dev race adds those of libtorch: gpt, gpt_1m, convnet, convnet_batch_norm, vit). "
         "Received 'gpt'.");
 }
 

@@ -64,7 +64,8 @@ std::unique_ptr<race::task> task_of_signs(double nats_a_unit) {
                                     },
                                     .fixed = some,
                                     .training = {some, deal(40)},
-                                    .held_out = {deal(30), deal(10)}},
+                                    .held_out = {deal(30), deal(10)},
+                                    .statistics = {deal(40), deal(20)}},
                            .network = [] { return std::make_shared<signs>(); },
                            .nats_a_unit = nats_a_unit});
 }

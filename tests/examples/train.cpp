@@ -99,6 +99,7 @@ TEST_CASE("every contender trains, and is the recipe that the page names") {
       {"sf_muon_98", "sf_muon(beta=0.98, scale=match_rms(rms=0.2))"},
       {"sf_normuon", "route(when(hidden_matrix, ema(beta=0.8) | orthogonalize_update(scale=none) | scale_by_row_rms | scale_to_rms), "
                      "otherwise(scale_by_exp_avg_sq)) | update_by_schedule_free"},
+      {"sf_plus", "sf_plus(steps=100, average_steps=10)"},
       {"amuse", "amuse(beta1=0.8, rho=0.3)"},
       {"amuse_other", "amuse"},
       {"amuse_short_warmup", "amuse(beta1_steps=37)"},

@@ -37,7 +37,7 @@ template <class T>
 struct machine_on_host final : machine<T> {
   thalweg::optimizer<T> optimizer;
   explicit machine_on_host(thalweg::optimizer<T> o) : optimizer(std::move(o)) {}
-  void step(const std::vector<std::span<const T>>& gradients) override { optimizer.step(gradients); }
+  void step(const std::vector<std::span<const T>>& gradients) override { optimizer.step(gradients, {.loss = 1}); }
   std::shared_ptr<void> evaluation_point() override {
     return std::make_shared<thalweg::evaluation_guard<T>>(optimizer.evaluation_point());
   }

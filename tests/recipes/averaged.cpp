@@ -24,6 +24,11 @@ TEST_CASE("recipe: sf_adamw") {
            oracle::constant(0.5), decay_point::y);
 }
 
+TEST_CASE("recipe: sf_plus") {
+  suite(recipes::sf_plus({.beta1 = 0.6, .beta2 = 0.8, .beta = 0.5, .steps = 5, .last_beta = 0.9, .norm_beta = 0.5,
+                          .average_steps = 3}));
+}
+
 TEST_CASE("recipe: sf_radam") {
   suite(recipes::sf_radam({.beta1 = 0.6, .beta2 = 0.8}));  // from the fifth step on
 }

@@ -245,9 +245,50 @@ method mechanic(double initial, double of_decay, double epsilon) {
   };
 }
 
+// Around the gradient itself. known: α of each step.
+method polyak_average(double first, std::optional<double> anneal, double last, double share) {
+  return [=](const history& h, std::vector<vector>& known, double decay) {
+    if (known.empty()) known = {{}};
+    vector& alpha = known[0];
+    const std::size_t t = h.steps(), n = h.g[0].size();
+    const double p = anneal ? std::min(1.0, static_cast<double>(t) / *anneal) : 0;
+    const double beta = 1 - std::pow(1 - first, 1 - p) * std::pow(1 - last, p);
+    const auto z = [&](std::size_t steps) {
+      vector at = h.theta[0];
+      for (std::size_t s = 0; s < steps; ++s)
+        for (std::size_t i = 0; i < n; ++i) at[i] -= alpha[s] * (h.g[s][i] + alpha[s] * decay * h.theta[s][i]);
+      return at;
+    };
+    const auto x = [&](std::size_t steps) {
+      if (steps == 0) return h.theta[0];
+      vector sum(n);
+      double all = 0;
+      for (std::size_t s = 0; s < steps; ++s) {
+        const vector at = z(s + 1);
+        const double w = h.lr[s] * h.lr[s];
+        for (std::size_t i = 0; i < n; ++i) sum[i] += w * at[i];
+        all += w;
+      }
+      for (double& one : sum) one /= all;
+      return sum;
+    };
+    const vector w = weights(t, share, false);
+    double magnitude = 0;
+    for (std::size_t s = 0; s < t; ++s)
+      for (const double g : h.g[s]) magnitude += w[s] / total(w) * std::abs(g) * std::sqrt(std::acos(-1.0) / 2);
+    const double above = h.loss.back() + beta * dot(h.g.back(), z(t - 1) - x(t - 1));
+    alpha.push_back(h.lr.back() * std::max(0.0, above) / magnitude);
+    vector y = z(t);
+    const vector average = x(t);
+    for (std::size_t i = 0; i < n; ++i) y[i] = (1 - beta) * y[i] + beta * average[i];
+    return y;
+  };
+}
+
 const std::vector<std::string> learners{
     "scale_by_dog(initial=0.01) | apply_update", "scale_by_prodigy(initial=0.01, beta2=0.99) | apply_update",
     "scale_by_momo | apply_update", "scale_by_momo_adam | apply_update", "scale_by_adam | update_by_mechanic(initial=0.01)",
+    "scale_by_adam | update_by_schedule_free_polyak(steps=5, norm_beta=0.5)",
     "clip_by_global_norm | scale_by_prodigy(initial=0.01) | update_by_schedule_free"};
 
 /// The scalars that describe() tells, of all routes.
@@ -351,6 +392,11 @@ TEST_CASE("scale_by_momo and scale_by_momo_adam, beside MoMo and MoMo-Adam") {
 TEST_CASE("update_by_mechanic, beside Mechanic") {
   agrees("update_by_mechanic(initial=0.01)", mechanic(0.01, 0.01, 1e-8), 1);
   agrees("update_by_mechanic(initial=0.001, decay=0, epsilon=0.001)", mechanic(0.001, 0, 0.001), 0.1);
+}
+
+TEST_CASE("update_by_schedule_free_polyak, beside Schedule-Free with Polyak's step") {
+  agrees("update_by_schedule_free_polyak", polyak_average(0.9, {}, 0.965, 0), 1);
+  agrees("update_by_schedule_free_polyak(beta=0.5, steps=8, last_beta=0.8, norm_beta=0.75)", polyak_average(0.5, 8, 0.8, 0.75), 0.5);
 }
 
 TEST_CASE("any number of threads learns the same, bit for bit") {

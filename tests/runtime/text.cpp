@@ -258,7 +258,8 @@ TEST_CASE("names from elsewhere lead to those of this library") {
   };
   leads("schedule_free_adamw", "sf_adamw");
   leads("AdamWScheduleFree", "sf_adamw");
-  leads("schedule_free_adam", "sf_adamw, sf_radam, sf_muon, sf_sgd");
+  leads("schedule_free_adam", "sf_adamw, sf_radam, sf_muon, sf_plus");
+  leads("ScheduleFreePlus", "sf_plus");
   leads("sgdm", "sgd");
   leads("adam_w", "adamw");
   leads("muon_w", "muon, orthogonalize_directions");

@@ -471,3 +471,31 @@ TEST_CASE("by hand: learning rates that are learned") {
   // w = 1 + 2·3 + 2·¼·8 = 11: a - S·11
   static_assert(about(mechanic.value(of(3, 8), 100.0, 1.0).parameter, 100 - 6 * 11 * (3.75 + 0.5) / 3.75));
 }
+
+TEST_CASE("by hand: Schedule-Free with Polyak's step") {
+  constexpr update_by_schedule_free_polyak half{.beta = 0.5};
+  // |g| and ½·g·(z - x)
+  constexpr auto sums = half.reduce(now, 0, 0)(of(-3, 2), 8.0, 4.0);
+  static_assert(sums[0] == 3 && sums[1] == -6);
+  // α = ½·(3 + 1)/2 = 1: z = 8 - 3 - ¼·2, x = ¾·4 + ¼·z, y in the middle
+  constexpr double root = 1.2533141373155003;
+  constexpr context lossy{.lr = 0.5, .weight_decay = 0.25, .loss = 3, .average_weight = 0.25};
+  constexpr auto step = half.at(lossy, 2 / root, 1, 0, 0);
+  static_assert(learns(step, 2, 1) && gives(step.value(of(3, 2), 8.0, 4.0), 4.3125, 4.5, 4.125));
+  // e = ½·2 + ½·3 of a share of ¾: α = ½·4·¾/2.5 = 0.6
+  constexpr auto slow = update_by_schedule_free_polyak{.beta = 0.5, .norm_beta = 0.5}.at(lossy, 2 / root, 1, 3, 0.5);
+  static_assert(learns(slow, 2.5, 0.75) && gives(slow.value(of(3, 0), 8.0, 6.2), 6.2, 6.2, 6.2));
+  // The loss is below the plane at x, or nothing has a gradient: z stands still. lr is 0: nothing moves.
+  static_assert(gives(half.at(lossy, 2, -4, 0, 0).value(of(3, 2), 8.0, 4.0), 6.5, 8, 5));
+  static_assert(gives(half.at(lossy, 0, 0, 0, 0).value(of(0, 2), 8.0, 4.0), 6.5, 8, 5));
+  static_assert(gives(half.at(context{.loss = 3, .average_weight = 0}, 2, 1, 0, 0).value(of(3, 2), 8.0, 4.0), 2, 8, 4));
+  // A number that is not finite appears in the parameter, and is not learned.
+  const auto bad = half.at(lossy, std::numeric_limits<double>::infinity(), 1, 5, 0.5);
+  CHECK(learns(bad, 5, 0.5));
+  CHECK(!is_finite(bad.value(of(3, 2), 8.0, 4.0).parameter));
+  // 1-β halfway from ½ to ⅛: ¼
+  constexpr update_by_schedule_free_polyak rising{.beta = 0.5, .steps = 2, .last_beta = 0.875};
+  static_assert(about(rising.reduce(context{.step = 1}, 0, 0)(of(4), 3.0, 1.0)[1], 6));
+  static_assert(about(rising.reduce(context{.step = 9}, 0, 0)(of(4), 3.0, 1.0)[1], 7));
+  static_assert(half.average(1, 1)(of(0), 8.0, 4.0) == 4);
+}

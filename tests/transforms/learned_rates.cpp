@@ -20,3 +20,8 @@ TEST_CASE("scale_by_prodigy") {
 }
 
 TEST_CASE("update_by_mechanic") { suite(ema{.beta = 0.8} | update_by_mechanic{.initial = 0.01}); }
+
+TEST_CASE("update_by_schedule_free_polyak") {
+  suite(scale_by_exp_avg_sq{.beta2 = 0.8} |
+        update_by_schedule_free_polyak{.beta = 0.5, .steps = 5, .last_beta = 0.9, .norm_beta = 0.75});
+}

@@ -66,6 +66,7 @@ TEST_CASE("every hyper-parameter has the range that its header states") {
         "beta1 [0, 1), beta2 [0, 1), beta3 [0, 1), epsilon [1e-18, 1), initial (0, inf), coefficient (0, inf), growth [1, inf), bias, "
         "weight");
   CHECK(ranges<update_by_mechanic>() == "initial (0, inf), decay [0, inf), epsilon [1e-18, 1)");
+  CHECK(ranges<update_by_schedule_free_polyak>() == "beta [0, 1), steps [1, inf), last_beta [0, 1), norm_beta [0, 1)");
   CHECK(ranges<update_and_average>() == "memory");
   CHECK(ranges<update_by_lookahead>() == "alpha (0, 1], period [1, inf)");
   CHECK(ranges<update_by_primal_averaging>() == "mu_x [0, 1), mu_y [0.001, 1]");

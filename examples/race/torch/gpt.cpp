@@ -1,4 +1,4 @@
-// A decoder of bytes: learned positions, three blocks.
+// A decoder of bytes with learned positions, small or large.
 #include <fmt/core.h>
 
 #include "bytes.hpp"
@@ -10,7 +10,11 @@ namespace {
 
 namespace nn = ::torch::nn;
 
-constexpr std::int64_t window = 64, channels = 64, heads = 4, depth = 3, vocabulary = 256;
+constexpr std::int64_t window = 64, heads = 4, vocabulary = 256;
+
+struct size {
+  std::int64_t channels, depth;
+};
 
 struct decoder final : network_of_tensors {
   nn::Embedding bytes{nullptr}, places{nullptr};
@@ -18,7 +22,8 @@ struct decoder final : network_of_tensors {
   nn::LayerNorm norm{nullptr};
   nn::Linear head{nullptr};
 
-  decoder() {
+  explicit decoder(size of) {
+    const auto [channels, depth] = of;
     bytes = register_module("byte_embedding", nn::Embedding(vocabulary, channels));
     places = register_module("place_embedding", nn::Embedding(window, channels));
     for (std::int64_t i = 0; i < depth; ++i)
@@ -27,7 +32,7 @@ struct decoder final : network_of_tensors {
     head = register_module("head", nn::Linear(nn::LinearOptions(channels, vocabulary).bias(false)));
 
     const ::torch::NoGradGuard no_gradients;  // as GPT-2: 0.02, and less for what is added to the shortcut
-    const double added = 0.02 / std::sqrt(2.0 * depth);
+    const double added = 0.02 / std::sqrt(2.0 * static_cast<double>(depth));
     for (auto& p : named_parameters())
       if (p.value().dim() > 1)
         p.value().normal_(0, p.key().find(".out.") != p.key().npos || p.key().find(".down.") != p.key().npos ? added : 0.02);
@@ -40,13 +45,11 @@ struct decoder final : network_of_tensors {
   }
 };
 
-}  // namespace
-
-std::unique_ptr<task> gpt(const task_settings& settings) {
+std::unique_ptr<task> decoding(const task_settings& settings, size of) {
   const auto text = split(read_text(settings.folder / "bible.txt"), window);
   return torch_task(
       {.about = {.data = "King James Bible",
-                 .model = fmt::format("GPT of {} blocks, {} channels", depth, channels),
+                 .model = fmt::format("GPT of {} blocks, {} channels", of.depth, of.channels),
                  .batches = fmt::format("{} windows of {} bytes", settings.batch, window),
                  .split = fmt::format("{} bytes to train; {} to {} that it never trains on.", text.training.size(),
                                       (settings.tuning ? text.tuning : text.validation).size(),
@@ -55,8 +58,13 @@ std::unique_ptr<task> gpt(const task_settings& settings) {
                  .fused = "*.qkv.weight",
                  .kind = data_kind::text},
        .data = windows(text, window, settings),
-       .network = [] { return std::make_shared<decoder>(); },
+       .network = [of] { return std::make_shared<decoder>(of); },
        .nats_a_unit = std::log(2.0)});
 }
+
+}  // namespace
+
+std::unique_ptr<task> gpt(const task_settings& settings) { return decoding(settings, {.channels = 64, .depth = 3}); }
+std::unique_ptr<task> gpt_1m(const task_settings& settings) { return decoding(settings, {.channels = 128, .depth = 5}); }
 
 }  // namespace race

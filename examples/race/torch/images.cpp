@@ -11,7 +11,7 @@
 namespace race {
 namespace {
 
-constexpr std::size_t judged_training = 200, judged_held_out = 1000, in_a_block = 100;
+constexpr std::size_t judged_training = 200, judged_held_out = 1000, of_statistics = 500, in_a_block = 100;
 
 tensors as_tensors(const batch& b) {
   const auto count = static_cast<std::int64_t>(b.labels.size());
@@ -51,7 +51,8 @@ images_as_tensors fashion_mnist_as_tensors(const task_settings& settings) {
                    },
                    .fixed = fixed,
                    .training = std::move(training),
-                   .held_out = std::move(held_out)}};
+                   .held_out = std::move(held_out),
+                   .statistics = blocks(*data, data->training, of_statistics)}};
 }
 
 }  // namespace race

@@ -97,7 +97,7 @@ void learner::refresh_batch_norms() {
     norm->reset_running_stats();
     norm->options.momentum() = c10::nullopt;  // a plain mean over the blocks
   }
-  for (const tensors& block : setting_->data.training) net_->forward(block.inputs);
+  for (const tensors& block : setting_->data.statistics) net_->forward(block.inputs);
 }
 
 thalweg::optimizer<float>& learner::bind(const thalweg::parsed_chain& chain, const thalweg::options& options) {

@@ -26,6 +26,7 @@ struct torch_data {
   std::function<std::function<tensors()>(unsigned seed)> batches;  // endless, dealt by the seed
   tensors fixed;
   std::vector<tensors> training, held_out;  // what is judged, block by block
+  std::vector<tensors> statistics{};        // training examples by which batch norms collect theirs anew
 };
 
 struct torch_setting {

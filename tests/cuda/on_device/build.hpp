@@ -37,7 +37,7 @@ public:
 
   void step(const std::vector<std::span<const T>>& gradients) override {
     gradients_.put(copied(gradients));
-    optimizer_.step(gradients_.spans());
+    optimizer_.step(gradients_.spans(), {.loss = 1});
     follow();
   }
   std::shared_ptr<void> evaluation_point() override {

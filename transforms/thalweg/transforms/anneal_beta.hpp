@@ -1,6 +1,7 @@
 // anneal_beta: Schedule-Free's β from one value to another.
 #pragma once
 
+#include <thalweg/core/annealed_beta.hpp>
 #include <thalweg/core/concepts.hpp>
 
 namespace thalweg {
@@ -27,8 +28,7 @@ struct anneal_beta {
   using feeds = interpolation_beta;
 
   constexpr context at(context c) const {
-    const double p = min(1.0, static_cast<double>(c.step) / static_cast<double>(steps));
-    c.say<interpolation_beta>(1 - pow(1 - first, 1 - p) * pow(1 - last, p));
+    c.say<interpolation_beta>(annealed_beta(first, last, c.step, steps));
     return c;
   }
 };
