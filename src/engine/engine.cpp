@@ -55,9 +55,9 @@ engine<T>::engine(program<T> p, std::vector<parameter<T>> parameters, const opti
   device_ = make_device(std::move(bound));
   processes_ = dynamic_cast<processes*>(device_.get());
   device_->store = std::move(store);
-  gradients_ = given_gradients<T>(device_->store);
   prepare({.loss = 1});  // whatever `at` refuses, it refuses here
   device_->bind(options_);
+  together("bind", [this] { gradients_ = given_gradients<T>(device_->store); });  // the device may lay parts out anew
 }
 
 namespace {

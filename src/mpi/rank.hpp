@@ -3,17 +3,14 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <thread>
 #include <type_traits>
@@ -26,14 +23,12 @@
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/when_finite.hpp>
 
-#include "../checkpoint/checksum.hpp"
-#include "../checkpoint/held_arrays.hpp"
 #include "../engine/host.hpp"
-#include "../engine/processes.hpp"
 #include "../engine/tasks.hpp"
 #include "averaging.hpp"
 #include "communicator.hpp"
 #include "courier.hpp"
+#include "member.hpp"
 #include "numbers.hpp"
 #include "own_sums.hpp"
 #include "plan.hpp"
@@ -46,21 +41,8 @@ using thalweg::detail::bound_program;
 using thalweg::detail::program;
 using thalweg::detail::task_body;
 
-constexpr std::string_view to_text(layout l) {
-  constexpr std::array<std::string_view, 3> names{"sharded state", "replicated", "sharded rows"};
-  return names[static_cast<std::size_t>(l)];
-}
-
-/// What becomes of the binding while it goes on: until the device takes over, whoever fails must tell the others.
-struct binding {
-  explicit binding(MPI_Comm given) : ranks(given) {}
-
-  communicator ranks;
-  bool has_device = false;
-};
-
 template <class T>
-class rank : public thalweg::detail::host<T>, public thalweg::detail::processes {
+class rank : public thalweg::detail::host<T>, public member<T> {
   using base = thalweg::detail::host<T>;
 
   /// The tasks of a phase that have to do with a bucket's parameters here, and their numbers in the phase.
@@ -69,9 +51,6 @@ class rank : public thalweg::detail::host<T>, public thalweg::detail::processes 
     std::vector<std::size_t> numbers;
   };
 
-  std::shared_ptr<binding> binding_;
-  layout layout_;
-  std::size_t elements_a_message_;
   std::vector<unsigned char> has_gradient_;  ///< by parameter: the types of the ranks' gradients, a bit each
   std::vector<stored_array> given_;
   std::span<const stored_array> own_;        ///< the gradients of this rank
@@ -94,8 +73,16 @@ class rank : public thalweg::detail::host<T>, public thalweg::detail::processes 
 protected:
   using base::bound;
   using base::store;
+  using of_many = member<T>;
+  using of_many::agree;
+  using of_many::comm;
+  using of_many::is_replicated;
+  using of_many::me;
+  using of_many::or_end_all;
+  using of_many::plan_;
+  using of_many::ranks;
+  using of_many::together;
 
-  plan plan_{};
   std::vector<number_type> types_;           ///< by parameter: as which its gradients travel
   std::vector<stored_array> parameters_;     ///< by parameter: its values here
   std::vector<number_type> sum_types_;       ///< all of T
@@ -105,23 +92,9 @@ protected:
   std::vector<T> mean_;                      ///< the gradients of the parameters here
   std::vector<T*> means_;                    ///< by parameter; null where it is not here
 
-  [[nodiscard]] const communicator& ranks() const { return binding_->ranks; }
-  [[nodiscard]] MPI_Comm comm() const { return ranks().get(); }
-  [[nodiscard]] int me() const { return ranks().rank(); }
-  [[nodiscard]] bool is_replicated() const { return layout_ == layout::replicated; }
-  [[nodiscard]] bool is_here(std::size_t i) const override { return is_replicated() || plan_.owner[i] == me(); }
+  [[nodiscard]] bool is_here(std::size_t i) const override { return this->steps(i); }
   [[nodiscard]] bool takes(std::size_t i) const override { return is_here(i) && (!now_ || plan_.bucket_of[i] == *now_); }
   [[nodiscard]] std::size_t judged(std::size_t i) const override { return gathers_ ? elements_given(i) : base::judged(i); }
-
-  /// Does what the others wait for. A rank without memory for it ends all.
-  template <class F>
-  void or_end_all(F f) const {
-    try {
-      f();
-    } catch (const std::exception& why) {
-      ranks().abort(why);
-    }
-  }
 
   // What depends on where the parameters are: here, on every rank.
   /// Between the plan and the first state.
@@ -144,15 +117,14 @@ protected:
 
 public:
   rank(bound_program<T> what, std::shared_ptr<binding> b, layout l, std::size_t elements_a_message)
-      : base(std::move(what)), binding_(std::move(b)), layout_(l), elements_a_message_(elements_a_message) {}
+      : base(std::move(what)), of_many(std::move(b), l, elements_a_message) {}
 
   void bind(const options& o) override {
-    binding_->has_device = true;
-    agree("bind", {});
-    std::vector<parameter_cost> costs;
-    for (const auto& p : store.parameters) costs.push_back({p.size, cost_of(p)});
-    plan_ = make_plan(std::move(costs), ranks().size(), elements_a_message_);
-    ranks().compare(in_lines(o));
+    store.gather();
+    this->make_plan_together(o, bound, store, [this](std::size_t i) {
+      const auto& p = store.parameters[i];
+      return std::span(static_cast<const std::byte*>(p.values.data), has_all_parameters() ? p.bytes() : 0);
+    });
     together("bind", [&] { make_room(); });
     take_parameters();
     together("bind", [&] {
@@ -164,10 +136,8 @@ public:
 
   void check_usable() const override { communicator::check_thread(); }
 
-  void agree(std::string_view call, std::exception_ptr failure) const override { ranks().agree(call, failure); }
-
   std::span<const stored_array> mean(std::span<const stored_array> own, step_inputs& inputs) override {
-    take_inputs(inputs);
+    this->take_inputs(inputs);
     const auto bit = [](number_type t) { return static_cast<unsigned char>(1u << static_cast<unsigned>(t)); };
     for (std::size_t i = 0; i < own.size(); ++i) has_gradient_[i] = own[i].data ? bit(own[i].type) : 0;
     MPI_Allreduce(MPI_IN_PLACE, has_gradient_.data(), static_cast<int>(has_gradient_.size()), MPI_BYTE, MPI_BOR, comm());
@@ -207,10 +177,7 @@ public:
   }
 
   std::optional<std::size_t> stopped_by() override {
-    unsigned long long first = base::stopped_by().value_or(store.parameters.size());
-    MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_UNSIGNED_LONG_LONG, MPI_MIN, comm());
-    if (first == store.parameters.size()) return {};
-    return static_cast<std::size_t>(first);
+    return this->first_of_all(base::stopped_by(), store.parameters.size());
   }
 
   void absorb(long call) override {
@@ -262,54 +229,26 @@ public:
     store.gather();
     // What the ranks have gathered so far is added up, here as in the file.
     if (gathers_ && own_sums_.holds()) or_end_all([this] { add_up_sums(); });
-    // Where the disk is full, the others still send what they have: in the end all are told.
-    std::exception_ptr failure;
-    const auto write_here = [&](std::span<const std::byte> piece, std::size_t left) {
-      if (me() != 0 || failure) return;
-      try {
-        write(piece, left);
-      } catch (...) {
-        failure = std::current_exception();
-      }
-    };
-    std::vector<std::byte> room;
-    const auto held = held_arrays_with(room);
-    thalweg::detail::write_checkpoint<T>(write_here, store, now, average_into, &held);
-    if (failure) std::rethrow_exception(failure);
+    this->save_together(store, write, now, average_into, has_all_parameters());
   }
 
   thalweg::detail::loaded_progress load(
       const thalweg::detail::readable_bytes& from, thalweg::detail::progress now, const load_policy& policy,
       const std::function<void(const thalweg::detail::loaded_progress&)>& before_writing) override {
     store.gather();
-    std::vector<std::byte> room;
-    const auto held = held_arrays_with(room);
-    bool agreed = false;
-    const auto agree_before_writing = [&](const thalweg::detail::loaded_progress& read) {
-      before_writing(read);
-      agreed = true;
-      agree("load", {});
-    };
-    try {
-      auto loaded = thalweg::detail::read_checkpoint<T>(from, store, std::move(now), policy, agree_before_writing, &held);
-      store.scatter();
-      own_sums_.forget();
-      state_holds_ = true;
-      return loaded;
-    } catch (...) {
-      if (!agreed) agree("load", std::current_exception());
-      throw;
-    }
+    auto loaded = this->load_together(store, from, std::move(now), policy, before_writing, has_all_parameters());
+    store.scatter();
+    own_sums_.forget();
+    state_holds_ = true;
+    return loaded;
   }
 
   void describe(thalweg::detail::description& d) const override {
     base::describe(d);
     traffic t = collecting_->sent(gathers_ ? sums_as_ : gradients_as_, sums_as_);
     if (distributing_) t += distributing_->sent();
-    d.header += in_words(d.header.empty() ? "" : ", ", "rank ", me(), " of ", ranks().size(), " by MPI (", to_text(layout_),
-                         is_replicated() ? "" : in_words(", costliest rank ", hundredths(plan_.imbalance()), " × the mean"), "; it sends ",
-                         t.bytes, " bytes in ", t.messages, " messages a step and has ", store.state_bytes,
-                         " bytes of state", gathers_ ? in_words(", and ", own_sums_.bytes(), " for the sums of its own gradients") : "", ")");
+    d.header += in_words(d.header.empty() ? "" : ", ", this->words("MPI", t, store.state_bytes),
+                         gathers_ ? in_words(", and ", own_sums_.bytes(), " for the sums of its own gradients") : "", ")");
   }
 
 protected:
@@ -370,18 +309,6 @@ protected:
     std::vector<std::size_t> bytes;
     for (const number_type t : types) bytes.push_back(bytes_of(t));
     return {plan_, std::move(bytes)};
-  }
-
-  /// Runs f; what one rank throws, all throw.
-  template <class F>
-  void together(std::string_view call, F f) const {
-    std::exception_ptr failure;
-    try {
-      f();
-    } catch (...) {
-      failure = std::current_exception();
-    }
-    agree(call, failure);
   }
 
 private:
@@ -493,32 +420,6 @@ private:
 
   // ---- binding ----
 
-  [[nodiscard]] double cost_of(const thalweg::detail::bound_parameter<T>& p) const {
-    const auto& kinds = bound.what.paths[p.path].kinds;
-    const bool as_matrix = std::ranges::find(kinds, thalweg::detail::kind::tensorwise) != kinds.end();
-    // To take an element through memory costs about as much as four operations for each unit of a matrix's short side.
-    return static_cast<double>(p.size) + (as_matrix ? thalweg::detail::product_cost(p.info) / 4 : 0);
-  }
-
-  /// What must be the same in all ranks.
-  [[nodiscard]] std::vector<std::string> in_lines(const options& o) const {
-    std::vector<std::string> lines{
-        in_words("numbers of ", thalweg::detail::type_of<T>), in_words("chain: ", bound.what.text),
-        in_words("options: ", o, ", seed=", o.seed, ", state ", o.state, ", weights ", o.weights),
-        in_words("passes: ", bound.what.run_by), in_words("layout: ", to_text(layout_), ", ", elements_a_message_, " elements a message"),
-        in_words(store.parameters.size(), " parameters")};
-    store.gather();
-    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
-      const auto& p = store.parameters[i];
-      const std::span values(static_cast<const std::byte*>(p.values.data), has_all_parameters() ? p.bytes() : 0);
-      lines.push_back(in_words("parameter ", in_quotes(p.info.name), " with shape ", p.info.shape, ", ", p.info.role, ", of ",
-                               p.values.type, p.info.order == storage_order::column_major ? ", column-major" : "", ", lr_factor=",
-                               p.info.lr_factor, ", weight_decay_factor=", p.info.weight_decay_factor, ", path ", p.path, ", owner ",
-                               plan_.owner[i], ", values with checksum ", thalweg::detail::checksum(values)));
-    }
-    return lines;
-  }
-
   void make_room() {
     const std::size_t count = store.parameters.size();
     has_gradient_.resize(count);
@@ -552,25 +453,6 @@ private:
     }
   }
 
-  static double hundredths(double x) { return static_cast<double>(static_cast<long>(x * 100 + 0.5)) / 100; }
-
-  /// The loss becomes the mean of the ranks'; all must ask for the same measures.
-  void take_inputs(step_inputs& inputs) const {
-    const std::array<double, 3> own{inputs.loss ? 1.0 : 0.0, inputs.loss.value_or(0), double(inputs.measure == measure::norms)};
-    std::vector<double> all;
-    or_end_all([&] { all.resize(own.size() * static_cast<std::size_t>(ranks().size())); });
-    MPI_Allgather(own.data(), static_cast<int>(own.size()), MPI_DOUBLE, all.data(), static_cast<int>(own.size()), MPI_DOUBLE, comm());
-    double sum = 0;
-    for (std::size_t r = 0; r < all.size(); r += own.size()) {
-      if (all[r] != all[0] || all[r + 2] != all[2])
-        throw error("step", "Expected ", all[r] != all[0] ? "a loss" : "norms to be measured", " on every rank, or on none. Received ",
-                    all[0] + all[2] > all[r] + all[r + 2] ? "it on rank 0 and not on rank " : "it not on rank 0, but on rank ",
-                    r / own.size(), ".");
-      sum += all[r + 1];
-    }
-    if (inputs.loss) inputs.loss = sum * (1.0 / ranks().size());
-  }
-
   /// What the owner of a parameter has, to all.
   void give(std::size_t i, T* values) const {
     in_parts(store.parameters[i].size, [&](std::size_t begin, int count) {
@@ -578,26 +460,6 @@ private:
     });
   }
 
-  [[nodiscard]] thalweg::detail::held_arrays held_arrays_with(std::vector<std::byte>& room) const {
-    return {.is_here = [this](std::size_t i) { return is_here(i); },
-            .has_all_parameters = has_all_parameters(),
-            .bring =
-                [this, &room](std::size_t i, std::size_t bytes, std::span<const std::byte> own) -> std::span<const std::byte> {
-              if (is_here(i) && me() == 0) return own;
-              const int owner = plan_.owner[i];
-              if (is_replicated() || (me() != 0 && me() != owner)) return {};
-              if (me() == owner) {
-                in_parts(bytes, [&](std::size_t b, int n) { MPI_Send(own.data() + b, n, MPI_BYTE, 0, 0, comm()); });
-                return {};
-              }
-              or_end_all([&] { room.resize(bytes); });
-              in_parts(bytes, [&](std::size_t b, int n) {
-                MPI_Recv(room.data() + b, n, MPI_BYTE, owner, 0, comm(), MPI_STATUS_IGNORE);
-              });
-              return room;
-            },
-            .together = [this](const std::function<void()>& check) { together("save", check); }};
-  }
 };
 
 }  // namespace thalweg::mpi::detail

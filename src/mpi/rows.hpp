@@ -1,5 +1,5 @@
 // A rank that has some rows of each parameter, and the whole of those that it steps. Before a step the rows' gradients travel
-// to the owners; after it the new rows travel back.
+// to the owners; after it the new rows travel back. Of a parameter with a view, each part has an owner of its own.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,11 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "parcels.hpp"
@@ -30,17 +32,44 @@ struct sharded_parameters {
   std::vector<thalweg::detail::aligned_array<std::byte>> memory;
 };
 
-/// How the rows of all ranks travel to the owners of their parameters, and back.
+/// Where the elements of a part lie in the parameter that a view has divided: `lines` times `length` elements, `stride` apart.
+struct place_of_part {
+  std::size_t whole, begin, lines, length, stride;
+
+  /// How many of them lie before an element of the whole.
+  [[nodiscard]] std::size_t before(std::size_t element) const {
+    if (element <= begin) return 0;
+    const std::size_t line = (element - begin) / stride;
+    return line < lines ? line * length + std::min((element - begin) % stride, length) : lines * length;
+  }
+};
+
+template <class T>
+place_of_part place_of(const thalweg::detail::bound_parameter<T>& p) {
+  if (!p.lies_in) return {p.whole, p.offset, 1, p.size, p.size};
+  const std::size_t width = bytes_of(p.values.type);
+  return {p.whole, p.offset, p.lies_in->count, p.lies_in->length / width, p.lies_in->stride / width};
+}
+
+/// How the rows of all ranks travel to the owners of their parameters, and back. A rank's elements of a part follow each other
+/// there: a part's elements stand in the order of the whole.
 class rows_and_wholes {
   const plan& plan_;
   int me_;
   const sharded_parameters& shards_;
+  std::vector<place_of_part> parts_;
+
+  /// Where a rank's rows begin, of the parameter that the user has given.
+  [[nodiscard]] std::size_t first_row(std::size_t whole, int rank) const {
+    const auto& elements = shards_.rows[whole].elements;
+    return std::accumulate(elements.begin(), elements.begin() + rank, std::size_t{0});
+  }
 
 public:
   std::vector<message> to_owners, to_rows;
 
-  rows_and_wholes(const communicator& ranks, const plan& p, const sharded_parameters& shards)
-      : plan_(p), me_(ranks.rank()), shards_(shards) {
+  rows_and_wholes(const communicator& ranks, const plan& p, const sharded_parameters& shards, std::vector<place_of_part> parts)
+      : plan_(p), me_(ranks.rank()), shards_(shards), parts_(std::move(parts)) {
     distribution by_rows;
     for (const std::size_t i : p.order)
       for (int r = 0; r < p.ranks; ++r)
@@ -48,13 +77,42 @@ public:
     to_owners = messages(by_rows, p.by_owner);
     to_rows = messages(p.by_owner, by_rows);
   }
-  [[nodiscard]] std::size_t elements(std::size_t i, int rank) const { return shards_.rows[i].elements[static_cast<std::size_t>(rank)]; }
+  /// How many elements of a part a rank has.
+  [[nodiscard]] std::size_t elements(std::size_t i, int rank) const { return first(i, rank + 1) - first(i, rank); }
   [[nodiscard]] std::size_t here(std::size_t i) const { return elements(i, me_); }
-  /// Where a rank's rows of a parameter begin.
-  [[nodiscard]] std::size_t first(std::size_t i, int rank) const {
-    std::size_t first = 0;
-    for (int r = 0; r < rank; ++r) first += elements(i, r);
-    return first;
+  /// The first of them.
+  [[nodiscard]] std::size_t first(std::size_t i, int rank) const { return parts_[i].before(first_row(parts_[i].whole, rank)); }
+  /// This rank's rows of the parameter that a part is of.
+  [[nodiscard]] const stored_array& rows_of(std::size_t i) const { return shards_.rows[parts_[i].whole].values; }
+  /// f(begin, count, k) for elements [begin, begin + count) of these rows, which are n of this rank's elements of a part from
+  /// number `from` on: that of number from + k, and those behind it that lie together.
+  template <class F>
+  void for_each_piece(std::size_t i, std::size_t from, std::size_t n, F f) const {
+    const place_of_part& p = parts_[i];
+    const std::size_t number = first(i, me_) + from, row = first_row(p.whole, me_);
+    for (std::size_t k = 0; k < n;) {
+      const std::size_t at = (number + k) % p.length, count = std::min(n - k, p.length - at);
+      f(p.begin + (number + k) / p.length * p.stride + at - row, count, k);
+      k += count;
+    }
+  }
+  [[nodiscard]] bool lies_together(std::size_t i) const {
+    std::size_t pieces = 0;
+    for_each_piece(i, 0, here(i), [&](std::size_t, std::size_t, std::size_t) { ++pieces; });
+    return pieces <= 1;
+  }
+  /// This rank's elements [from, from + n) of a part, one behind the other, out of its rows or into them.
+  void copy_out(const stored_array& rows, std::size_t i, std::size_t from, std::size_t n, std::byte* to) const {
+    const std::size_t width = bytes_of(rows.type);
+    for_each_piece(i, from, n, [&](std::size_t begin, std::size_t count, std::size_t k) {
+      std::memcpy(to + k * width, place_in(rows, begin), count * width);
+    });
+  }
+  void copy_in(const std::byte* from_bytes, const stored_array& rows, std::size_t i, std::size_t from, std::size_t n) const {
+    const std::size_t width = bytes_of(rows.type);
+    for_each_piece(i, from, n, [&](std::size_t begin, std::size_t count, std::size_t k) {
+      std::memcpy(place_in(rows, begin), from_bytes + k * width, count * width);
+    });
   }
   /// f(parameter, first of this rank's elements of it, how many, its first element of the line)
   template <class F>
@@ -113,7 +171,6 @@ public:
 class returning_rows final : public distributing {
   const plan& plan_;
   const rows_and_wholes& rows_;
-  const sharded_parameters& shards_;
   std::span<const stored_array> wholes_;
   const wire& as_;
   parcels parcels_;
@@ -122,17 +179,15 @@ class returning_rows final : public distributing {
   void take() {
     parcels_.take(taken_++, [&](const message& m, const std::byte* from) {
       rows_.for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-        const stored_array& to = shards_.rows[i].values;
-        std::memcpy(place_in(to, first), from + as_.bytes(m.begin, at), n * bytes_of(to.type));
+        rows_.copy_in(from + as_.bytes(m.begin, at), rows_.rows_of(i), i, first, n);
       });
     });
   }
 
 public:
   /// `as`: parameters as they are stored.
-  returning_rows(const communicator& ranks, const plan& p, const rows_and_wholes& rows, const sharded_parameters& shards,
-                 std::span<const stored_array> wholes, const wire& as)
-      : plan_(p), rows_(rows), shards_(shards), wholes_(wholes), as_(as), parcels_(ranks, p, rows.to_rows, about::new_rows) {}
+  returning_rows(const communicator& ranks, const plan& p, const rows_and_wholes& rows, std::span<const stored_array> wholes, const wire& as)
+      : plan_(p), rows_(rows), wholes_(wholes), as_(as), parcels_(ranks, p, rows.to_rows, about::new_rows) {}
 
   void begin() override { begun_ = taken_ = 0; }
   void begin(std::size_t bucket) override {
@@ -164,9 +219,12 @@ class rows final : public rank<T> {
   using base::store;
 
   std::shared_ptr<const sharded_parameters> shards_;
+  std::vector<place_of_part> parts_;               ///< until `rows_` has them
   std::unique_ptr<rows_and_wholes> rows_;
   wire parameters_as_;
   std::vector<std::vector<std::byte>> y_;          ///< the rows of averaged parameters, while they hold x
+  std::vector<stored_array> here_;                 ///< the gradients of a step, by part
+  std::vector<std::vector<T>> copies_;             ///< of those that do not lie together in the rows
   mutable bool is_saving_ = false;                 ///< x is asked for where its parameter is, and whole
 
   /// While one lives.
@@ -180,11 +238,40 @@ public:
   rows(bound_program<T> what, std::shared_ptr<binding> b, std::size_t elements_a_message, std::shared_ptr<const sharded_parameters> shards)
       : base(std::move(what), std::move(b), layout::sharded_rows, elements_a_message), shards_(std::move(shards)) {}
 
+  /// Before the rest is bound: a part lies together here, and is found in the rows by `rows_`.
+  void bind(const options& o) override {
+    std::vector<place_of_part> parts;
+    for (auto& p : store.parameters) {
+      parts.push_back(place_of(p));
+      p.lies_in.reset();
+      p.offset = 0;
+    }
+    parts_ = std::move(parts);
+    base::bind(o);
+  }
+
+  /// Gradients come as the rows lie.
+  std::span<const stored_array> mean(std::span<const stored_array> own, step_inputs& inputs) override {
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      here_[i] = own[i];
+      if (!own[i].data) continue;
+      if (copies_[i].empty()) {
+        rows_->for_each_piece(i, 0, elements_here(i), [&](std::size_t begin, std::size_t, std::size_t) { here_[i].data = place_in(own[i], begin); });
+      } else {
+        here_[i].data = copies_[i].data();
+        rows_->copy_out(own[i], i, 0, elements_here(i), static_cast<std::byte*>(here_[i].data));
+      }
+    }
+    return base::mean(here_, inputs);
+  }
+
+  // What is computed goes to `out`, this rank's rows of the parameter that the user has given; for a checkpoint, to `out` itself.
   void copy_parameter(std::size_t i, T* out) const override {
     const auto& p = store.parameters[i];
-    const stored_array& own = shards_->rows[p.whole].values;
     if (!is_saving_ && (!p.values.rest || (store.at_evaluation_point && p.averaged)))
-      return read_values(own, 0, elements_here(i), out);
+      return rows_->for_each_piece(i, 0, elements_here(i), [&](std::size_t begin, std::size_t n, std::size_t) {
+        read_values(rows_->rows_of(i), begin, n, out + begin);
+      });
     give_rows(i, out, [&](T* whole) { this->one_process::copy_parameter(i, whole); });
   }
   void average(std::size_t i, const thalweg::detail::average_of<T>& by, T* out) const override {
@@ -204,27 +291,25 @@ public:
 
   /// The owners' whole parameters hold x as well, for a checkpoint.
   void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
-    const auto bytes_at = [](const stored_array& a, std::size_t n) {
-      const auto* const bytes = static_cast<const std::byte*>(a.data);
-      return std::vector<std::byte>(bytes, bytes + n * bytes_of(a.type));
-    };
     this->or_end_all([&] {
       std::vector<std::vector<std::byte>> y_here(store.parameters.size()), y(store.parameters.size());
       std::vector<T> x, whole;
       for (std::size_t i = 0; i < y.size(); ++i) {
         const auto& p = store.parameters[i];
         if (!p.averaged) continue;
-        y_here[i] = bytes_at(shards_->rows[i].values, elements_here(i));
+        const stored_array& rows = rows_->rows_of(i);
+        y_here[i].resize(elements_here(i) * bytes_of(rows.type));
+        rows_->copy_out(rows, i, 0, elements_here(i), y_here[i].data());
         whole.resize(this->is_here(i) ? p.size : 0);
         {
           const saving now(is_saving_);
           average_into(i, whole.data());
         }
-        x.resize(elements_here(i));
-        give_rows(i, x.data(), [&](T* to) { std::ranges::copy(whole, to); });
-        write_values(x.data(), shards_->rows[i].values, 0, x.size());
+        rows_of_owner(i, x, [&](T* to) { std::ranges::copy(whole, to); });
+        rows_->for_each_piece(i, 0, x.size(), [&](std::size_t begin, std::size_t n, std::size_t k) { write_values(x.data() + k, rows, begin, n); });
         if (!this->is_here(i)) continue;
-        y[i] = bytes_at(parameters_[i], p.size);
+        const auto* const bytes = static_cast<const std::byte*>(parameters_[i].data);
+        y[i].assign(bytes, bytes + p.bytes());
         write_values(whole.data(), parameters_[i], 0, p.size);
       }
       y_ = std::move(y_here);
@@ -233,7 +318,8 @@ public:
     store.at_evaluation_point = true;
   }
   void put_back() noexcept override {
-    for (std::size_t i = 0; i < y_.size(); ++i) std::ranges::copy(y_[i], static_cast<std::byte*>(shards_->rows[i].values.data));
+    for (std::size_t i = 0; i < y_.size(); ++i)
+      if (!y_[i].empty()) rows_->copy_in(y_[i].data(), rows_->rows_of(i), i, 0, elements_here(i));
     y_.clear();
     one_process::put_back();
   }
@@ -257,13 +343,17 @@ protected:
   [[nodiscard]] std::size_t elements_given(std::size_t i) const override { return elements_here(i); }
 
   void make_ways() override {
-    rows_ = std::make_unique<rows_and_wholes>(this->ranks(), plan_, *shards_);
+    rows_ = std::make_unique<rows_and_wholes>(this->ranks(), plan_, *shards_, std::move(parts_));
+    here_.resize(store.parameters.size());
+    copies_.resize(here_.size());
+    for (std::size_t i = 0; i < here_.size(); ++i)
+      if (!rows_->lies_together(i)) copies_[i].resize(elements_here(i));
     std::vector<number_type> types;
     for (const stored_array& p : parameters_) types.push_back(p.type);
     parameters_as_ = this->wire_of(types);
     this->collecting_ = std::make_unique<collecting_rows<T>>(this->ranks(), plan_, *rows_, this->means_);
-    this->distributing_ = std::make_unique<returning_rows>(this->ranks(), plan_, *rows_, *shards_, parameters_, parameters_as_);
-    for (std::size_t i = 0; i < store.wholes.size(); ++i) store.wholes[i].extent = elements_here(i);
+    this->distributing_ = std::make_unique<returning_rows>(this->ranks(), plan_, *rows_, parameters_, parameters_as_);
+    for (std::size_t w = 0; w < store.wholes.size(); ++w) store.wholes[w].extent = shards_->rows[w].elements[static_cast<std::size_t>(this->me())];
   }
 
   void take_parameters() override {
@@ -272,8 +362,7 @@ protected:
       for (std::size_t b = 0; b < plan_.buckets.size(); ++b) {
         rows.begin(b, parameters_as_, [&](const message& m, std::byte* to) {
           rows_->for_my_rows(m, [&](std::size_t i, std::size_t first, std::size_t n, std::size_t at) {
-            const stored_array& from = shards_->rows[i].values;
-            std::memcpy(to + parameters_as_.bytes(m.begin, at), place_in(from, first), n * bytes_of(from.type));
+            rows_->copy_out(rows_->rows_of(i), i, first, n, to + parameters_as_.bytes(m.begin, at));
           });
         });
         rows.take(b, [&](const message& m, const std::byte* from) {
@@ -300,23 +389,30 @@ private:
   template <class F>
   void give_rows(std::size_t i, T* out, F compute) const {
     this->or_end_all([&] {
-      if (!is_saving_) give_rows_of(i, out, compute);
-      else if (this->is_here(i)) compute(out);
+      if (is_saving_) {
+        if (this->is_here(i)) compute(out);
+        return;
+      }
+      std::vector<T> own;
+      rows_of_owner(i, own, compute);
+      rows_->for_each_piece(i, 0, own.size(), [&](std::size_t begin, std::size_t n, std::size_t k) { std::copy_n(own.data() + k, n, out + begin); });
     });
   }
+  /// This rank's elements of what `compute(whole)` makes on the owner.
   template <class F>
-  void give_rows_of(std::size_t i, T* out, F compute) const {
+  void rows_of_owner(std::size_t i, std::vector<T>& own, F compute) const {
     const int owner = plan_.owner[i];
     std::vector<T> whole;
     post mail(this->comm(), about::new_rows);
+    own.resize(elements_here(i));
     if (owner == this->me()) {
       whole.resize(store.parameters[i].size);
       compute(whole.data());
       for (int r = 0; r < plan_.ranks; ++r)
-        if (r == owner) std::copy_n(whole.data() + rows_->first(i, r), rows_->elements(i, r), out);
+        if (r == owner) std::copy_n(whole.data() + rows_->first(i, r), own.size(), own.data());
         else mail.send(whole.data() + rows_->first(i, r), rows_->elements(i, r) * sizeof(T), r);
     } else {
-      mail.receive(out, elements_here(i) * sizeof(T), owner);
+      mail.receive(own.data(), own.size() * sizeof(T), owner);
     }
     mail.wait();
   }
@@ -325,6 +421,7 @@ private:
 /// The whole parameters that rows belong to. All ranks call it.
 template <class T>
 std::vector<parameter<T>> whole_parameters(const communicator& ranks, std::vector<parameter<T>> given, sharded_parameters& shards) {
+  ranks.compare({in_words(given.size(), " parameters with rows on every rank")});
   std::vector<unsigned long long> own, all(given.size() * static_cast<std::size_t>(ranks.size()));
   for (const auto& p : given) own.push_back(p.shape.empty() ? 0 : p.shape.front());
   MPI_Allgather(own.data(), static_cast<int>(own.size()), MPI_UNSIGNED_LONG_LONG, all.data(), static_cast<int>(own.size()),
@@ -356,9 +453,12 @@ std::vector<parameter<T>> whole_parameters(const communicator& ranks, std::vecto
 template <class T>
 void check_rows(const std::vector<parameter<T>>& given) {
   for (const auto& p : given) {
-    if (p.shape.empty() || p.order == storage_order::column_major || !p.view.parts().empty())
-      throw error("mpi", "Expected row-major parameters with rows and without a view, for sharded rows. Received ", in_quotes(p.name),
-                  " with shape ", p.shape, ".");
+    if (p.shape.empty() || p.order == storage_order::column_major)
+      throw error("mpi", "Expected row-major parameters with rows, for sharded rows. Received ", in_quotes(p.name), " with shape ", p.shape, ".");
+    for (const view::part& one : p.view.parts())
+      if (const auto* const stack = std::get_if<view::stack>(&one); stack && stack->stride)
+        throw error("mpi", "Expected a stack without a stride, for sharded rows. Received ", in_quotes(p.name), " with shape ", p.shape,
+                    " and a stride of ", *stack->stride, ".");
     if (!p.data.data() && element_count(p.shape) > 0)
       throw error("mpi", "Expected memory for the rows of every parameter. Received null for ", in_quotes(p.name), ".");
   }

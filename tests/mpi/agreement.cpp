@@ -62,6 +62,67 @@ const auto& chains() {
   return all;
 }
 
+/// A model with views: what a rank has of their parts lies in its rows in one piece, in several, or not at all.
+std::vector<test::layer> viewed_layers() {
+  auto all = test::varied_layers();
+  all.push_back({"qkv", {12, 5}});
+  all.push_back({"side_by_side", {6, 8}});
+  all.push_back({"experts", {3, 4, 6}});
+  all.push_back({"gates", {2, 6, 4}});
+  all.push_back({"corners", {5, 6}});
+  return all;
+}
+std::vector<parameter<float>> with_views(std::vector<parameter<float>> all) {
+  for (auto& p : all) {
+    if (p.name == "qkv") p.view = {view::row_blocks{{{"q", 6}, {"k", 3}, {"v", 3}}}};
+    if (p.name == "side_by_side") p.view = {view::column_blocks{{{"left", 3}, {"right", 5}}}};
+    if (p.name == "experts") p.view = {view::stack{}};
+    if (p.name == "gates") p.view = {view::stack{}, view::row_blocks{{{"gate", 2}, {"up", 4}}}};
+    if (p.name == "corners") p.view = {view::column_blocks{{{"", 4}, {"", 2}}}, view::row_blocks{{{"", 3}, {"", 2}}}};
+  }
+  return all;
+}
+
+void check_rows(const std::string& chain, const std::vector<test::layer>& layers) {
+  CAPTURE(chain);
+  test::model<float> alone(layers);
+  test::shard<float> m(alone, test::rank(), test::rank_count());
+  const options o{.lr = 0.02, .weight_decay = 0.1, .warmup_steps = 2, .parallel = sequential()};
+  const mpi::ranks rows{.layout = mpi::layout::sharded_rows};
+  auto opt = mpi::optimizer(chain, with_views(m.parameters()), o, rows);
+  optimizer<float> one(chain, with_views(alone.parameters()), o);
+  for (long t = 1; t <= 4; ++t) {
+    alone.differentiate(t);
+    const auto own = m.of(alone.gradients);
+    CHECK(opt.step(own).gradient_norm == one.step(alone.gradients).gradient_norm);
+    CHECK(same_bits(m.values, m.of(alone.values)));
+  }
+  const auto x = test::both_x(alone, one);
+  auto averaged = m.values;
+  for (std::size_t i = 0; i < averaged.size(); ++i) opt.averaged(i, averaged[i]);
+  CHECK(same_bits(averaged, m.of(x[0])));
+  {
+    const auto at_x = opt.evaluation_point();
+    CHECK(same_bits(m.values, m.of(x[1])));
+    const auto at_x_alone = one.evaluation_point();
+    const std::string bytes = one.to_bytes();
+    CHECK(opt.to_bytes() == (test::rank() == 0 ? bytes : ""));
+  }
+  CHECK(same_bits(m.values, m.of(alone.values)));
+
+  const std::string bytes = one.to_bytes();
+  CHECK(opt.to_bytes() == (test::rank() == 0 ? bytes : ""));
+  auto again = m;
+  auto late = mpi::optimizer(chain, with_views(again.parameters()), o, rows);
+  late.load_bytes(bytes);
+  for (long t = 5; t <= 6; ++t) {
+    alone.differentiate(t);
+    one.step(alone.gradients);
+    late.step(m.of(alone.gradients));
+    CHECK(same_bits(again.values, m.of(alone.values)));
+  }
+}
+
 }  // namespace
 
 TEST_CASE("ranks take the steps of one process that is given the mean of their gradients") {
@@ -168,48 +229,76 @@ TEST_CASE("gradients of 16 bits travel as they are, and are added up in float") 
 TEST_CASE("ranks that have some rows of each parameter take the steps of one process") {
   auto all = chains();
   all.push_back("when_finite | accumulate(steps=2) | clip_by_global_norm(max_norm=0.5) | muon");
-  for (const auto& chain : all) {
-    CAPTURE(chain);
-    test::model<float> alone(test::varied_layers());
-    test::shard<float> m(alone, test::rank(), test::rank_count());
-    const options o{.lr = 0.02, .weight_decay = 0.1, .warmup_steps = 2, .parallel = sequential()};
-    auto opt = mpi::optimizer(chain, m.parameters(), o, {.layout = mpi::layout::sharded_rows});
-    optimizer<float> one(chain, alone.parameters(), o);
-    for (long t = 1; t <= 4; ++t) {
-      alone.differentiate(t);
-      const auto own = m.of(alone.gradients);
-      CHECK(opt.step(own).gradient_norm == one.step(alone.gradients).gradient_norm);
-      CHECK(same_bits(m.values, m.of(alone.values)));
-    }
-    const auto x = test::both_x(alone, one);
-    auto averaged = m.values;
-    for (std::size_t i = 0; i < averaged.size(); ++i) opt.averaged(i, averaged[i]);
-    CHECK(same_bits(averaged, m.of(x[0])));
-    {
-      const auto at_x = opt.evaluation_point();
-      CHECK(same_bits(m.values, m.of(x[1])));
-      const auto at_x_alone = one.evaluation_point();
-      const std::string bytes = one.to_bytes();
-      CHECK(opt.to_bytes() == (test::rank() == 0 ? bytes : ""));
-    }
-    CHECK(same_bits(m.values, m.of(alone.values)));
+  for (const auto& chain : all) check_rows(chain, test::varied_layers());
+}
 
-    const std::string bytes = one.to_bytes();
-    CHECK(opt.to_bytes() == (test::rank() == 0 ? bytes : ""));
-    auto again = m;
-    auto late = mpi::optimizer(chain, again.parameters(), o, {.layout = mpi::layout::sharded_rows});
-    late.load_bytes(bytes);
-    for (long t = 5; t <= 6; ++t) {
-      alone.differentiate(t);
-      one.step(alone.gradients);
-      late.step(m.of(alone.gradients));
-      CHECK(same_bits(again.values, m.of(alone.values)));
+TEST_CASE("with sharded rows, each part of a view is stepped whole") {
+  for (const char* chain : {"amuse", "clip_by_global_norm(max_norm=0.5) | adamw", "when_finite | accumulate(steps=2) | muon"})
+    check_rows(chain, viewed_layers());
+  check_rows("route(when(hidden_matrix, in_row_blocks(3, orthogonalize_update)), otherwise(scale_by_adam)) | update_by_schedule_free",
+             {{"fused", {12, 5}}, {"bias", {9}}});
+}
+
+TEST_CASE("with sharded rows, views of weights and gradients of 16 bits") {
+  test::model<float> start(viewed_layers());
+  const test::shard<float> shard(start, test::rank(), test::rank_count());
+  const auto rounded = [](const test::model<float>::arrays& of) {
+    std::vector<std::vector<bfloat16>> all;
+    for (const auto& v : of) all.emplace_back(v.begin(), v.end());
+    return all;
+  };
+  auto values = rounded(shard.values), alone = rounded(start.values);
+  const auto bind_to = [](std::vector<parameter<float>> all, std::vector<std::vector<bfloat16>>& data) {
+    for (std::size_t i = 0; i < all.size(); ++i) all[i].data = data[i].data();
+    return with_views(std::move(all));
+  };
+  auto rows = shard;
+  const options o{.lr = 0.02, .warmup_steps = 2, .parallel = sequential()};
+  auto opt = mpi::optimizer("amuse", bind_to(rows.parameters(), values), o, {.layout = mpi::layout::sharded_rows});
+  optimizer<float> one("amuse", bind_to(start.parameters(), alone), o);
+  const auto rows_of = [&](const std::vector<std::vector<bfloat16>>& whole) {
+    std::vector<std::vector<bfloat16>> own;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      const auto begin = whole[i].begin() + static_cast<std::ptrdiff_t>(shard.first[i]);
+      own.emplace_back(begin, begin + static_cast<std::ptrdiff_t>(shard.count[i]));
     }
+    return own;
+  };
+  const auto step = [](optimizer<float>& by, const std::vector<std::vector<bfloat16>>& gradients) {
+    std::vector<gradient_view> given;
+    for (const auto& g : gradients) given.emplace_back(std::span(g));
+    by.step(given);
+  };
+  for (long t = 1; t <= 3; ++t) {
+    start.differentiate(t);
+    const auto gradients = rounded(start.gradients);
+    step(opt, rows_of(gradients));
+    step(one, gradients);
+    CHECK(same_bits(values, rows_of(alone)));
   }
+  {
+    const auto at_x = opt.evaluation_point();
+    const auto at_x_alone = one.evaluation_point();
+    CHECK(same_bits(values, rows_of(alone)));
+  }
+  CHECK(same_bits(values, rows_of(alone)));
+  CHECK(opt.to_bytes() == (test::rank() == 0 ? one.to_bytes() : ""));
+}
+
+TEST_CASE("what sharded rows cannot be is refused by name") {
   test::model<float> whole(test::small_layers());
   test::shard<float> m(whole, test::rank(), test::rank_count());
+  const auto said_to = [](const std::vector<parameter<float>>& parameters) {
+    return test::message([&] { static_cast<void>(mpi::optimizer("adamw", parameters, {}, {.layout = mpi::layout::sharded_rows})); });
+  };
   auto parameters = m.parameters();
   if (test::rank() == 0) parameters[0].shape = {};
-  CHECK(test::message([&] { static_cast<void>(mpi::optimizer("adamw", parameters, {}, {.layout = mpi::layout::sharded_rows})); })
-            .find("[mpi] Expected row-major parameters with rows and without a view") != std::string::npos);
+  CHECK(said_to(parameters).find("[mpi] Expected row-major parameters with rows, for sharded rows. Received 'w1'") != std::string::npos);
+  parameters = m.parameters();
+  if (test::rank() == 0) parameters[2].view = {view::stack{.stride = 7}};
+  CHECK(said_to(parameters).find("[mpi] Expected a stack without a stride, for sharded rows. Received 'w2'") != std::string::npos);
+  if (test::rank_count() == 1) return;
+  parameters = m.parameters();
+  parameters[2].view = {view::row_blocks{{{"a", test::rank() == 0 ? 1u : 2u}, {"b", test::rank() == 0 ? 2u : 1u}}}};
+  CHECK(said_to(parameters).find("[mpi] Expected the same optimizer on every rank.") != std::string::npos);
 }

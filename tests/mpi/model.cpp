@@ -1,4 +1,4 @@
-// What a step costs 8, 64 and 512 ranks, as a table for docs/scale.md.
+// What a step costs 4, 8, 64 and 512 ranks, as a table for docs/scale.md.
 #include <cstdio>
 
 #include "models.hpp"
@@ -12,7 +12,7 @@ int main() {
     for (const auto& model : {test::gpt2_124m(), test::llama_1b(), test::llama_7b()})
       for (const bool orthogonalises : {false, true}) {
         const auto alone = test::time_of(model, test::plan_of(model, 1, orthogonalises), orthogonalises, test::sharing::nothing, on);
-        for (const int ranks : {8, 64, 512}) {
+        for (const int ranks : {4, 8, 64, 512}) {
           const auto p = test::plan_of(model, ranks, orthogonalises);
           const auto ms = [&](test::sharing how) {
             const auto t = test::time_of(model, p, orthogonalises, how, on);

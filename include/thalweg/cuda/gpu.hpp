@@ -33,17 +33,20 @@ inline void check_on_device(std::string_view what, std::string_view parameter, c
 }
 
 template <class T>
-class gpu final : public device<T> {
-  using device<T>::bound;
-  using device<T>::store;
-
+class gpu : public device<T> {
   struct pass_of_stage {
     pass_launch<T> run;
     std::size_t kernel, position;  ///< of its path: the first
   };
+  /// Chunks of a sum that stand together, here and among those of all processes.
+  struct run_of_chunks {
+    std::size_t first, count, of_all;
+  };
   /// What is launched for the parameters that take a path. In all tables their rows stand together.
   struct on_path {
-    std::size_t first_row = 0;
+    std::size_t first_row = 0, members = 0;
+    std::vector<run_of_chunks> runs;  ///< of the reduced chunks
+    std::size_t reduced_chunks_of_all = 0;
     bool in_place = true;             ///< its parameters and their states are of T
     bool gradients_in_place = false;  ///< those of the step are
     device_array<chunk> chunks, reduced_chunks;
@@ -75,13 +78,20 @@ class gpu final : public device<T> {
   device_array<double> row_sums_, row_partials_;  ///< of each parameter on its own
   std::vector<double> known_sums_;                ///< those that the host has asked for last
 
-public:
-  gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
-      : device<T>(std::move(given)), known_(known), stream_(stream) {}
+protected:
+  using device<T>::bound;
+  using device<T>::store;
 
-  void bind(const options& o) override {
-    weights_ = o.weights;
-    seed_ = o.seed;
+  /// Whether this process steps parameter `i`.
+  [[nodiscard]] virtual bool is_here(std::size_t /*i*/) const { return true; }
+  /// Whether other processes step parameters that are not here.
+  [[nodiscard]] virtual bool shares_steps() const { return false; }
+  /// Gives this process what the others have computed of `n` numbers. A number that a process has not computed is zero there.
+  virtual void join(double* /*numbers*/, std::size_t /*n*/) {}
+
+  [[nodiscard]] cudaStream_t stream() const { return stream_; }
+
+  void check_parameters() const {
     for (const auto& p : store.parameters) {
       if (p.lies_in)
         throw error("cuda", "Expected parameters that lie in one piece. Received ", in_quotes(p.info.name),
@@ -92,6 +102,16 @@ public:
                       in_quotes(p.info.name), " in eight_bits.");
       check_on_device("parameter", p.info.name, p.values.data, p.values.type);
     }
+  }
+
+public:
+  gpu(bound_program<T> given, const launches<T>& known, cudaStream_t stream)
+      : device<T>(std::move(given)), known_(known), stream_(stream) {}
+
+  void bind(const options& o) override {
+    weights_ = o.weights;
+    seed_ = o.seed;
+    check_parameters();
     for (const auto& t : bound.what.transforms) transforms_.push_back(known_.find(t.info->is.type));
     paths_.resize(bound.what.paths.size());
     for (std::size_t p = 0; p < paths_.size(); ++p) choose_passes(p, paths_[p]);
@@ -126,18 +146,22 @@ public:
 
   void run_phase(std::size_t phase) override {
     const std::size_t l = bound.what.phases[phase], sums = bound.what.info(l).is.sums;
-    std::uint32_t chunks = 0;
+    std::size_t chunks = 0;
+    if (sums && shares_steps()) zero(partials_.data(), partials_.size(), stream_);
     for (std::size_t p = 0; p < paths_.size(); ++p) {
       on_path& here = paths_[p];
       const part& share = bound.what.paths[p].parts[phase];
       if (!share.takes_part) continue;
       for (std::size_t s = share.first; s < share.last; ++s) run_stage(p, here, s);
       if (share.reduction == bound.what.paths[p].positions()) continue;
-      sum_chunks(p, here, share.reduction, partials_.data() + chunks * sums);
-      chunks += static_cast<std::uint32_t>(here.reduced_chunks.size());
+      for (const run_of_chunks& run : here.runs)
+        sum_chunks(p, here, share.reduction, run.first, run.count, partials_.data() + (chunks + run.of_all) * sums);
+      chunks += here.reduced_chunks_of_all;
     }
+    if (sums && shares_steps()) join(partials_.data(), chunks * sums);
     if (sums && transforms_[l])  // else no parameter takes it
-      transforms_[l]->add_up(stream_, partials_.data(), {.all = chunks}, 1, sums_.data() + bound.what.first_sum[l]);
+      transforms_[l]->add_up(stream_, partials_.data(), {.all = static_cast<std::uint32_t>(chunks)}, 1,
+                             sums_.data() + bound.what.first_sum[l]);
   }
 
   /// Waits for the device, as nothing else in a step does.
@@ -152,10 +176,10 @@ public:
     std::size_t first = store.parameters.size();
     for (std::size_t p = 0; p < paths_.size(); ++p) {
       on_path& here = paths_[p];
-      std::vector<double> sums(bound.members[p].size());
+      std::vector<double> sums(here.members);
       copy_and_wait<double>(sum_members(p, here, what.paths[p].position_of(what.stop)), sums.size(), sums.data());
       for (std::size_t m = 0; m < sums.size(); ++m)
-        if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, bound.members[p][m]);
+        if (!what.info(what.stop).proceeds(sums[m])) first = std::min(first, rows_[here.first_row + m]);
     }
     if (first == store.parameters.size()) return {};
     return first;
@@ -165,7 +189,7 @@ public:
     const std::size_t l = bound.what.gate;
     for (std::size_t p = 0; p < paths_.size(); ++p) {
       on_path& here = paths_[p];
-      auto seen = seen_at(p, bound.what.paths[p].gate, here.chunks);
+      auto seen = seen_at(p, bound.what.paths[p].gate, here.chunks.span());
       seen.from_gradient = true;  // what may stop a step has changed nothing
       transforms_[l]->absorb(stream_, seen, bound.what.info(l).transform(), call);
     }
@@ -243,22 +267,13 @@ public:
   void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     const host_mirror m = mirror();
-    write_checkpoint<T>(write, m.store, now, [&](std::size_t i, T* out) {
-      const device_array<T> x(store.parameters[i].size);
-      average_into(i, x.data());
-      copy_and_wait<T>(x.data(), x.size(), out);
-    });
+    write_checkpoint<T>(write, m.store, now, onto_host(average_into));
   }
   loaded_progress load(const readable_bytes& from, progress now, const load_policy& policy,
                        const std::function<void(const loaded_progress&)>& before_writing) override {
     host_mirror m = mirror();
     auto loaded = read_checkpoint<T>(from, m.store, std::move(now), policy, before_writing);
-    copy<std::byte>(m.store.states.get(), states_.size(), states_.data(), stream_);
-    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
-      const auto& p = store.parameters[i];
-      copy<std::byte>(m.parameters[i].data(), p.bytes(), static_cast<std::byte*>(p.values.data), stream_);
-    }
-    synchronize(stream_);
+    take(m);
     return loaded;
   }
 
@@ -276,12 +291,70 @@ public:
     return paths_[path].forms[position].computed_by;
   }
 
-private:
+protected:
   template <class Value>
   void copy_and_wait(const Value* from, std::size_t n, Value* to) const {
     cuda::copy<Value>(from, n, to, stream_);
     synchronize(stream_);
   }
+  /// Averages as a checkpoint wants them: in memory of the host.
+  [[nodiscard]] std::function<void(std::size_t, T*)> onto_host(const std::function<void(std::size_t, T*)>& average_into) const {
+    return [this, &average_into](std::size_t i, T* out) {
+      const device_array<T> x(store.parameters[i].size);
+      average_into(i, x.data());
+      copy_and_wait<T>(x.data(), x.size(), out);
+    };
+  }
+  /// On the host, what the device holds: to be saved, or loaded and taken over.
+  struct host_mirror {
+    storage<T> store;
+    std::vector<std::vector<std::byte>> parameters;
+  };
+  [[nodiscard]] host_mirror mirror() const {
+    host_mirror m;
+    const auto copied = [&](const void* from, std::size_t n) {
+      std::vector<std::byte> bytes(n);
+      copy(static_cast<const std::byte*>(from), n, bytes.data(), stream_);
+      return bytes;
+    };
+    m.store.parameters = store.parameters;
+    m.store.wholes = store.wholes;
+    m.store.state_bytes = store.state_bytes;
+    m.store.states = allocate<std::byte>(store.state_bytes);
+    copy<std::byte>(states_.data(), states_.size(), m.store.states.get(), stream_);
+    const auto there = [&](void* address) {
+      return m.store.states.get() + (static_cast<std::byte*>(address) - states_.data());
+    };
+    for (auto& p : m.store.parameters) {
+      p.values.data = m.parameters.emplace_back(copied(p.values.data, p.bytes())).data();
+      if (p.values.rest) p.values.rest = there(p.values.rest);
+      p.data = p.values.template as<T>();
+      for (std::size_t s = 0; s < p.arrays.size(); ++s) {
+        if (!p.arrays[s].data) continue;  // it is another process's
+        p.arrays[s].data = there(p.arrays[s].data);
+        p.states[s] = p.arrays[s].template as<T>();
+      }
+    }
+    m.store.at_evaluation_point = store.at_evaluation_point;
+    if (store.at_evaluation_point) {
+      m.store.held_back.resize(store.parameters.size());
+      for_each_y([&](const auto& p, const std::byte* held) {
+        m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())] = copied(held, p.bytes());
+      });
+    }
+    synchronize(stream_);
+    return m;
+  }
+  void take(const host_mirror& m) {
+    copy<std::byte>(m.store.states.get(), states_.size(), states_.data(), stream_);
+    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+      const auto& p = store.parameters[i];
+      copy<std::byte>(m.parameters[i].data(), p.bytes(), static_cast<std::byte*>(p.values.data), stream_);
+    }
+    synchronize(stream_);
+  }
+
+private:
   template <class Value>
   [[nodiscard]] device_array<Value> uploaded(const std::vector<Value>& values) const {
     device_array<Value> there(values.size());
@@ -337,7 +410,9 @@ private:
   }
 
   void place_states() {
-    for (const auto& p : store.parameters) {
+    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+      const auto& p = store.parameters[i];
+      if (!is_here(i)) continue;
       store.state_bytes += padded<std::byte>(rest_of_weights(p));
       for (std::size_t s = 0; s < p.state_shapes.size(); ++s)
         store.state_bytes += padded<std::byte>(element_count(p.state_shapes[s]) * bytes_of(p.state_types[s]));
@@ -347,7 +422,12 @@ private:
     std::byte* free = states_.data();
     const auto take = [&](std::size_t bytes) { return std::exchange(free, free + padded<std::byte>(bytes)); };
     std::vector<std::byte> memory;  // of one parameter: the host may have no room for all
-    for (auto& p : store.parameters) {
+    for (std::size_t i = 0; i < store.parameters.size(); ++i) {
+      auto& p = store.parameters[i];
+      if (!is_here(i)) {
+        for (const number_type type : p.state_types) p.place_state({nullptr, type});
+        continue;
+      }
       memory.resize(p.bytes());
       copy_and_wait(static_cast<const std::byte*>(p.values.data), p.bytes(), memory.data());
       const std::vector<T> values = numbers_of({memory.data(), p.values.type}, p.size);
@@ -380,10 +460,10 @@ private:
       here.first_row = rows_.size();
       const auto updates = place_members(p, here, sizes, arrays);
       for (const std::size_t l : bound.what.paths[p].transforms)
-        here.forms.push_back(bound.what.info(l).is.what == kind::tensorwise
+        here.forms.push_back(bound.what.info(l).is.what == kind::tensorwise && here.members > 0
                                  ? transforms_[l]->form(bound.what.info(l).transform(), updates, stream_)
                                  : any_form());
-      chunks += here.reduced_chunks.size();
+      chunks += here.reduced_chunks_of_all;
     }
     sizes_ = uploaded(sizes);
     arrays_ = uploaded(arrays);
@@ -412,7 +492,7 @@ private:
     const bool waits = bound.what.paths[p].crosses_memory() ||
                        std::ranges::any_of(here.passes, [](const auto& of_stage) { return of_stage.size() > 1; });
     std::size_t elements = 0;
-    for (const std::size_t i : bound.members[p]) elements += padded<T>(store.parameters[i].size);
+    for (const std::size_t i : bound.members[p]) elements += is_here(i) ? padded<T>(store.parameters[i].size) : 0;
     here.updates = device_array<T>(waits ? elements : 0);
     T* free = here.updates.data();
     std::vector<device_update<T>> updates;
@@ -420,6 +500,12 @@ private:
     std::vector<std::uint32_t> first{0};
     for (const std::size_t i : bound.members[p]) {
       const auto& one = store.parameters[i];
+      const std::size_t reduced_of_one = (one.size + reduced_elements - 1) / reduced_elements, of_all = here.reduced_chunks_of_all;
+      here.reduced_chunks_of_all += reduced_of_one;
+      if (!is_here(i)) continue;
+      if (here.runs.empty() || here.runs.back().of_all + here.runs.back().count != of_all) here.runs.push_back({reduced.size(), 0, of_all});
+      here.runs.back().count += reduced_of_one;
+      ++here.members;
       const auto row = static_cast<std::uint32_t>(rows_.size());
       updates.push_back({waits ? std::exchange(free, free + padded<T>(one.size)) : nullptr, one.info.rows(),
                          one.info.cols(), one.info.order});
@@ -460,7 +546,7 @@ private:
     if (!known_gradients_.empty()) known_gradients_ = now_;
   }
 
-  [[nodiscard]] members<T> seen_at(std::size_t p, std::size_t position, const device_array<chunk>& chunks) const {
+  [[nodiscard]] members<T> seen_at(std::size_t p, std::size_t position, std::span<const chunk> chunks) const {
     const auto& way = bound.what.paths[p];
     const std::size_t l = way.transforms[position];
     const bool of_each = way.kinds[position] == kind::parameterwise;
@@ -486,24 +572,25 @@ private:
   void run_stage(std::size_t p, on_path& here, std::size_t number) {
     const auto& way = bound.what.paths[p];
     const auto& prepared = bound.clocks[p].prepared;
+    if (here.members == 0) return;
     for (const auto& pass : here.passes[number])
-      pass.run(stream_, seen_at(p, pass.position, here.chunks), prepared.kernels.data() + pass.kernel);
+      pass.run(stream_, seen_at(p, pass.position, here.chunks.span()), prepared.kernels.data() + pass.kernel);
     const std::size_t end = way.stages[number].end;
     if (end == way.positions()) return;
     if (way.kinds[end] == kind::tensorwise) here.forms[end].run(prepared.at[end]);
     else if (way.kinds[end] == kind::parameterwise) sum_members(p, here, end);
   }
 
-  void sum_chunks(std::size_t p, const on_path& here, std::size_t position, double* partials) const {
+  void sum_chunks(std::size_t p, const on_path& here, std::size_t position, std::size_t first, std::size_t count, double* partials) const {
     transforms_[bound.what.paths[p].transforms[position]]->sum_chunks(
-        stream_, seen_at(p, position, here.reduced_chunks), bound.clocks[p].prepared.at[position], partials);
+        stream_, seen_at(p, position, here.reduced_chunks.span().subspan(first, count)), bound.clocks[p].prepared.at[position], partials);
   }
   /// Of each member on its own. Returns where the sums are.
   const double* sum_members(std::size_t p, const on_path& here, std::size_t position) const {
     const std::size_t l = bound.what.paths[p].transforms[position];
     double* const sums = row_sums_.data() + here.first_row * bound.what.info(l).is.sums;
-    sum_chunks(p, here, position, row_partials_.data());
-    transforms_[l]->add_up(stream_, row_partials_.data(), {here.first_reduced.data()}, bound.members[p].size(), sums);
+    sum_chunks(p, here, position, 0, here.reduced_chunks.size(), row_partials_.data());
+    transforms_[l]->add_up(stream_, row_partials_.data(), {here.first_reduced.data()}, here.members, sums);
     return sums;
   }
 
@@ -513,46 +600,6 @@ private:
     std::byte* held = y_.data();
     for (const auto& p : store.parameters)
       if (p.averaged) f(p, std::exchange(held, held + p.bytes()));
-  }
-
-  /// On the host, what the device holds: to be saved, or loaded and taken over.
-  struct host_mirror {
-    storage<T> store;
-    std::vector<std::vector<std::byte>> parameters;
-  };
-  [[nodiscard]] host_mirror mirror() const {
-    host_mirror m;
-    const auto copied = [&](const void* from, std::size_t n) {
-      std::vector<std::byte> bytes(n);
-      copy(static_cast<const std::byte*>(from), n, bytes.data(), stream_);
-      return bytes;
-    };
-    m.store.parameters = store.parameters;
-    m.store.wholes = store.wholes;
-    m.store.state_bytes = store.state_bytes;
-    m.store.states = allocate<std::byte>(store.state_bytes);
-    copy<std::byte>(states_.data(), states_.size(), m.store.states.get(), stream_);
-    const auto there = [&](void* address) {
-      return m.store.states.get() + (static_cast<std::byte*>(address) - states_.data());
-    };
-    for (auto& p : m.store.parameters) {
-      p.values.data = m.parameters.emplace_back(copied(p.values.data, p.bytes())).data();
-      if (p.values.rest) p.values.rest = there(p.values.rest);
-      p.data = p.values.template as<T>();
-      for (std::size_t s = 0; s < p.arrays.size(); ++s) {
-        p.arrays[s].data = there(p.arrays[s].data);
-        p.states[s] = p.arrays[s].template as<T>();
-      }
-    }
-    m.store.at_evaluation_point = store.at_evaluation_point;
-    if (store.at_evaluation_point) {
-      m.store.held_back.resize(store.parameters.size());
-      for_each_y([&](const auto& p, const std::byte* held) {
-        m.store.held_back[static_cast<std::size_t>(&p - store.parameters.data())] = copied(held, p.bytes());
-      });
-    }
-    synchronize(stream_);
-    return m;
   }
 };
 
