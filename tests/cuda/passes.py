@@ -40,7 +40,8 @@ for body in ptx.split(".entry")[1:]:
         if not back or labels[back[1]] > i:
             continue
         loop = lines[labels[back[1]]:i]
-        accesses = [match[1] for line in loop if (match := re.search(r"\b((?:ld|st)\.\S+)", line))]
+        # Not the kernel's arguments, which are in constant memory.
+        accesses = [match[1] for line in loop if (match := re.search(r"\b((?:ld|st)\.(?!param)\S+)", line))]
         wide = [access for access in accesses if ".v4." in access]
         if not wide:
             continue
