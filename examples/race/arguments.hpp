@@ -39,7 +39,7 @@ struct choice {
 
 // "adamw,muon", "all", or with chains "amuse; sign_momentum(beta=0.9) | adamw": these have commas of their own. A chain may
 // have a name: "slow: adamw(beta1=0.95)".
-// Throws what parse throws. `chains_before`: so many chains have their numbers already.
+// Throws what parse throws. `chains_before`: the number of chains that already have numbers.
 choice chosen(std::string_view flag, const std::string& text, std::span<const std::string> known, std::size_t chains_before = 0);
 
 // By the key of an optimizer.

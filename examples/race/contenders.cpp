@@ -69,7 +69,7 @@ std::string by_muon(const description& about, std::string_view scale, std::strin
   return routed(about, "nesterov_ema", scale, "", auxiliary);
 }
 
-// The recipe; a fused matrix needs a branch of its own.
+// The recipe; a fused matrix needs its own branch.
 std::string sf_normuon(const description& about) {
   if (about.fused.empty()) return "sf_normuon";
   return routed(about, "ema(beta=0.8)", "none", " | scale_by_row_rms(beta2=0.95) | scale_to_rms(rms=0.2)", "scale_by_exp_avg_sq") +

@@ -20,7 +20,7 @@ struct contender {
   thalweg::options options() const { return {.lr = lr, .weight_decay = weight_decay, .warmup_steps = warmup_steps}; }
 };
 
-// For a task of this name, over so many steps.
+// For a task of this name, over `steps` steps.
 std::vector<contender> contenders(std::string_view task, const description& about, long steps);
 
 // A chain on the command line. Nobody has tuned its learning rate: `--tune` or `--lr` does.

@@ -30,7 +30,7 @@ struct data_set {
   images validation;  // … and the race is judged on these
   float mean = 0;     // of the training images' pixels
   float deviation = 1;
-  int shift = 0;        // training images are moved by up to so many pixels each way …
+  int shift = 0;        // training images are moved by at most this many pixels each way …
   bool mirror = false;  // … and mirrored every other time: a small network would soon know them by heart
 };
 

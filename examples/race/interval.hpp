@@ -9,7 +9,7 @@
 
 namespace race {
 
-// P(|T| < t) for Student's T with so many degrees of freedom (Abramowitz & Stegun 26.7.3 and 26.7.4).
+// P(|T| < t) for Student's T with `freedom` degrees of freedom (Abramowitz & Stegun 26.7.3 and 26.7.4).
 inline double within(double t, std::size_t freedom) {
   const double n = static_cast<double>(freedom), angle = std::atan(t / std::sqrt(n)), cosine = std::cos(angle);
   const bool odd = freedom % 2 == 1;

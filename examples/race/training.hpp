@@ -26,7 +26,7 @@ struct training {
 // `known`: the contenders' keys. `usual`: who trains where nobody says.
 std::vector<flag> training_flags(std::span<const std::string> known, const std::string& usual);
 
-// All but the rates, which may be those of chains that other flags name. Throws `error`, and what parse throws.
+// All settings except the rates. Rates may belong to chains that other flags name. Throws `error`, and what parse throws.
 void read_training(training&, const command_line&, std::span<const std::string> known);
 // `several`: values that are to be tried.
 void read_rates(training&, const command_line&, std::span<const std::string> known, bool several);

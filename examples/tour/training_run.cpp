@@ -72,7 +72,7 @@ int main() {
   parameters.push_back(as_parameter("scale", scale));
   opt = optimizer("scale_by_adam | apply_update", parameters, settings);
   const auto report = opt.load_bytes(saved, {.parameters = parameter_match::partial});
-  for (const auto& name : report.added) std::printf("%s starts anew\n", name.c_str());
+  for (const auto& name : report.added) std::printf("%s is not in the checkpoint: its state is new\n", name.c_str());
   // end
   // snippet: stacked
   optimizer<float> of_stack("muon", {{.name = "experts", .shape = {experts, outputs, inputs}, .role = role::hidden,

@@ -1,4 +1,4 @@
-// Validation on a thread of its own while training goes on.
+// Validates on another thread while training continues.
 #include <cstdio>
 #include <future>
 #include <random>

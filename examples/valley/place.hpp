@@ -40,7 +40,7 @@ inline void go_to(const parameters& all, const vector& place) {
     for (float& number : memory_of(p)) number = static_cast<float>(*from++);
 }
 
-// Parameters at another place for as long as this lives. Afterwards they are where they were, bit for bit.
+// Moves parameters to another place while this object exists. Its end restores them bit for bit.
 class visit {
   parameters all_;
   vector home_;

@@ -23,7 +23,7 @@ inline std::optional<double> bulk_distance_per_loss(const subspace& dominant, co
 }
 
 // ‖Σ uₜ‖² / (n Σ ‖uₜ‖²) of n updates, for their dominant parts and for their bulk parts. 1: all updates are equal. About 1/n:
-// each update is noise of its own. 0: what one update does, another one undoes. Nothing where all parts are 0.
+// the updates are independent noise. 0: what one update does, another one undoes. Nothing where all parts are 0.
 struct straightness {
   std::optional<double> dominant, bulk;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// Trains a model and measures, every so many steps, where in the valley its optimizer goes.
+// Trains a model, and measures at regular steps where in the valley its optimizer goes.
 
 #include <functional>
 #include <optional>
@@ -16,7 +16,7 @@ namespace valley {
 struct plan {
   long steps = 0;
   long every = 0;   // a measurement ends at every multiple of it …
-  long window = 0;  // … and takes so many steps, all with the eigenvectors at its first y
+  long window = 0;  // … and takes this many steps, all with the eigenvectors at its first y
   Eigen::Index eigenvectors = 0;
   std::optional<long> plane_at{};  // the measurement that is drawn in a plane, by its last step
 };

@@ -1,4 +1,4 @@
-// Where exceptions end: what a call throws becomes its status, and the words of this thread's last error.
+// Turns the exception of a call into its status and the text of this thread's last error.
 #pragma once
 
 #include <exception>

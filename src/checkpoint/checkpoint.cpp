@@ -1,4 +1,4 @@
-// What a checkpoint holds, how it is written, and all that is checked before one is read.
+// The content of a checkpoint, how it is written, and all checks before it is read.
 #include <thalweg/core/progress.hpp>
 
 #include <algorithm>
@@ -115,7 +115,7 @@ named_array parameter_at(const bound_parameter<T>& p, const void* data) {
   return {p.info.name, p.info.shape, p.info.order, const_cast<void*>(data), element_of(p.values.type)};
 }
 
-/// The arrays of a checkpoint, in the order in which they are written. y is held back while an evaluation point lives.
+/// The arrays of a checkpoint, in the order in which they are written. While an evaluation point is active, y is in `held_back`.
 template <class T>
 std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const char* where) {
   std::vector<named_array> all;
@@ -143,7 +143,7 @@ std::vector<named_array> arrays_of(const storage<T>& store, bool with_y, const c
   for (const auto& a : all) names.push_back(a.name);
   std::ranges::sort(names);
   if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
-    throw error(where, "Expected parameter names that give each state a name of its own. Received two of '", *twice, "'.");
+    throw error(where, "Expected parameter names that give each state a different name. Received two of '", *twice, "'.");
   return all;
 }
 
@@ -196,7 +196,7 @@ void for_each_option(Options& settings, F f) {
   throw error("load", "Expected '", what, "' as it was saved. Received it damaged: its checksum differs.");
 }
 
-/// A file's metadata, on its way out of it: what nobody asks for in the end should not be there.
+/// The metadata of a file. Entries that are taken are removed. An entry that is left at the end is an error.
 class metadata_reader {
   metadata_entries left_;
   std::vector<metadata_entries::node_type> taken_;
@@ -215,7 +215,7 @@ public:
     if (!text) throw error("load", "Expected '", key, "' in the metadata. Received none.");
     return *text;
   }
-  /// The keys that begin so, but for those of parameters, which have a slash.
+  /// The keys that begin with this text, except keys of parameters, which contain a slash.
   [[nodiscard]] std::vector<std::string> keys_with(std::string_view prefix) const {
     std::vector<std::string> all;
     for (auto at = left_.lower_bound(std::string(prefix)); at != left_.end() && at->first.starts_with(prefix); ++at)
@@ -243,7 +243,7 @@ public:
   }
   void check_empty() const {
     if (!left_.empty())
-      throw error("load", "Expected no more metadata than this optimizer has. Received '", left_.begin()->first, "'.");
+      throw error("load", "Expected only metadata that this optimizer reads. Received '", left_.begin()->first, "'.");
   }
 };
 
@@ -252,7 +252,7 @@ version take_version(metadata_reader& metadata, const std::string& file) {
   if (said == first_version) return version::first;
   if (said == current_version) return version::current;
   throw error("load", "Expected a checkpoint of thalweg, version ", first_version, " or ", current_version,
-              ". Received '", file, "', which has ", said ? in_words("version '", *said, "'") : "no word of that", ".");
+              ". Received '", file, "', which has ", said ? in_words("version '", *said, "'") : "no version of thalweg", ".");
 }
 
 /// What differs between the settings of the checkpoint and those of the optimizer, as `load_report::changed` says it.
@@ -280,7 +280,7 @@ void check_same_chain(std::string_view here, std::string_view saved, setting_dif
     return in_words(from ? "…" : "", text.substr(from, 40), from + 40 < text.size() ? "…" : "");
   };
   throw error("load", "Expected a checkpoint of this chain:\n  ", here, "\nReceived one of another:\n  ", saved,
-              "\nThey part at character ", at + 1, ": '", around(here), "' here, '", around(saved), "' there.");
+              "\nThey differ from character ", at + 1, " on: '", around(here), "' here, '", around(saved), "' in the checkpoint.");
 }
 
 void read_options(metadata_reader& metadata, options& settings, setting_differences& differences) {
@@ -290,7 +290,7 @@ void read_options(metadata_reader& metadata, options& settings, setting_differen
     if (differences.kept()) return differences.note(name, saved, number);
     if (name != "lr")
       throw error("load", "Expected a checkpoint of ", name, "=", number, ", as this optimizer has. Received one of ",
-                  saved, ". Make the optimizer with the options of then; lr alone is taken from the checkpoint.");
+                  saved, ". Make the optimizer with the options of the checkpoint; only lr is read from it.");
     number = saved;
   });
 }
@@ -356,7 +356,7 @@ std::vector<named_array> arrays_to_read(const safetensors::header& header, std::
   if (partial || keeps || header.tensors.size() == read.size()) return read;
   for (const auto& [name, t] : header.tensors)
     if (std::ranges::find(read, name, &named_array::name) == read.end())
-      throw error("load", "Expected no more states than this optimizer has. Received '", name, "'.");
+      throw error("load", "Expected only states that this optimizer has. Received '", name, "'.");
   return read;
 }
 
@@ -403,7 +403,7 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
     });
     const auto route = metadata.take_number<std::size_t>(parameter_key(p.info, "route"), non_negative);
     if (path_of.emplace(route, p.path).first->second != p.path && !differences.kept())
-      throw error("load", "Expected '", p.info.name, "' on the same route as here. Received it on another route.");
+      throw error("load", "Expected '", p.info.name, "' on the same route as in this optimizer. Received it on another route.");
     const auto [found, is_new] = number_of.emplace(std::pair(route, p.path), routes.size());
     of_parameter[i] = found->second;
     if (!is_new) continue;
@@ -425,7 +425,8 @@ std::pair<std::vector<progress::route>, std::vector<std::optional<std::size_t>>>
     const auto& route = read[*of_parameter[i]];
     const bool in_every_step = !metadata.has(route_key(route.first, "steps"));
     if (in_every_step && seen.insert(route.second).second && ++full[store.parameters[i].path] > 1)
-      throw error("load", "Expected '", store.parameters[i].info.name, "' on the same route as here. Received it on another route.");
+      throw error("load", "Expected '", store.parameters[i].info.name,
+                  "' on the same route as in this optimizer. Received it on another route.");
   }
   for (const auto& there_here : read) {
     const std::size_t route = there_here.first;
@@ -487,7 +488,7 @@ std::map<std::string, std::string_view> check_parameters(metadata_reader& metada
     if (here == y || (at_x && here == x)) continue;
     if (here == x)
       throw error("load", "Expected '", p.info.name, "' at y, since the checkpoint was saved there. Received it at x, ",
-                  "from which no training goes on. Load the parameters as they were in training; or save both, the "
+                  "from which training cannot continue. Load the parameters as they were in training; or save both, the "
                   "parameters and the checkpoint, at an evaluation point.");
     refuse(at_x ? ", at x" : ", at y");
   }

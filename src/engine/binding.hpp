@@ -1,4 +1,4 @@
-// What is refused when parameters meet a chain, whatever the chain.
+// The checks at binding that are the same for all chains.
 #pragma once
 
 #include <cstddef>
@@ -18,16 +18,16 @@ struct given_memory {
   std::size_t bytes;
 };
 
-/// Throws where names, shapes or arrays are not what they must be.
+/// Throws if a name, a shape or an array is invalid.
 void check_parameters(std::span<const parameter_info> parameters, std::span<const given_memory> memory);
 
-/// Throws where the parts of all parameters do not have distinct names and memory of their own. `begins`: of their wholes.
+/// Throws if two parts have the same name or overlap in memory. `begins`: where the whole parameters begin.
 void check_parts(std::span<const parameter_part> parts, std::span<const given_memory> begins);
 
-/// Throws where no checkpoint could hold the chain's text.
+/// Throws if a checkpoint cannot hold the chain's text.
 void check_text(std::string_view chain);
 
-/// Throws where a state of a parameter cannot be that large.
+/// Throws if a state is too large for memory.
 void check_state(std::string_view name, std::span<const std::size_t> shape, const parameter_info& of,
                  std::size_t element_bytes);
 

@@ -65,7 +65,7 @@ namespace {
 /// How an array of a transform is stored.
 template <class T>
 number_type state_type(const any_transform<T>& t, const slot& s, state_in by_options) {
-  // What a gate gathers is the gradient itself.
+  // A gate gathers the gradient itself.
   const bool may_differ = has_kernel(t.info->is.what) && s.of_its_shape && (t.state || (!s.holds_weights && !t.info->is.gates));
   switch (may_differ ? t.state.value_or(by_options) : state_in::same) {
     case state_in::bfloat16: return number_type::bfloat16;
@@ -76,7 +76,7 @@ number_type state_type(const any_transform<T>& t, const slot& s, state_in by_opt
   return type_of<T>;
 }
 
-/// What the parameters of one path have in common.
+/// The data that all parameters of one path share.
 struct path_key {
   std::size_t way;
   double lr_factor, weight_decay_factor;
@@ -224,8 +224,8 @@ double engine<T>::prepare(const step_inputs& inputs, std::optional<long> gathere
                    settings_.of(way.transforms[position]));
     };
 
-    // The lr in which the path ends, without the parameters' factor, which does not weigh in an average: only the
-    // contextual transforms are asked. They are all that goes on where the parameters stand still.
+    // The lr at the end of the path, without the parameters' factor: the factor has no weight in an average. Only the
+    // contextual transforms run here. They also run if the parameters do not change.
     context last = at_begin;
     if (!timed.runs) last.average_weight = now.weights.share_of_none();
     for (std::size_t k = 0; k < way.positions(); ++k)
@@ -442,7 +442,7 @@ step_report engine<T>::flush() {
     device_->begin_step(read_, calls_ + 1, measure::nothing);
   });
   if (gathered == 0) return {.taken = false};
-  // What may stop a step has let these gradients pass.
+  // No transform has stopped the step because of these gradients.
   const auto report = take_step(what().may_stop() ? 1 : 0, lr, still, measure::nothing);
   calls_ = next_window();
   return report;
@@ -489,13 +489,13 @@ void engine<T>::scale_rows(std::string_view name, std::span<const double> by) {
     }
     const parameter_info& p = all[i].info;
     if (by.empty() || p.rows() % by.size() != 0)
-      throw error("scale_rows", "Expected as many numbers as blocks of equally many rows, of the ", p.rows(), " rows of ", in_quotes(name),
-                  ". Received ", by.size(), ".");
+      throw error("scale_rows", "Expected a count of numbers that divides the ", p.rows(), " rows of ", in_quotes(name),
+                  " into equal blocks. Received ", by.size(), ".");
     for (const double x : by)
       if (!positive.contains(x)) throw error("scale_rows", "Expected numbers in (0, inf). Received ", x, ".");
     if (processes_) throw error("scale_rows", "Expected an optimizer of one process. Received one that steps over MPI.");
     if (store().at_evaluation_point)
-      throw error("scale_rows", "Expected the parameters at y. Received a call while an evaluation point lives.");
+      throw error("scale_rows", "Expected the parameters at y. Received a call while an evaluation point is active.");
     rows = p.rows() / by.size();
   });
   device_->scale_rows(i, by, rows, calls_);
@@ -529,7 +529,7 @@ evaluation_guard<T> engine<T>::evaluation_point() {
   together("evaluation_point", [&] {
     for (std::size_t c = 0; c < now_.size(); ++c) check_average(c);
     if (store().at_evaluation_point)
-      throw error("evaluation_point", "Expected the parameters at y. Received a second guard while one lives.");
+      throw error("evaluation_point", "Expected the parameters at y. Received a second evaluation point while one is active.");
   });
   device_->hold_back([this](std::size_t i, T* out) { average_into(i, out); });
   return evaluation_guard<T>(device_);

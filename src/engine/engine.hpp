@@ -1,4 +1,4 @@
-// The one engine: what binding, a step, an evaluation point and a checkpoint are, for every chain and every device.
+// The engine: it defines binding, a step, an evaluation point and a checkpoint for every chain and every device.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +27,7 @@ namespace thalweg::detail {
 
 template <class T>
 class engine {
-  options options_;  ///< those of binding, but for lr
+  options options_;  ///< as given at binding, except lr
   settings<T> settings_;
   long steps_ = 0;
   long calls_ = 0;  ///< of `step`, of which a gate gathers some
@@ -38,7 +38,7 @@ class engine {
   std::vector<double> spare_scalars_;
   std::vector<parameter_report> ends_;      ///< by clock: what a step ends in, without norms
   std::vector<parameter_report> measured_;  ///< of the latest step
-  std::vector<stored_array> read_;  ///< the gradients of a step; null where the parameter stands still
+  std::vector<stored_array> read_;  ///< the gradients of a step; null if the parameter does not change
   std::vector<bool> gathered_;  ///< by parameter: whether it had a gradient since the last step that was taken
 
   std::shared_ptr<device<T>> device_;
@@ -72,7 +72,7 @@ public:
 
   void save(const write_bytes& write) const;
   load_report load(const readable_bytes& from, const load_policy& policy);
-  /// Does what may fail in this process alone. All processes do it: if one fails, all throw.
+  /// Runs work that may fail in only one process. All processes call it: if one fails, all throw.
   template <class F>
   auto together(std::string_view call, F f) const {
     using result = decltype(f());
@@ -92,7 +92,7 @@ public:
   [[nodiscard]] std::string describe() const;
 
 private:
-  /// Gives the parameters their paths and states, but for the memory of these.
+  /// Gives the parameters their paths and states, but does not allocate the states.
   void bind(bound_program<T>& bound, std::vector<parameter<T>>& given, storage<T>& store) const;
   /// Of the parameter as it was given, by the number of a part.
   [[nodiscard]] std::string_view name_of_whole(std::optional<std::size_t> part) const {
@@ -101,8 +101,8 @@ private:
   /// A call, and the numbers that must be the same in all processes.
   [[nodiscard]] std::string where_it_stands(std::string_view call) const;
   void check_loss_is_there(const step_inputs& given) const;
-  /// Lets the clocks run whose parameters have gradients; parts the others from them. Sets `read_`. Returns how many
-  /// parameters stand still.
+  /// Advances the clocks whose parameters have gradients, and separates the other parameters from them. Sets `read_`.
+  /// Returns how many parameters do not change.
   std::size_t start_clocks(bool gathers);
   struct shared_clocks;
   /// Clocks for parameters that share one where their keys are equal, as the clocks of now stand.
@@ -110,26 +110,26 @@ private:
   void share(shared_clocks by) noexcept;
   /// How many calls of `step` wait for the rest of their step.
   [[nodiscard]] long calls_gathered() const;
-  /// The calls there will have been when the next gradient begins a step.
+  /// The value of `calls_` when the next gradient begins a step.
   [[nodiscard]] long next_window() const;
   [[nodiscard]] bool gathers_now() const { return calls_gathered() > 0; }
-  /// The step that is not taken, because of the gradient of a part. Throws where too many in a row are not.
+  /// Skips the step because of the gradient of a part. Throws after too many skipped steps in a row.
   step_report skip(std::optional<std::size_t> part);
   /// Takes the step that is prepared.
   step_report take_step(std::size_t first_phase, double lr, std::size_t still, measure what);
-  /// The scalars of the model-wise transforms, by the sums of the step.
+  /// Computes the scalars of the model-wise transforms from the sums of the step.
   void learn_scalars();
-  /// The scalars of model-wise transforms are the model's: all clocks have those of the first that knows them.
+  /// The scalars of model-wise transforms belong to the model: all clocks copy them from the first clock that has them.
   /// `knows(clock, transform, position, scalars)`.
   template <class F>
   void share_scalars(const std::vector<clock<T>>& clocks, std::vector<clock_numbers>& numbers, F knows) const;
   /// What the transforms make of the next step; `next_` is what will be, if it is taken. Returns its lr.
   double prepare(const step_inputs& inputs, std::optional<long> gathered = {});
   [[nodiscard]] const path<T>& path_of(std::size_t clock) const { return what().paths[device_->bound.clocks[clock].path]; }
-  /// What the step has measured, of each parameter that moved.
+  /// The measurements of the step, for each parameter that changed.
   std::span<const parameter_report> measured();
   [[nodiscard]] average_of<T> average_by(std::size_t clock) const;
-  /// Throws where x is asked for and lost.
+  /// Throws if x is needed but cannot be computed any more.
   void check_average(std::size_t clock) const;
   void average_into(std::size_t i, T* out) const;
   [[nodiscard]] progress progress_now() const;

@@ -1,4 +1,4 @@
-// The gradients of a step: checked, and read in place. An empty one is none.
+// The gradients of a step: checked, and read in place. An empty gradient means that there is none.
 #pragma once
 
 #include <algorithm>
@@ -71,9 +71,9 @@ public:
       }
       const auto& p = store_->parameters[n];
       const lines all = in_bytes(p, bytes, const_cast<std::byte*>(static_cast<const std::byte*>(g.data)) + p.offset * bytes);
-      // A process that has some rows gives fewer than the parameter has.
+      // A process that holds only some rows gives fewer elements than the parameter has.
       if (const auto* hit = overlapped(all.data, std::min((all.count - 1) * all.stride + all.length, g.size * bytes)))
-        throw error("step", "Expected a gradient in memory of its own for ", in_quotes(whole.name),
+        throw error("step", "Expected a gradient that overlaps no parameter for ", in_quotes(whole.name),
                     ". Received one that overlaps the parameter ", in_quotes(hit->info.name), ".");
       gradients_[n] = {all.data, g.type};  // is only read
       if (!p.lies_in) continue;
@@ -81,7 +81,7 @@ public:
       all.copy_to(gradients_[n].data);
     }
   }
-  /// Whether a step may be taken with `count` of them.
+  /// Throws if a step with `count` gradients is not possible.
   void check_count(std::size_t count) const {
     if (store_->at_evaluation_point)
       throw error("step", "Expected the parameters at y. Received them at x: end the evaluation point first.");
@@ -107,8 +107,8 @@ public:
       throw error("averaged", "Expected room for the ", whole.extent, " elements of ", in_quotes(whole.name), ". Received ",
                   out.size(), ".");
     if (const auto* hit = overlapped(out.data(), out.size_bytes()))
-      throw error("averaged", "Expected memory of its own for x of ", in_quotes(whole.name),
-                  ". Received some that overlaps the parameter ", in_quotes(hit->info.name), ".");
+      throw error("averaged", "Expected an output that overlaps no parameter for x of ", in_quotes(whole.name),
+                  ". Received one that overlaps the parameter ", in_quotes(hit->info.name), ".");
   }
 };
 

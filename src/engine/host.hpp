@@ -202,7 +202,7 @@ public:
 
   void copy_parameter(std::size_t i, T* out) const override {
     const auto& p = store.parameters[i];
-    const bool at_x = store.at_evaluation_point && p.averaged;  // the rest of the 16 bits is that of y
+    const bool at_x = store.at_evaluation_point && p.averaged;  // the rest that the 16 bits leave out belongs to y
     if (p.data) std::copy_n(p.data, p.size, out);
     else if constexpr (std::is_same_v<T, float>) read({p.values.data, p.values.type, at_x ? nullptr : p.values.rest}, 0, p.size, out);
   }
@@ -345,7 +345,7 @@ private:
     return exact ? bytes_of_rest(p.values.type, p.size) : 0;
   }
 
-  /// The sizes in bytes of a parameter's arrays: of what its 16 bits leave out, then of each state and of what is beside it.
+  /// The sizes in bytes of a parameter's arrays: the rest that its 16 bits leave out, then each state and its extra array.
   [[nodiscard]] std::vector<std::size_t> bytes_of_arrays(const bound_parameter<T>& p) const {
     std::vector<std::size_t> bytes{rest_of_weights(p)};
     for (std::size_t s = 0; s < p.state_shapes.size(); ++s) {
@@ -356,10 +356,10 @@ private:
   }
 
   void allocate_states() {
-    // The first arrays of all parameters lie one behind the other, then the second ones: a pass over many small parameters
-    // reads on where it stands, as in a large one, and what it fetches ahead is the next parameter's.
-    // Large arrays do not begin at the same place of a page, nor do the first and the second arrays of small parameters: what is
-    // read together would share the sets of the first cache.
+    // The first arrays of all parameters are contiguous, then the second arrays. So a pass over many small parameters reads
+    // forward as in one large parameter, and the prefetched bytes belong to the next parameter.
+    // Large arrays begin at different places of a page, and so do the first and the second arrays of small parameters.
+    // Otherwise arrays that are read together would share the sets of the first cache.
     constexpr std::size_t large = 64 * 1024, apart = 1024 + alignment;
     std::vector<std::vector<std::size_t>> bytes, places;
     std::size_t most = 0;
@@ -389,7 +389,7 @@ private:
     }
     for (std::size_t i = 0; i < store.parameters.size(); ++i) {
       auto& p = store.parameters[i];
-      // An array of a parameter that is not here has a place, and no memory.
+      // An array of a parameter on another rank has a place in the list, but no memory.
       const auto at = [&](std::size_t array) -> void* {
         return bytes[i][array] ? store.states.get() + places[i][array] : nullptr;
       };
@@ -457,7 +457,7 @@ private:
     if (may_throw) rollback_.resize(size_to_put_back(store));
   }
 
-  // An update that waits at a model-wise barrier has memory of its own, all others take turns in their worker's.
+  // An update that waits at a model-wise barrier has its own memory. All others share their worker's.
   void make_work_room() {
     const program<T>& what = bound.what;
     std::vector<std::size_t> own(store.parameters.size(), 0);

@@ -1,4 +1,4 @@
-// Several chains side by side on one update.
+// Several chains run on copies of one update.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -21,7 +21,7 @@ struct side_by_side {
 
 constexpr std::size_t most_branches = 16, most_sums = 64;  // a step allocates nothing
 
-// Numbers enough for an update of any type, in whole cache lines.
+// Enough elements for an update of any type, in whole cache lines.
 std::size_t room_for(std::size_t n) { return padded<float>(n); }
 
 template <class T>

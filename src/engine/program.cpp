@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t most_paths = 1024;
 
-// How many ways lead through; no more than one above what is allowed is counted.
+// The number of ways through the chain. It stops counting at one above the limit.
 template <class T>
 std::size_t count_ways(const nodes<T>& links) {
   std::size_t all = 1;
@@ -79,7 +79,7 @@ std::optional<std::size_t> way_of(const nodes<T>& links, const parameter_info& p
   return index;
 }
 
-// A parameter without a role takes its way only where all roles take that one.
+// A parameter without a role has a way only if all roles lead to the same one.
 template <class T>
 std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
   const auto way = way_of(links, p);
@@ -89,7 +89,7 @@ std::size_t select_in(const nodes<T>& links, const parameter_info& p) {
       with_role.role = r;
       if (way_of(links, with_role) != way)
         throw error("route", "Expected a role for ", in_quotes(p.name), " with shape ", p.shape,
-                    ", by which this chain decides: hidden, embedding or head. Received none.");
+                    ", because this chain routes by role: hidden, embedding or head. Received none.");
     }
   if (!way)
     throw error("route", "Expected a branch for every parameter. Received ", in_quotes(p.name), " with shape ", p.shape,
@@ -113,7 +113,7 @@ void refuse(finding found, const std::vector<any_transform<T>>& all) {
   }
 }
 
-// The passes of one stage: each for as many of its kernels as one is known for.
+// The passes of one stage. Each covers as many kernels as a known pass can.
 template <class T>
 std::vector<pass<T>> passes_of(std::span<const any_transform<T>> all, const path<T>& p, stage s, std::size_t first_kernel,
                                const known_passes<T>* known) {
@@ -286,7 +286,7 @@ program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, 
   return made;
 }
 
-// ---- what is prepared for a step ------------------------------------------------------------------
+// ---- preparing a step ------------------------------------------------------------------
 
 template <class T>
 prepared_path<T>::prepared_path(std::span<const any_transform<T>> all, const path<T>& p) {

@@ -1,4 +1,4 @@
-// How numbers go along a path: in place where they are of the computation's type, else tile by tile in copies of that type.
+// Runs one stage: in place if the arrays have the type of the computation, else in tiles that are copied to that type.
 #include <thalweg/core/program.hpp>
 
 #include <algorithm>
@@ -13,13 +13,13 @@ namespace thalweg::detail {
 
 namespace {
 
-/// The gradient as it is known at a position: behind a gate, what that has gathered.
+/// The gradient at a position. Behind a gate, it is the gradient that the gate has gathered.
 template <class T>
 const T* gradient_at(const path<T>& p, std::size_t position, const in_flight<T>& one) {
   return position > p.gate ? one.states[p.first_array[p.gate]] : one.gradient;
 }
 
-/// The sums of a pass, as long as the squares are far from the ends of what T holds; else they are computed anew, in double.
+/// The sums of a pass. If the squares are near the limits of T, the sums are computed again in double.
 template <class T>
 measured_sums exact_sums(const measurement<T>& of, std::size_t n, const T* gradient, const T* after) {
   const auto fits = [](double sum) { return sum > 1e-25 && sum < 1e37; };
@@ -36,7 +36,7 @@ measured_sums exact_sums(const measurement<T>& of, std::size_t n, const T* gradi
 constexpr std::size_t copied_elements = 2 * block_elements;
 static_assert(copied_elements <= tile_elements);
 
-/// The states [first, last) of a path, and the gate's, which is the gradient for what stands behind it.
+/// The states [first, last) of a path, and the gate's state: it is the gradient for the transforms behind the gate.
 struct states_used {
   std::size_t first = 0, last = 0;
   std::size_t gate = 0;

@@ -1,4 +1,4 @@
-// A transform with one of its numbers on a schedule.
+// A transform one of whose numbers follows a schedule.
 #include <array>
 #include <memory>
 #include <utility>

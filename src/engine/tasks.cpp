@@ -10,10 +10,10 @@ namespace thalweg::detail {
 
 namespace {
 
-// Elements a task: few enough to stay in a core's L2 between a pass and its reduction, many enough to be worth a task.
+// Elements per task: few enough to stay in a core's L2 between a pass and its reduction, but enough to pay for a task.
 constexpr std::size_t elements_a_task = 64 * 1024;
 
-// Below this many elements the threads would cost more than they bring.
+// With fewer elements, threads cost more time than they save.
 constexpr double worth_sharing = 32 * 1024;
 
 // From this cost on, the products of one matrix occupy several threads.

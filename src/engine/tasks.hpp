@@ -17,7 +17,7 @@ struct task {
   double cost;
 };
 
-/// As a matrix's products cost: its size times its short side.
+/// The cost of a matrix's products: its size times its short side.
 double product_cost(const parameter_info& p);
 
 /// Cuts large parameters and takes small ones together. Where whole tensors are needed, one task is one parameter.
@@ -38,7 +38,7 @@ public:
   void operator()(std::size_t task, std::size_t worker) const { call_(body_, task, worker); }
 };
 
-/// Runs body(task, worker) for all tasks, the longest first. What one throws is thrown here, once all have come to rest.
+/// Runs body(task, worker) for all tasks, the longest first. If one throws, this throws the same after all have ended.
 void run_tasks(std::span<const task> tasks, const parallel_for& parallel, std::size_t workers, task_body body);
 
 }  // namespace thalweg::detail

@@ -1,4 +1,4 @@
-// The parts of a parameter that its view makes parameters of their own.
+// Divides a parameter into parts, as its view says. Each part is then a parameter.
 #pragma once
 
 #include <algorithm>

@@ -56,12 +56,12 @@ private:
   std::vector<T*> pointers_;
 };
 
-/// How many workers there is work for.
+/// The number of workers that can be busy.
 inline std::size_t worker_count(const parallel_for& parallel, std::size_t most_tasks) {
   return parallel.run ? std::clamp<std::size_t>(parallel.workers, 1, std::max<std::size_t>(1, most_tasks)) : 1;
 }
 
-/// Runs `f`; where it throws, parameters and state are put back. `copy`: room for them, or empty where it cannot.
+/// Runs `f`. If it throws, restores parameters and states. `copy`: memory for them, or empty if `f` cannot throw.
 template <class T, class F>
 void or_put_back(storage<T>& store, std::vector<std::byte>& copy, F f) {
   if (copy.empty()) return f();

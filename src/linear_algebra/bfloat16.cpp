@@ -78,7 +78,7 @@ inline void write(float* to, row x, size count) {
   if (count > lanes) _mm512_mask_storeu_ps(to + lanes, first(count - lanes), x.right);
 }
 
-// 16 × 16 words transposed: in turn, each bit of the row's number changes places with that of the lane's.
+// Transposes 16 × 16 words: for each bit in turn, swaps that bit of the row's number with that of the lane's number.
 [[gnu::always_inline]] inline void transpose(__m512i (&rows)[lanes]) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   for (unsigned bit = 1; bit < lanes; bit *= 2) {

@@ -41,7 +41,7 @@ struct side {
     else to = from;
   }
 
-  /// Eigenvectors, those of the largest eigenvalues first.
+  /// Eigenvectors, sorted by falling eigenvalue.
   void begin() {
     if (!preconditioner.allFinite()) return spoil();
     const auto vectors = eigen_decomposition_of(preconditioner.template cast<double>()).vectors;

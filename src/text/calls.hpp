@@ -1,4 +1,4 @@
-// From text to the calls that it is made of.
+// Parses a text into calls.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace thalweg::text {
 
-/// Throws where brackets, commas and names are not where they must be.
+/// Throws if a bracket, a comma or a name is at a wrong place.
 pipe calls_of(std::string_view text);
 
 /// Whether it can be one word's text: letters, digits and '_', no digit first.

@@ -177,8 +177,8 @@ shared_leaf make_scheduled(const call& w, parse_links parse) {
     throw error("parse", "Expected a field of ", inner->name, " that a schedule may change: ",
                 known.empty() ? "none" : known, ". Received ", in_quotes(to_text(w.arguments[0])), " at column ", w.arguments[0].column, ".");
   if (!detail::fields_may_move(inner->is))
-    refuse_argument(w.text, "another transform: the fields of what gathers or skips steps, or recovers x by them, may "
-                            "not move", w.arguments[2]);
+    refuse_argument(w.text, "another transform: a schedule may not change the fields of one that gathers or skips steps, "
+                            "or computes x from them", w.arguments[2]);
   std::string text = in_words("scheduled(", inner->fields[*field].name, ", ", moves->text(), ", ", inner->text(), ")");
   const auto make = [=, field = *field]<class T>(std::type_identity<T> type, std::size_t set) {
     return detail::make_scheduled<T>(inner->erased(type, set),
@@ -215,7 +215,7 @@ shared_leaf make_stored(const call& w, parse_links parse) {
 
 struct merging {
   std::string_view name;
-  std::size_t chains;  ///< that it wants, 0 for any number
+  std::size_t chains;  ///< required number of chains; 0 means any
 };
 constexpr std::array mergings{merging{"ensemble", 0}, merging{"grafting", 2}};
 
@@ -230,7 +230,7 @@ detail::merge<T> merge_of(const merging& how) {
 shared_leaf make_parallel(const call& w, parse_links parse) {
   constexpr std::string_view expected =
       "ensemble, or grafting with two chains; then chains, without a route, an end that writes the parameters, anything "
-      "model-wise, accumulate, a scalar state or decay_weights, which stands before or behind it";
+      "model-wise, accumulate, a scalar state or decay_weights; put decay_weights before or behind parallel";
   const pipe& how = plain(w, 0, expected);
   const auto* const merge = std::ranges::find(mergings, how.front().text, &merging::name);
   if (merge == mergings.end() && how.size() == 1) {
@@ -270,7 +270,7 @@ shared_leaf make_parallel(const call& w, parse_links parse) {
     return detail::make_parallel<T>(merge_of<T>(*merge), std::move(erased), text,
                                     {.set = set, .known = &passes::of_recipes<T>()});
   };
-  static_cast<void>(make(std::type_identity<double>(), 0));  // refuses what it refuses
+  static_cast<void>(make(std::type_identity<double>(), 0));  // only for its errors
   return std::make_shared<made_leaf<decltype(make)>>("parallel", is, std::vector<moving_field>(), text, make);
 }
 

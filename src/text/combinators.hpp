@@ -1,4 +1,4 @@
-// Transforms made of others: each takes its words apart itself.
+// Transforms that contain other transforms. Each parses its own arguments.
 #pragma once
 
 #include <string>

@@ -95,5 +95,5 @@ void thalweg::add_predicate(std::string name, std::function<bool(const parameter
   };
   const std::scoped_lock lock(text::known().mutex);
   if (!text::known().makers.emplace(std::move(name), make).second)
-    throw error("parse", "Expected a predicate with a name of its own. Received another '", kept->name, "'.");
+    throw error("parse", "Expected a predicate with a new name. Received a second '", kept->name, "'.");
 }

@@ -125,7 +125,7 @@ void add_transform(std::string_view name, leaf_maker make) {
   const auto [at, added] = words().transforms.emplace(name, make);
   if (taken || at->second != make) {
     if (taken && added) words().transforms.erase(at);
-    throw error("parse", "Expected a transform with a name of its own. Received another '", name, "'.");
+    throw error("parse", "Expected a transform with a new name. Received a second '", name, "'.");
   }
 }
 

@@ -24,7 +24,7 @@ recipe_maker find_recipe(std::string_view name);
 std::vector<std::string> names_of_transforms();
 std::vector<std::string> names_of_recipes();
 
-/// Throws where it can be no word's.
+/// Throws if it is no valid name.
 void check_name(std::string_view name);
 
 /// `ema, mars`

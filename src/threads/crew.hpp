@@ -44,7 +44,7 @@ class crew {
   void take_piece(job& from, std::unique_lock<std::mutex>& lock);
 
 public:
-  /// While one lives, the calling thread is a worker of the crew: others may help it.
+  /// While it exists, the calling thread is a worker of the crew, and other workers may help it.
   class worker {
     crew& of_;
     crew* before_;

@@ -451,7 +451,7 @@ TEST_CASE("gradients are refused that are not dense, before anything is written"
 
   model->words->weight.mutable_grad() = ::torch::ones({4, 7}).t();
   CHECK(message([&] { opt.step(); }) == "[step] Expected the gradient of 'words.weight' to be contiguous. Received it "
-                                        "with strides of its own; put its contiguous() in its place.");
+                                        "with gaps or in another order. Replace it by its contiguous().");
   model->words->weight.mutable_grad() = ::torch::ones({7, 4});
   opt.step();
   CHECK(opt.steps() == 1);
@@ -463,11 +463,11 @@ TEST_CASE("parameters are refused that are not what they must be") {
   };
   const auto grad = ::torch::requires_grad();
   CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kDouble))) ==
-        "[torch] Expected '0' in Float, BFloat16 or Half. Received Double; float is what a module is bound as, and double what "
-        "parameters_of<double>(*model) is.");
+        "[torch] Expected '0' in Float, BFloat16 or Half. Received Double. A module is bound in float; for double, pass "
+        "parameters_of<double>(*model).");
   CHECK(message([&] {
           (void)tt::optimizer(recipes::adamw(), tt::parameters_of<double>(std::vector{::torch::ones({2}, grad.dtype(::torch::kHalf))}), {});
-        }).starts_with("[torch] Expected '0' in Double. Received Half; "));
+        }).starts_with("[torch] Expected '0' in Double. Received Half. "));
   CHECK(bind(::torch::ones({2, 3}, grad.dtype(::torch::kComplexFloat)))
             .starts_with("[torch] Expected '0' in Float, BFloat16 or Half. Received ComplexFloat"));
   CHECK(bind(::torch::empty({2, 3}, grad.device(::torch::kMeta)))

@@ -90,7 +90,7 @@ TEST_CASE("as_parameter views an array of either kind and order") {
   auto strided = xt::adapt(memory.data(), memory.size(), xt::no_ownership(), shape, strides);
   CHECK_THROWS_WITH_AS(as_parameter("strided", strided),
                        "[as_parameter] Expected a row-major or column-major array. "
-                       "Received one with strides of its own.",
+                       "Received one with other strides.",
                        error);
 }
 

@@ -210,7 +210,7 @@ static void roles(void) {
   start(&m);
   m.parameters[0].role = m.parameters[1].role = THALWEG_UNSPECIFIED;
   CHECK_REFUSED(thalweg_create("amuse", THALWEG_FLOAT32, m.parameters, count, &options, &opt),
-                "[route] Expected a role for 'matrix' with shape (3, 2), by which this chain decides: hidden, "
+                "[route] Expected a role for 'matrix' with shape (3, 2), because this chain routes by role: hidden, "
                 "embedding or head. Received none.");
   CHECK(opt == NULL);
   CHECK_OK(thalweg_create("adamw", THALWEG_FLOAT32, m.parameters, count, &options, &opt));
@@ -554,7 +554,7 @@ static void settings(void) {
   const float first = m.matrix[0], last = m.matrix[5];
   CHECK_OK(thalweg_scale_rows(opt, "matrix", by, 3));
   CHECK(m.matrix[0] == 0.5f * first && m.matrix[5] == 2 * last);
-  CHECK_REFUSED(thalweg_scale_rows(opt, "matrix", by, 2), "[scale_rows] Expected as many numbers as blocks");
+  CHECK_REFUSED(thalweg_scale_rows(opt, "matrix", by, 2), "[scale_rows] Expected a count of numbers that divides");
   CHECK_REFUSED(thalweg_scale_rows(opt, NULL, by, 3), "Expected a name. Received null.");
   CHECK_REFUSED(thalweg_scale_rows(opt, "matrix", NULL, 3), "Expected numbers. Received null.");
   CHECK_REFUSED(thalweg_scale_rows(NULL, "matrix", by, 3), "Expected an optimizer. Received null.");

@@ -261,7 +261,7 @@ TEST_CASE("load refuses states that are missing or too many") {
   }), "Received 'nothing'");
   CHECK_SAYS(s.refusal(s.at_y, [&](auto& p) { p.metadata("mode") = "x"; }), "Expected 'w1/y' in the checkpoint");
   CHECK_SAYS(s.refusal(s.at_x, [&](auto& p) { p.metadata("mode") = "y"; }), "Received 'b1/y'");
-  CHECK_SAYS(s.refusal(s.at_y, [](auto& p) { p.header.erase("__metadata__"); }), "no word of that");
+  CHECK_SAYS(s.refusal(s.at_y, [](auto& p) { p.header.erase("__metadata__"); }), "no version of thalweg");
   const std::map<std::string, std::string> metadata = test::taken_apart(s.at_y).header["__metadata__"];
   REQUIRE(metadata.size() > 20);
   for (const auto& entry : metadata) {
@@ -269,7 +269,7 @@ TEST_CASE("load refuses states that are missing or too many") {
     CAPTURE(key);
     const auto without = s.refusal(s.at_y, [&](auto& p) { p.header["__metadata__"].erase(key); });
     if (contains(key, "checksum at x") || key == "numbers") CHECK(without == "");  // there may be none
-    else CHECK_SAYS(without, key == "thalweg" ? "no word of that" : "Expected '" + key + "' in the metadata.");
+    else CHECK_SAYS(without, key == "thalweg" ? "no version of thalweg" : "Expected '" + key + "' in the metadata.");
     const auto with_more = s.refusal(s.at_y, [&](auto& p) { p.metadata(key + " ") = entry.second; });
     CHECK_SAYS(with_more, "Received '" + key + " '");
   }
@@ -323,8 +323,8 @@ TEST_CASE("load refuses metadata that says what cannot be") {
   CHECK_SAYS(with("options.weight_decay", "0.05000000000000001"), "Expected a checkpoint of weight_decay=0.05");
   CHECK_SAYS(with("options.r", "1"), "Expected a checkpoint of r=0");
   CHECK_SAYS(with("options.weight_lr_power", "1"), "Expected a checkpoint of weight_lr_power=2");
-  CHECK_SAYS(with("w2/route", "1"), "Expected 'w2' on the same route as here");
-  CHECK_SAYS(with("b1/route", "0"), "Expected 'b1' on the same route as here");
+  CHECK_SAYS(with("w2/route", "1"), "Expected 'w2' on the same route as in this optimizer");
+  CHECK_SAYS(with("b1/route", "0"), "Expected 'b1' on the same route as in this optimizer");
   CHECK_SAYS(with("b1/route", "-1"), "Expected a number as 'b1/route'");
 }
 
@@ -341,8 +341,8 @@ TEST_CASE("load refuses another chain, and shows where the texts part") {
   CHECK(said.starts_with("[load] Expected a checkpoint of this chain:\n  route(when(hidden_matrix, "
                          "nesterov_ema(beta=0.95"));
   CHECK(contains(said, "\nReceived one of another:\n  route(when(hidden_matrix, nesterov_ema(beta=0.9, "));
-  CHECK(said.ends_with("\nThey part at character 48: '…esterov_ema(beta=0.95, look_ahead=interp…' here, "
-                       "'…esterov_ema(beta=0.9, look_ahead=interpo…' there."));
+  CHECK(said.ends_with("\nThey differ from character 48 on: '…esterov_ema(beta=0.95, look_ahead=interp…' here, "
+                       "'…esterov_ema(beta=0.9, look_ahead=interpo…' in the checkpoint."));
 }
 
 TEST_CASE("load refuses the same words for other routes") {
@@ -356,7 +356,7 @@ TEST_CASE("load refuses the same words for other routes") {
   opt.save(folder / "file");
   auto other = by([](const parameter_info& p) { return p.name == "w1"; });
   CHECK_THROWS_WITH_AS(other.load(folder / "file"),
-                       "[load] Expected 'w2' on the same route as here. Received it on another route.", error);
+                       "[load] Expected 'w2' on the same route as in this optimizer. Received it on another route.", error);
   auto turned = by([](const parameter_info& p) { return p.shape.size() < 2; });  // the same routes, numbered otherwise
   turned.load(folder / "file");
 }
@@ -545,7 +545,7 @@ TEST_CASE("save refuses names that no reader could tell apart, and takes all oth
   auto opt = optimizer(route(when(is_a, odd{}), otherwise(ema{})),
                        std::vector{as_parameter("a", a), as_parameter("a/b", b)}, settings);
   CHECK_THROWS_WITH_AS(opt.save(folder / "file"),
-                       "[save] Expected parameter names that give each state a name of its own. Received two of "
+                       "[save] Expected parameter names that give each state a different name. Received two of "
                        "'a/b/ema.momentum'.",
                        error);
   CHECK(folder.count() == 0);

@@ -1,4 +1,4 @@
-// expect: A transform that gathers steps (accumulate) must be the first of the whole chain
+// expect: Expected a transform that gathers steps (accumulate) only as the first of the whole chain
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/ema.hpp>

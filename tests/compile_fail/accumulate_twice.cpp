@@ -1,4 +1,4 @@
-// expect: A chain may hold one transform that gathers steps (accumulate), and no second one
+// expect: Expected at most one transform that gathers steps (accumulate)
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/accumulate.hpp>
 #include <thalweg/transforms/ema.hpp>

@@ -1,4 +1,4 @@
-// expect: thalweg: Something stands after a transform that has written the parameters
+// expect: thalweg: Expected the transform that writes the parameters (apply_update
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

@@ -1,5 +1,5 @@
-// expect: thalweg: Something stands after a transform that has written the parameters
-// expect: must be the last of its chain
+// expect: thalweg: Expected the transform that writes the parameters (apply_update
+// expect: at the end of its chain
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

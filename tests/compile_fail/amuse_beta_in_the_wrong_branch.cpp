@@ -1,4 +1,4 @@
-// expect: thalweg: Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before
+// expect: thalweg: Expected a later transform that reads the number that an earlier one passes on
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

@@ -1,4 +1,4 @@
-// expect: thalweg: step(gradients) reads the gradients in place; this range makes them as it goes
+// expect: thalweg: step(gradients) reads the gradients in place; this range computes them on access; store them in a vector first
 #include <iterator>
 
 #include <thalweg/core/optimizer.hpp>

@@ -1,4 +1,4 @@
-// expect: the fields of what gathers or skips steps, or recovers x by them, may not move
+// expect: a schedule may not change the fields of a transform that gathers or skips steps, or computes x from them
 #include <thalweg/transforms/linear.hpp>
 #include <thalweg/transforms/scheduled.hpp>
 #include <thalweg/transforms/update_by_primal_averaging.hpp>

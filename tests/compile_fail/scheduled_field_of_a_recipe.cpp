@@ -1,4 +1,4 @@
-// expect: moves no recipe's field
+// expect: takes a field of a transform, not of a recipe
 #include <thalweg/recipes/signum.hpp>
 #include <thalweg/transforms/ema.hpp>
 #include <thalweg/transforms/linear.hpp>

@@ -1,4 +1,4 @@
-// expect: thalweg: tensor-wise and parameter-wise transforms are handed no scalars; their states must be arrays
+// expect: thalweg: tensor-wise and parameter-wise transforms get no scalars; their states must be arrays
 // expect: counting
 #include <thalweg/transforms.hpp>
 using namespace thalweg;

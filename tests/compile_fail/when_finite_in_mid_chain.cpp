@@ -1,4 +1,4 @@
-// expect: A transform that may stop the step (when_finite) must be the first of the whole chain
+// expect: Expected a transform that may stop the step (when_finite) only as the first of the whole chain
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/ema.hpp>
 #include <thalweg/transforms/when_finite.hpp>

@@ -119,7 +119,7 @@ TEST_CASE("there is one guard at a time, and no step while it lives") {
     const auto x = m.values;
     CHECK_THROWS_WITH_AS(
         (void)opt.evaluation_point(),
-        "[evaluation_point] Expected the parameters at y. Received a second guard while one lives.", error);
+        "[evaluation_point] Expected the parameters at y. Received a second evaluation point while one is active.", error);
     CHECK_THROWS_WITH_AS(
         opt.step(m.gradients),
         "[step] Expected the parameters at y. Received them at x: end the evaluation point first.", error);

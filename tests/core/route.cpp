@@ -204,7 +204,7 @@ TEST_CASE("a parameter without a role is refused where the chain decides by it")
       return e.what();
     }
   };
-  const std::string asked = "[route] Expected a role for 'wte' with shape (2, 3), by which this chain decides: hidden, "
+  const std::string asked = "[route] Expected a role for 'wte' with shape (2, 3), because this chain routes by role: hidden, "
                             "embedding or head. Received none.";
   const auto for_matrices = route(when(hidden_matrix, scale{1}), otherwise());
   CHECK(refusal(for_matrices, {2, 3}) == asked);

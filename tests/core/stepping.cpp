@@ -59,7 +59,7 @@ TEST_CASE("gradients that are not what they must be, and no trace of them") {
     changed = good;
     changed[1] = m.values[1];
     says(changed,
-         "[step] Expected a gradient in memory of its own for 'b1'. Received one that overlaps the parameter "
+         "[step] Expected a gradient that overlaps no parameter for 'b1'. Received one that overlaps the parameter "
          "'b1'.");
     m.train(opt, t, t);
     twin.train(calm, t, t);
@@ -84,7 +84,7 @@ TEST_CASE("a gradient that overlaps another's parameter is refused") {
   auto opt = optimizer(scale{1}, m.parameters(), {.lr = 0.5});
   const auto before = m.values;
   CHECK_THROWS_WITH_AS(opt.step({m.gradients[0], m.values[0]}),
-                       "[step] Expected a gradient in memory of its own for 'b'. Received one that overlaps "
+                       "[step] Expected a gradient that overlaps no parameter for 'b'. Received one that overlaps "
                        "the parameter 'a'.",
                        error);
   CHECK(same_bits(m.values, before));

@@ -106,7 +106,7 @@ class Parameters(unittest.TestCase):
         for wrong in (-1, float("nan"), float("inf")):
             self.refused(r"Expected lr_factor of 'b' in \[0, inf\)", params, lr_factors={"b": wrong})
             self.refused(r"Expected weight_decay_factor of 'b' in", params, weight_decay_factors={"b": wrong})
-        self.refused(r"Expected a role for 'a' with shape \(2, 2\), by which this chain decides", params, "muon")
+        self.refused(r"Expected a role for 'a' with shape \(2, 2\), because this chain routes by role", params, "muon")
         thalweg.Optimizer("muon", params, roles={"a": "hidden"})
         thalweg.Optimizer("adamw", params)
         self.refused("role of 'hidden', 'embedding' or 'head' for 'a'. Received 'haed'", params, roles={"a": "haed"})

@@ -204,7 +204,7 @@ TEST_CASE("parameters on another route than in the checkpoint are refused") {
   both.values = m.values;
   optimizer<float> hidden(chain, both.parameters(), some);
   CHECK_THROWS_WITH_AS(hidden.load_bytes(opt.to_bytes()),
-                       "[load] Expected 'b' on the same route as here. Received it on another route.", error);
+                       "[load] Expected 'b' on the same route as in this optimizer. Received it on another route.", error);
 }
 
 TEST_CASE("a chain without an average saves what no average could weigh") {
@@ -330,13 +330,13 @@ TEST_CASE("what scale_rows refuses") {
     return "";
   };
   CHECK(refused("c", {1}) == "[scale_rows] Expected one of a, b. Received 'c'.");
-  CHECK(refused("a", {}) == "[scale_rows] Expected as many numbers as blocks of equally many rows, of the 4 rows of 'a'. Received 0.");
-  CHECK(refused("a", {1, 1, 1}) == "[scale_rows] Expected as many numbers as blocks of equally many rows, of the 4 rows of 'a'. Received 3.");
+  CHECK(refused("a", {}) == "[scale_rows] Expected a count of numbers that divides the 4 rows of 'a' into equal blocks. Received 0.");
+  CHECK(refused("a", {1, 1, 1}) == "[scale_rows] Expected a count of numbers that divides the 4 rows of 'a' into equal blocks. Received 3.");
   CHECK(refused("a", {1, 0}) == "[scale_rows] Expected numbers in (0, inf). Received 0.");
   CHECK(refused("a", {1, std::numeric_limits<double>::infinity()}) == "[scale_rows] Expected numbers in (0, inf). Received inf.");
   {
     const auto at_x = opt.evaluation_point();
-    CHECK(refused("a", {1}) == "[scale_rows] Expected the parameters at y. Received a call while an evaluation point lives.");
+    CHECK(refused("a", {1}) == "[scale_rows] Expected the parameters at y. Received a call while an evaluation point is active.");
   }
   CHECK(refused("b", {1, 1, 1, 1, 2}) == "");  // a vector has a row for each number
   CHECK(m.values[1][4] == 2 * before[1][4]);

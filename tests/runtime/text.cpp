@@ -339,9 +339,9 @@ TEST_CASE("what combinators do not take") {
                                                            "change: steps, epsilon. Received 'scale'");
   starts("scheduled(beta, ema, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
   starts("scheduled(beta, amuse_beta, ema)", "[parse] Expected for scheduled: a field, a schedule without state");
-  starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: the fields of what gathers");
+  starts("scheduled(steps, linear(9), accumulate(2))", "[parse] Expected for scheduled: another transform: a schedule may not change the fields");
   starts("scheduled(alpha, linear(9), update_by_lookahead)",
-         "[parse] Expected for scheduled: another transform: the fields of what gathers or skips steps, or recovers x");
+         "[parse] Expected for scheduled: another transform: a schedule may not change the fields of one that gathers or skips steps, or computes x");
   starts("in_row_blocks(0, centralize_gradient)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(3, ema)", "[parse] Expected for in_row_blocks: how many");
   starts("in_row_blocks(3, scale_by_shampoo)", "[parse] Expected for in_row_blocks: how many");
@@ -397,15 +397,15 @@ TEST_CASE("every option of every recipe is refused where its transforms would re
 
 TEST_CASE("chains that cannot be bound say so in the words of the compile-time ones") {
   CHECK(unbindable("freeze | ema") ==
-        "[optimizer] Something stands after a transform that has written the parameters; the terminal transform (apply_update, "
-        "update_by_schedule_free, …) must be the last of its chain. Received ema behind freeze.");
-  CHECK(unbindable("adamw | adamw").starts_with("[optimizer] Something stands after"));
-  CHECK(unbindable("route(when(hidden_matrix, freeze), otherwise()) | ema").starts_with("[optimizer] Something stands after"));
-  CHECK(unbindable("ema | when_finite").starts_with("[optimizer] A transform that may stop the step (when_finite) must be the first"));
-  CHECK(unbindable("route(when(hidden_matrix, when_finite), otherwise())").starts_with("[optimizer] A transform that may stop"));
-  CHECK(unbindable("ema | accumulate(2)").starts_with("[optimizer] A transform that gathers steps (accumulate) must be the first"));
-  CHECK(unbindable("route(when(hidden_matrix, accumulate(2)), otherwise())").starts_with("[optimizer] A transform that gathers"));
-  CHECK(unbindable("amuse_beta | scale_by_adam").starts_with("[optimizer] Nothing downstream reads what a transform of this chain feeds"));
+        "[optimizer] Expected the transform that writes the parameters (apply_update, "
+        "update_by_schedule_free, …) at the end of its chain. Received ema behind freeze.");
+  CHECK(unbindable("adamw | adamw").starts_with("[optimizer] Expected the transform that writes the parameters"));
+  CHECK(unbindable("route(when(hidden_matrix, freeze), otherwise()) | ema").starts_with("[optimizer] Expected the transform that writes the parameters"));
+  CHECK(unbindable("ema | when_finite").starts_with("[optimizer] Expected a transform that may stop the step (when_finite) only as the first"));
+  CHECK(unbindable("route(when(hidden_matrix, when_finite), otherwise())").starts_with("[optimizer] Expected a transform that may stop"));
+  CHECK(unbindable("ema | accumulate(2)").starts_with("[optimizer] Expected a transform that gathers steps (accumulate) only as the first"));
+  CHECK(unbindable("route(when(hidden_matrix, accumulate(2)), otherwise())").starts_with("[optimizer] Expected a transform that gathers"));
+  CHECK(unbindable("amuse_beta | scale_by_adam").starts_with("[optimizer] Expected a later transform that reads the number"));
   CHECK(unbindable("route(when(hidden_matrix, ema))") ==
         "[route] Expected a branch for every parameter. Received 'b1' with shape (7) and role hidden, which no when(…) takes. "
         "Add otherwise(…).");
@@ -447,7 +447,7 @@ TEST_CASE("a user's transform and predicate") {
   b.train(there, 1, 5);
   CHECK(test::same_bits(a.values, b.values));
 
-  CHECK_THROWS_WITH_AS(add_transform<other::ema>(), "[parse] Expected a transform with a name of its own. Received another 'ema'.", error);
+  CHECK_THROWS_WITH_AS(add_transform<other::ema>(), "[parse] Expected a transform with a new name. Received a second 'ema'.", error);
   CHECK_THROWS_AS(add_predicate("hidden_matrix", is_bias), error);
   CHECK_THROWS_AS(add_predicate("no name", is_bias), error);
   CHECK_THROWS_AS(add_predicate("empty", nullptr), error);

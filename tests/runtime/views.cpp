@@ -165,7 +165,7 @@ TEST_CASE("each part is a parameter: routes, the table, the norms and a missing 
   CHECK_THROWS_WITH_AS(opt.step({std::span<const float>(gradient).first(39)}),
                        "[step] Expected a gradient of 40 elements for 'w' with shape (2, 5, 4). Received 39.", error);
   CHECK_THROWS_WITH_AS(opt.step({std::span<const float>(whole)}),
-                       "[step] Expected a gradient in memory of its own for 'w'. Received one that overlaps the parameter 'w[0].a'.",
+                       "[step] Expected a gradient that overlaps no parameter for 'w'. Received one that overlaps the parameter 'w[0].a'.",
                        error);
 }
 

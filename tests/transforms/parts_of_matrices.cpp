@@ -268,7 +268,7 @@ TEST_CASE("what transforms of parts refuse") {
             .starts_with("[orthogonalize_directions] Expected a scale of the shape alone"));
   CHECK(refusal(decorrelate_rows{}, {7}).starts_with("[decorrelate_rows] Expected rank >= 2."));
   CHECK(refusal(decorrelate_rows{.scale = nuclear_norm{}}, {7, 7}) ==
-        "[decorrelate_rows] Expected a scale of the shape alone: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");
+        "[decorrelate_rows] Expected a scale rule that depends only on the shape: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");
   CHECK(refusal(orthogonalize_rows{.coefficients = deepseek_v4}, {7, 7}) ==
         "[orthogonalize_rows] Expected steps >= 10 for deepseek_v4. Received 5.");
   CHECK(refusal(orthogonalize_low_rank{.fraction = 0}, {7, 7}).starts_with("[orthogonalize_low_rank] Expected fraction in (0, 1]"));

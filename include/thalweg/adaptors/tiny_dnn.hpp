@@ -118,7 +118,8 @@ public:
     const auto& p = parameters_[i];
     if (&weights != p.values)
       throw error("update", "Expected '", p.name, "', as the network was when it was bound. Received another weight "
-                  "vector, of ", weights.size(), " elements; bind anew once layers are added, removed or frozen.");
+                  "vector, of ", weights.size(),
+                  " elements; make a new optimizer after you add, remove or freeze layers.");
     check_bound("update", i);
     gradients_[i].assign(gradient.begin(), gradient.end());
     if (i + 1 < parameters_.size()) {

@@ -71,10 +71,10 @@ number_type check(std::string_view where, const std::string& what, const ::torch
   if (!type || !thalweg::detail::reads<T>(*type))
     throw error(where, "Expected ", what, " in ", std::is_same_v<T, float> ? "Float, BFloat16 or Half" : "Double",
                 ". Received ", ::c10::toString(t.scalar_type()),
-                "; float is what a module is bound as, and double what parameters_of<double>(*model) is.");
+                ". A module is bound in float; for double, pass parameters_of<double>(*model).");
   if (!t.is_contiguous())
-    throw error(where, "Expected ", what, " to be contiguous. Received it with strides of its own; put its "
-                "contiguous() in its place.");
+    throw error(where, "Expected ", what, " to be contiguous. Received it with gaps or in another "
+                "order. Replace it by its contiguous().");
   return *type;
 }
 
@@ -333,7 +333,7 @@ private:
       // The old storage is kept: no other can lie at its address.
       if (now.layout() != ::torch::kStrided || !now.device().is_cpu() || now.data_ptr() != bound_[i])
         throw error(where, "Expected '", name, "' in the memory in which it was bound. Received it in another: "
-                    "model->to(…) or torch::load(…) replaced it; bind anew.");
+                    "model->to(…) or torch::load(…) replaced it; bind a new optimizer.");
     }
   }
 };

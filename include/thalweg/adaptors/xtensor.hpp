@@ -58,7 +58,7 @@ template <xtensor_array Array>
 storage_order order_of(const Array& array, const std::string& where) {
   if (array.layout() == xt::layout_type::row_major) return storage_order::row_major;
   if (array.layout() == xt::layout_type::column_major) return storage_order::column_major;
-  throw error(where, "Expected a row-major or column-major array. Received one with strides of its own.");
+  throw error(where, "Expected a row-major or column-major array. Received one with other strides.");
 }
 
 }  // namespace detail

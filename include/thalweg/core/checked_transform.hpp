@@ -31,7 +31,7 @@ struct checked_transform {
   static_assert(!contextual<T> || states_of<T>::arrays == 0,
                 "thalweg: a contextual transform sees no arrays; its states must be scalar<...>");
   static_assert(elementwise<T> || contextual<T> || modelwise<T> || states_of<T>::scalars == 0,
-                "thalweg: tensor-wise and parameter-wise transforms are handed no scalars; their states must be arrays");
+                "thalweg: tensor-wise and parameter-wise transforms get no scalars; their states must be arrays");
   static_assert(tensorwise_transform<T> || states_of<T>::of_its_shape,
                 "thalweg: a kernel sees one number of each state: rows<...> and columns<...> are for tensor-wise ones");
 };

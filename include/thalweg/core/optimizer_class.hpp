@@ -66,7 +66,7 @@ program<T> program_of(const Given& given, std::size_t which = 0) {
     return recipes::as_program<T>(given, which);
   else {
     static_assert(requires { sizeof(bindable<Given>); },
-                  "thalweg: an optimizer of a chain wants <thalweg/thalweg.hpp> or <thalweg/core/optimizer.hpp>");
+                  "thalweg: to make an optimizer from a chain, include <thalweg/thalweg.hpp> or <thalweg/core/optimizer.hpp>");
     return bindable<Given>::template lowered<T>(given);
   }
 }

@@ -79,14 +79,14 @@ constexpr bool fields_may_move(const traits& is) { return !is.gates && !is.stops
 
 /// Each mistake with its message, for the compiler and for the engine.
 #define THALWEG_MISTAKES(is)                                                                                              \
-  is(behind_the_end, "Something stands after a transform that has written the parameters; the terminal transform "        \
-                     "(apply_update, update_by_schedule_free, …) must be the last of its chain.")                         \
-  is(stop_not_first, "A transform that may stop the step (when_finite) must be the first of the whole chain.")            \
-  is(gate_not_first, "A transform that gathers steps (accumulate) must be the first of the whole chain, or stand "        \
+  is(behind_the_end, "Expected the transform that writes the parameters (apply_update, update_by_schedule_free, …) "      \
+                     "at the end of its chain.")                                                                          \
+  is(stop_not_first, "Expected a transform that may stop the step (when_finite) only as the first of the whole chain.")   \
+  is(gate_not_first, "Expected a transform that gathers steps (accumulate) only as the first of the whole chain, or "     \
                      "behind when_finite.")                                                                               \
-  is(second_gate, "A chain may hold one transform that gathers steps (accumulate), and no second one.")                   \
-  is(feeds_nobody, "Nothing downstream reads what a transform of this chain feeds: amuse_beta must stand before a "       \
-                   "transform that reads beta, such as update_by_schedule_free.")
+  is(second_gate, "Expected at most one transform that gathers steps (accumulate) in a chain.")                           \
+  is(feeds_nobody, "Expected a later transform that reads the number that an earlier one passes on: "                     \
+                   "update_by_schedule_free reads beta from amuse_beta.")
 
 #define THALWEG_NAME(mistake, text) mistake,
 enum class mistake { none, THALWEG_MISTAKES(THALWEG_NAME) };

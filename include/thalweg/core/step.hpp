@@ -140,7 +140,8 @@ template <class Gradients>
 constexpr void check_read_in_place() {
   using one = decltype(*std::begin(std::declval<const Gradients&>()));
   static_assert(std::is_reference_v<one> || is_span<std::remove_cv_t<one>> || is_optional_span<std::remove_cv_t<one>>,
-                "thalweg: step(gradients) reads the gradients in place; this range makes them as it goes");
+                "thalweg: step(gradients) reads the gradients in place; this range computes them on access; "
+                "store them in a vector first");
 }
 
 }  // namespace detail

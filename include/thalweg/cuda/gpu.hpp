@@ -128,7 +128,7 @@ public:
   /// A launch is for all parameters of a path.
   const T* zeros(std::size_t i) override {
     throw error("cuda", "Expected a gradient for every parameter. Received none for ", in_quotes(store.parameters[i].info.name),
-                ". On a device no parameter stands still.");
+                ". A GPU steps all parameters together: pass zeros, or make the optimizer without this parameter.");
   }
 
   void begin_step(std::span<const stored_array> gradients, long number, measure what) override {

@@ -32,7 +32,8 @@ constexpr double factor(const scale_rule& rule, std::size_t rows, std::size_t co
 /// Refuses `nuclear_norm` for transforms that do not keep the update.
 inline void check_is_of_shape(std::string_view where, const scale_rule& rule) {
   if (std::holds_alternative<nuclear_norm>(rule))
-    throw error(where, "Expected a scale of the shape alone: spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");
+    throw error(where, "Expected a scale rule that depends only on the shape: "
+                "spectral, match_rms, unit_rms_norm or none. Received nuclear_norm.");
 }
 
 }  // namespace thalweg

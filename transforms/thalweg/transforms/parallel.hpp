@@ -108,8 +108,8 @@ constexpr auto parallel(Merge merge, Branches... branches) {
   const auto make = [&]<class... Chains>(Chains... chains) {
     static_assert((detail::is_branch_chain(static_cast<Chains*>(nullptr)) && ...),
                   "thalweg: a chain in parallel(merge, chain...) may have no route, no end that writes the parameters, "
-                  "nothing model-wise, no accumulate, no scalar state and nothing that spends the weight decay (decay_weights), which "
-                  "stands before or behind it");
+                  "nothing model-wise, no accumulate, no scalar state and nothing that spends the weight decay (decay_weights); put "
+                  "decay_weights before or behind it");
     return parallel_chains<Merge, Chains...>{std::move(merge), {std::move(chains)...}};
   };
   return make(chain(std::move(branches))...);

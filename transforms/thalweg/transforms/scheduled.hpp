@@ -49,7 +49,8 @@ struct scheduled_transform : Transform {  // states, fields and kernel are the t
         if (field.member == member) found = number + 1;
       ++number;
     });
-    if (!found) throw error("scheduled", "Expected a field that ", name, " names in its fields. Received another.");
+    if (!found) throw error("scheduled", "Expected a field that ", name, " lists in its `fields`. "
+                                        "Received a member that it does not list.");
     return detail::make_scheduled<T>(detail::erased<T, Passes, false>(as_written(), set),
                                      {found - 1, static_cast<double>(this->*member), asked(schedule), detail::reads_loss<Schedule>},
                                      text());
@@ -76,11 +77,13 @@ constexpr auto scheduled(Value Owner::*member, Schedule schedule, Transform tran
   static_assert(contextual<Schedule> && states_of<Schedule>::scalars == 0,
                 "thalweg: scheduled(&transform::field, schedule) takes a schedule: a contextual transform without "
                 "state");
-  static_assert(!recipe<Transform>, "thalweg: scheduled(&transform::field, schedule) moves no recipe's field");
+  static_assert(!recipe<Transform>, "thalweg: scheduled(&transform::field, schedule) takes a field of a transform, "
+                                     "not of a recipe");
   static_assert(detail::fields_may_move(detail::traits_of<Transform>()),
-                "thalweg: the fields of what gathers or skips steps, or recovers x by them, may not move");
-  static_assert(has_fields<Transform>, "thalweg: scheduled(&transform::field, schedule) moves what the transform names in "
-                                       "its `fields`");
+                "thalweg: a schedule may not change the fields of a transform that gathers or skips "
+                "steps, or computes x from them");
+  static_assert(has_fields<Transform>, "thalweg: scheduled(&transform::field, schedule) needs a transform that lists its "
+                                       "members in `fields`");
   return scheduled_transform<Transform, Value Owner::*, Schedule>{std::move(transform), member, std::move(schedule)};
 }
 

@@ -32,7 +32,7 @@ struct stored_transform : Transform {  // states and fields are the transform's 
 ///     auto c = stored(state_in::bfloat16, nesterov_ema{.beta = 0.95}) | orthogonalize_update{};
 template <class Transform>
 constexpr auto stored(state_in how, Transform transform) {
-  static_assert(!recipe<Transform>, "thalweg: stored(how, transform) takes a transform; for all of a recipe there is options::state");
+  static_assert(!recipe<Transform>, "thalweg: stored(how, transform) takes a transform; for a whole recipe, set options::state");
   static_assert(!tensorwise_transform<Transform> && states_of<Transform>::arrays > 0,
                 "thalweg: stored(how, transform) takes an element-wise transform that keeps arrays");
   return stored_transform<Transform>{std::move(transform), how};
