@@ -89,7 +89,7 @@ void communicator::agree(std::string_view call, std::exception_ptr failure) cons
     if (of(r).front() != 'x') continue;
     const std::string words = text_of(r, failure ? words_of(failure) : "");
     if (failure) std::rethrow_exception(failure);
-    throw error("mpi", "Expected every rank to go on. Received from rank ", r, ": ", words);
+    throw error("mpi", "Expected every rank to succeed. Received from rank ", r, ": ", words);
   }
   for (int r = 1; r < size_; ++r) {
     if (of(r) == of(0)) continue;

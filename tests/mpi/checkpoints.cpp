@@ -141,7 +141,7 @@ TEST_CASE("where the disk is full on the rank that writes, all throw, and the ol
   if (test::rank() == 0) setrlimit(RLIMIT_FSIZE, &little);
   const std::string said = test::message([&] { t.opt.save(path); });
   setrlimit(RLIMIT_FSIZE, &before);
-  CHECK(said.find(test::rank() == 0 ? "[save] Expected to save" : "[mpi] Expected every rank to go on. Received from rank 0: [save]") == 0);
+  CHECK(said.find(test::rank() == 0 ? "[save] Expected to save" : "[mpi] Expected every rank to succeed. Received from rank 0: [save]") == 0);
   MPI_Barrier(MPI_COMM_WORLD);
   CHECK(test::bytes_of(path) == old);
   t.opt.save(path);

@@ -31,7 +31,7 @@ bool has(const std::string& text, const std::string& words) { return text.find(w
 void check_told(const std::string& said, const std::string& own) {
   CAPTURE(said);
   CHECK(has(said, own));
-  if (!is_last()) CHECK(has(said, "[mpi] Expected every rank to go on. Received from rank " + std::to_string(last())));
+  if (!is_last()) CHECK(has(said, "[mpi] Expected every rank to succeed. Received from rank " + std::to_string(last())));
 }
 
 }  // namespace
