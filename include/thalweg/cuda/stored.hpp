@@ -75,9 +75,9 @@ public:
       } else {
         const std::uint32_t now = half<Width>(f.words, w);
         p.values[w] = rounded::of_float16(now);
-        if constexpr (HasRest)  // the floats, unless the user has written other numbers
-          if (const float known = rounded::of_bits(f.rest[w]); where_.rest && rounded::nearest_float16(known) == now)
-            p.values[w] = known;
+        if constexpr (HasRest)
+          if (where_.rest)  // the floats, unless the user has written other numbers
+            if (const float known = rounded::of_bits(f.rest[w]); rounded::nearest_float16(known) == now) p.values[w] = known;
       }
     }
     return p;
