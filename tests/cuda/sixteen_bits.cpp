@@ -59,12 +59,12 @@ struct beside {
   std::size_t gradients_offset;
   optimizer<float> host, device;
   bool same_code;  ///< where the device is the tests' double, both compute the same bits
-  double rounding; ///< how far a GPU may be from the host: a unit of float32, or a few of 16 bits
+  double rounding;  ///< how far a GPU may be from the host: a unit of float32, or a few of 16 bits
 
   beside(std::string text, formats as, std::size_t offset = 0, std::size_t of_gradients = 0)
       : of_device(of_host, offset), chain(std::move(text)),
         o{.lr = 0.01, .weight_decay = 0.1, .warmup_steps = 2, .state = as.state, .weights = as.weights, .seed = 7},
-        rounding(as.weights == weights_in::exact && as.state == state_in::same ? 1e-5 : 0.01), gradients_offset(of_gradients) {
+        gradients_offset(of_gradients), rounding(as.weights == weights_in::exact && as.state == state_in::same ? 1e-5 : 0.01) {
     bind();
     same_code = device.describe().find("cuda: emulated") != std::string::npos;
   }
