@@ -131,17 +131,29 @@ public:
   }
 
   void average(std::size_t i, const thalweg::detail::average_of<T>& by, T* out) const override {
-    if (is_here(i)) base::average(i, by, out);
-    if (is_replicated()) return;
     or_end_all([&] {
+      if (is_here(i)) base::average(i, by, out);
+      if (is_replicated()) return;
       check("an average for all", ncclBroadcast(out, out, store.parameters[i].size, type_in_message<T>, plan_.owner[i], gpus_->get(), stream()));
     });
   }
 
+  void hold_back(const std::function<void(std::size_t, T*)>& average_into) override {
+    or_end_all([&] { base::hold_back(average_into); });
+  }
+
+  /// What only one rank throws, for want of memory, ends all: the others already wait for its arrays.
   void save(const thalweg::detail::write_bytes& write, const thalweg::detail::progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
-    const auto m = this->mirror();
-    this->save_together(m.store, write, now, this->onto_host(average_into), true);
+    std::optional<typename base::host_mirror> m;
+    or_end_all([&] { m.emplace(this->mirror()); });
+    const auto onto_host = [&](std::size_t i, T* out) {
+      device_array<T> x;
+      or_end_all([&] { x = device_array<T>(store.parameters[i].size); });
+      average_into(i, x.data());
+      or_end_all([&] { this->template copy_and_wait<T>(x.data(), x.size(), out); });
+    };
+    this->save_together(m->store, write, now, onto_host, true);
   }
   thalweg::detail::loaded_progress load(
       const thalweg::detail::readable_bytes& from, thalweg::detail::progress now, const load_policy& policy,
