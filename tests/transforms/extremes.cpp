@@ -51,6 +51,8 @@ TEST_CASE("every transform is right where squares leave float") {
   for (const std::string& chain : chains()) {
     // Where its rotated gradient is zero in exact arithmetic, SOAP divides one rounding error by another.
     if (chain.starts_with("scale_by_soap")) continue;
+    // Its step is z - x times the gradient, and floats of 1 to 2 hold z - x only to 1e-3 of it.
+    const double rounding = chain.starts_with("update_by_schedule_free_polyak") ? 2e-3 : 2e-5;
     for (const auto& sizes : sequences) {
       CAPTURE(chain);
       CAPTURE(sizes[0]);
@@ -60,7 +62,7 @@ TEST_CASE("every transform is right where squares leave float") {
       double longest = 1;
       for (const double x : in_double) longest = std::max(longest, std::abs(x));
       if (longest > largest / 4) continue;  // the right value is none that a float holds
-      for (std::size_t i = 0; i < in_double.size(); ++i) CHECK(std::abs(in_float[i] - in_double[i]) <= 2e-5 * longest);
+      for (std::size_t i = 0; i < in_double.size(); ++i) CHECK(std::abs(in_float[i] - in_double[i]) <= rounding * longest);
     }
   }
 }
