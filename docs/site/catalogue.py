@@ -319,7 +319,7 @@ def main():
     if sys.argv[1:] == ["--check"]:
         differs = list(difflib.unified_diff(old.splitlines(), new.splitlines(), "docs/catalogue.md", "generated", lineterm=""))
         print("\n".join(differs[:60]) or f"{len(headers)} transforms and {len(recipes)} recipes, as catalogued")
-        sys.exit("docs/catalogue.md: write it anew with docs/site/catalogue.py" if differs else 0)
+        sys.exit("docs/catalogue.md differs from the headers: run docs/site/catalogue.py without --check" if differs else 0)
     page.write_text(new)
 
 

@@ -76,7 +76,7 @@ def main(chains):
         last.append(losses[-1])
         print(f"{chain:<40}" + "".join(f"{value:8.4f}" for value in losses))
     if not min(last) < 0.5:
-        sys.exit("Nobody learned: who guesses has 1.0986.")
+        sys.exit("No optimizer learned: equal probabilities have a loss of 1.0986.")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ json to_json(const run& r) {
 run run_of(const json& j) {
   run r{{}, j.at("seconds_a_step").get<double>(), j.at("optimizer_share").get<double>()};
   for (const json& p : j.at("curve")) r.curve.push_back({p.at(0).get<long>(), score_of(p.at(1)), score_of(p.at(2))});
-  if (r.curve.size() != stops.size()) throw error(fmt::format("{} points", stops.size()), fmt::format("{}", r.curve.size()));
+  if (r.curve.size() != stops.size())
+    throw error(fmt::format("a curve of {} points", stops.size()), fmt::format("{}", r.curve.size()));
   return r;
 }
 

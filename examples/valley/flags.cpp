@@ -56,7 +56,7 @@ std::optional<request> parse(int argc, const char* const* argv, std::span<const 
   }
   for (const std::string& key : controlling)
     if (std::ranges::find(r.chains, key, &race::named_chain::key) != r.chains.end())
-      throw error("names of chains that no rider has", "'" + key + "'");
+      throw error("chains with new names", "'" + key + "', the name of a rider");
   read_rates(r, line, known, false);
 
   plan& p = r.plan;

@@ -22,7 +22,7 @@ struct product_operator {
   void perform_op(const double* in, double* out) const {
     Eigen::Map<vector> image(out, dimension);
     image = product(Eigen::Map<const vector>(in, dimension));
-    if (!image.allFinite()) throw error("a finite product of Hessian and vector", "one that is not");
+    if (!image.allFinite()) throw error("a finite product of Hessian and vector", "NaN or infinity");
   }
 };
 

@@ -14,7 +14,7 @@ thalweg_status failed(thalweg_status status, const char* words) noexcept {
     kept = words;
     last_error = kept.c_str();
   } catch (const std::bad_alloc&) {
-    last_error = "[thalweg] Expected memory for the words of an error. Received none.";
+    last_error = "[thalweg] Expected memory for the text of an error. Received none.";
   }
   return status;
 }

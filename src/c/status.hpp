@@ -25,11 +25,11 @@ thalweg_status status_of(Call call, thalweg_status refused = THALWEG_INVALID_ARG
   } catch (const detail::out_of_memory& e) {
     return failed(THALWEG_OUT_OF_MEMORY, e.what());
   } catch (const std::bad_alloc&) {
-    return failed(THALWEG_OUT_OF_MEMORY, "[thalweg] Expected memory. Received none.");
+    return failed(THALWEG_OUT_OF_MEMORY, "[thalweg] Expected memory for this call. Received none.");
   } catch (const std::exception& e) {
     return failed(THALWEG_FAILED, e.what());
   } catch (...) {
-    return failed(THALWEG_FAILED, "[thalweg] Expected an exception of the standard library. Received another.");
+    return failed(THALWEG_FAILED, "[thalweg] Expected an exception derived from std::exception. Received another.");
   }
 }
 

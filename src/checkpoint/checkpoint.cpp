@@ -106,7 +106,8 @@ weights_in rounding_of(const storage<T>& store, const progress& now) {
 }
 
 [[noreturn]] void refuse_saved_at_x() {
-  throw error("load", "Expected a checkpoint that was saved at y, for numbers of another type. Received one at x.");
+  throw error("load", "Expected a checkpoint that was saved at y, because its numbers have another type. "
+                      "Received one saved at x. Save it again after the evaluation point has ended.");
 }
 
 /// The array of a parameter, at y or at x.

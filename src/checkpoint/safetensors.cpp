@@ -138,7 +138,7 @@ std::string to_bytes(const header& h) {
     }
     text += '}';
   } catch (const json::exception&) {
-    throw error("save", "Expected names in UTF-8. Received some that are not.");
+    throw error("save", "Expected names in UTF-8. Received other bytes.");
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');
   if (text.size() > longest_header)
@@ -150,7 +150,7 @@ std::string to_bytes(const header& h) {
 
 header parse(std::string_view text, std::size_t array_bytes) {
   if (const std::size_t at = text.find('\0'); at != text.npos)  // where the parser would stop reading
-    throw error("load", "Expected a header of text. Received a zero as its byte ", at, ".");
+    throw error("load", "Expected a header without zero bytes. Received one at byte ", at, ".");
   header h;
   header_reader reader(h);
   json::sax_parse(text, &reader);

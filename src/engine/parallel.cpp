@@ -150,7 +150,7 @@ any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transfo
     all->first_array.push_back(arrays);
     for (auto& l : branch) {
       if (l.state)
-        throw error("parallel", "Expected transforms with state of the numbers' own type. Received ", l.info->text(), ".");
+        throw error("parallel", "Expected branches without stored(…). Received ", l.info->text(), ".");
       arrays += l.info->is.arrays;
       first_sum.push_back(first_sum.back() + l.info->is.sums);
       ways.back().push_back(all->transforms.size());
@@ -160,7 +160,7 @@ any_transform<T> make_parallel(merge<T> how, std::vector<std::vector<any_transfo
   if (branches.size() > most_branches || first_sum.back() > most_sums)
     throw error("parallel", "Expected at most ", most_branches, " branches and ", most_sums,
                 " sums over a parameter. Received ", branches.size(),
-                " and ", first_sum.back(), ".");
+                " branches and ", first_sum.back(), " sums.");
   for (auto& w : ways) all->branches.push_back(make_path<T>(all->transforms, std::move(w), first_sum, source, true));
   return {std::make_shared<parallel_info<T>>(all, std::move(text)),
           std::make_shared<parallel_code<T>>(all, std::move(how)), nullptr};

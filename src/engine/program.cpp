@@ -242,7 +242,8 @@ path<T> make_path(std::span<const any_transform<T>> all, std::vector<std::size_t
 template <class T>
 program<T> make_program(std::string text, nodes<T> links, any_transform<T> end, const pass_source<T>& source) {
   if (count_ways(links) > most_paths)
-    throw error("optimizer", "Expected at most ", most_paths, " ways through the routes. Received more.");
+    throw error("optimizer", "Expected at most ", most_paths, " combinations of route branches. Received more. "
+                             "Use fewer routes.");
   program<T> made;
   made.text = std::move(text);
   made.run_by = source.run_by;

@@ -419,9 +419,11 @@ TEST_CASE("chains that cannot be bound say so in the words of the compile-time o
                    "scale(by=1e300))") == "[scale] Expected by in (-inf, inf). Received inf.");
   std::string routes = "ema";
   for (int i = 0; i < 11; ++i) routes += " | route(when(hidden_matrix, ema), otherwise())";
-  CHECK(unbindable(routes) == "[optimizer] Expected at most 1024 ways through the routes. Received more.");
+  CHECK(unbindable(routes) == "[optimizer] Expected at most 1024 combinations of route branches. Received more. "
+                            "Use fewer routes.");
   for (int i = 0; i < 1000; ++i) routes += " | route(when(hidden_matrix, ema), otherwise())";
-  CHECK(unbindable(routes) == "[optimizer] Expected at most 1024 ways through the routes. Received more.");
+  CHECK(unbindable(routes) == "[optimizer] Expected at most 1024 combinations of route branches. Received more. "
+                            "Use fewer routes.");
   CHECK(unbindable("reduce_on_plateau | adam") == "nothing");
   test::model<float> m(test::small_layers());
   auto opt = optimizer(parse("reduce_on_plateau | adam"), m.parameters(), {.lr = 0.1});

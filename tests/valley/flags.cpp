@@ -60,7 +60,8 @@ TEST_CASE("what the valley refuses") {
   CHECK(refusal({"--lr", "0.1,0.2"}).starts_with("[race] Expected --lr of one value"));
   CHECK(refusal({"--optimizers", "slow: adam", "--riders", "slow: lion"}) ==
         "[race] Expected --riders of different names. Received 'slow' twice.");
-  CHECK(refusal({"--optimizers", "momentum: adam"}) == "[race] Expected names of chains that no rider has. Received 'momentum'.");
+  CHECK(refusal({"--optimizers", "momentum: adam"}) ==
+        "[race] Expected chains with new names. Received 'momentum', the name of a rider.");
   CHECK(refusal({"more"}) == "[race] Expected options only (see --help). Received 'more'.");
   CHECK(refusal({"--no-such"}) == "[race] Expected the options of --help. Received '--no-such'.");
 }

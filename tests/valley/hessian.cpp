@@ -90,5 +90,5 @@ TEST_CASE("what no Hessian has is refused") {
   CHECK(message(4, 4) == "[valley] Expected 1 to 3 eigenvectors. Received 4.");
   const auto undefined = [](const vector& d) -> vector { return d * std::nan(""); };
   CHECK_THROWS_WITH_AS(static_cast<void>(top_eigenpairs(undefined, 30, 2)),
-                       "[valley] Expected a finite product of Hessian and vector. Received one that is not.", error);
+                       "[valley] Expected a finite product of Hessian and vector. Received NaN or infinity.", error);
 }
