@@ -14,7 +14,7 @@ namespace thalweg::c {
 /// Keeps the words for thalweg_last_error(); returns the status.
 thalweg_status failed(thalweg_status status, const char* words) noexcept;
 
-/// `refused`: what an `error` is to this call.
+/// `refused`: the status for an `error`.
 template <class Call>
 thalweg_status status_of(Call call, thalweg_status refused = THALWEG_INVALID_ARGUMENT) noexcept {
   try {

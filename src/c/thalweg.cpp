@@ -56,7 +56,7 @@ auto& trainer_of(const char* where, Optimizer* optimizer) {
   return given(where, "an optimizer", optimizer).trainer;
 }
 
-/// What a constant of the interface stands for. `whose`: ` for 'bias'`.
+/// The value that a constant of the interface names. `whose`: ` for 'bias'`.
 template <class Value, std::size_t N>
 Value meant(const char* what, int constant, const std::array<Value, N>& values, const std::string& whose = "") {
   if (constant < 0 || static_cast<std::size_t>(constant) >= N)
@@ -153,7 +153,7 @@ std::unique_ptr<thalweg_optimizer> make(const char* chain, std::span<const thalw
     if (!detail::reads<T>(made.gradient_types[i]))
       throw error("create", "Expected gradients of ", detail::what_is_read<T>, " for ", in_quotes(names[i]), ". Received ",
                   made.gradient_types[i], ".");
-  for (const auto& p : parameters)  // whose shapes and views are checked by now
+  for (const auto& p : parameters)  // their shapes and views have been checked
     made.sizes.push_back(detail::extent_of(detail::parts_of({.name = p.name, .shape = p.shape, .order = p.order},
                                                             p.view.parts())));
   return std::unique_ptr<thalweg_optimizer>(new thalweg_optimizer{std::move(names), std::move(made)});

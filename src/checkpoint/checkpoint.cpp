@@ -34,7 +34,7 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "thalweg: safetensors files are little-endian");
 
-/// Of the format. What the first wrote has checksums of parameters alone.
+/// Versions of the format. Files of the first have checksums of the parameters only.
 enum class version { first, current };
 constexpr std::string_view first_version = "1", current_version = "2";
 constexpr range counts = from(0).below(0x1p53);  // a double counts them
@@ -53,9 +53,9 @@ struct named_array {
   storage_order order;
   void* data;
   element_type element;
-  std::size_t parameter = 0;     ///< whose it is
-  const stored_array* numbers = nullptr;  ///< of which it is the data; null where it is the rest of numbers, or y
-  std::string rest_of{};            ///< the name of the numbers of which it is the rest
+  std::size_t parameter = 0;     ///< the parameter that it belongs to
+  const stored_array* numbers = nullptr;  ///< the array whose data it is; null for a rest and for y
+  std::string rest_of{};            ///< the name of the array whose rest it is
 
   [[nodiscard]] std::size_t size() const { return element_count(shape); }
   [[nodiscard]] std::size_t bytes() const { return size() * element.bytes; }
@@ -99,7 +99,7 @@ std::string checksum_of(std::span<const std::byte> values, element_type element,
   return element.bytes == sizeof(double) ? first(double()) : first(float());
 }
 
-/// How parameters of 16 bits are kept; where there are none, nothing is lost.
+/// How parameters of 16 bits are kept. Without such parameters the weights are exact.
 template <class T>
 weights_in rounding_of(const storage<T>& store, const progress& now) {
   return store.has_sixteen_bit_parameters() ? now.settings.weights : weights_in::exact;
@@ -179,7 +179,7 @@ void check_finite(const char* where, const std::string& name, std::string_view d
   else if (dtype == "F16") check_finite_of<float16>(where, name, values);
 }
 
-// The clocks of the parameters as routes, numbered as they come: number by clock.
+// Gives each clock a route's number, in the order of the parameters.
 template <class T>
 std::map<std::size_t, std::size_t> routes_in_use(const storage<T>& store) {
   std::map<std::size_t, std::size_t> number_of;
@@ -234,7 +234,7 @@ public:
     check_in_range("load", key, static_cast<double>(number), allowed);
     return number;
   }
-  /// The names of parameters that nobody has asked for.
+  /// The names of parameters that have not been read.
   [[nodiscard]] std::vector<std::string> parameters_left() const {
     constexpr std::string_view end = "/route";
     std::vector<std::string> all;
@@ -327,7 +327,8 @@ bool converts(const safetensors::tensor_entry& t, const named_array& a) {
   return there && a.numbers && has_shape(t, a) && t.end - t.begin == a.size() * bytes_of(*there);
 }
 
-/// The arrays that are to be read. `is_promised`: whether the metadata speak of an array. Of a parameter that the checkpoint does not have so, `starts_anew` becomes true.
+/// The arrays to read. `is_promised`: whether the metadata name an array. `starts_anew` becomes true for a parameter whose
+/// arrays the checkpoint lacks.
 std::vector<named_array> arrays_to_read(const safetensors::header& header, std::vector<named_array> arrays,
                                         const load_policy& policy, const std::function<bool(const std::string&)>& is_promised,
                                         std::vector<bool>& starts_anew) {
@@ -342,7 +343,7 @@ std::vector<named_array> arrays_to_read(const safetensors::header& header, std::
     }
     if (there && !a.numbers && a.rest_of.empty() && found->second.dtype != a.element.dtype)
       refuse_saved_at_x();
-    if (keeps && !a.rest_of.empty() && !is_promised(a.name)) continue;  // made anew from the numbers
+    if (keeps && !a.rest_of.empty() && !is_promised(a.name)) continue;  // computed from the numbers
     if (partial) {
       starts_anew[a.parameter] = true;
       continue;
@@ -688,7 +689,7 @@ loaded_progress read_checkpoint(const readable_bytes& bytes, storage<T>& store, 
     return held && !held->is_here(a.parameter) && (a.numbers || !a.rest_of.empty() || !held->has_all_parameters);
   };
   const std::size_t count = bytes.size - arrays_begin;
-  const auto read = allocate<std::byte>(count);  // of which what is elsewhere stays untouched
+  const auto read = allocate<std::byte>(count);  // bytes of other processes stay untouched
   const auto fetch = [&](const std::string& tensor) {
     if (const auto found = header.tensors.find(tensor); found != header.tensors.end())
       bytes.read(arrays_begin + found->second.begin, {read.get() + found->second.begin, found->second.end - found->second.begin});

@@ -30,7 +30,7 @@ constexpr element_type element_of(number_type t) {
 constexpr element_type element_of_rest(number_type t) {
   return t == number_type::bfloat16 ? element_type{"I16", 2} : element_of(number_type::float32);
 }
-/// What it is called, of a parameter, behind its name and a slash.
+/// The array's name in a file is `parameter/` and this.
 constexpr std::string_view name_of_rest(number_type t) { return t == number_type::bfloat16 ? "lower_half" : "in_float32"; }
 inline std::string name_of_scales(std::string_view of_eight_bits) { return in_words(of_eight_bits, ".scales"); }
 
@@ -40,7 +40,7 @@ inline std::optional<number_type> number_type_of_dtype(std::string_view dtype) {
   return {};
 }
 
-/// The numbers of an array of a file, in double. `rest`: its scales, for eight bits.
+/// The numbers of an array in a file, as double. `rest`: the scales, if the array is in eight bits.
 inline std::vector<double> numbers_of(number_type type, const std::byte* values, std::span<const std::byte> rest, std::size_t n) {
   std::vector<double> all(n);
   if (type == number_type::float64) {

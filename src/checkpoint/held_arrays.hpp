@@ -1,5 +1,5 @@
-// Checkpoints of an optimizer whose state several processes hold. All of them write, or read, in the same order; one has the
-// file.
+// Checkpoints of an optimizer whose state is divided among processes. All processes write, or read, in the same order. One
+// process has the file.
 #pragma once
 
 #include <cstddef>
@@ -14,9 +14,9 @@ namespace thalweg::detail {
 struct held_arrays {
   std::function<bool(std::size_t parameter)> is_here;
   bool has_all_parameters;  ///< their values; or those are where their arrays are
-  /// The bytes of an array of a parameter, of which `own` are here, all or none. Elsewhere than at the file it returns none.
+  /// The bytes of a parameter's array, in the process that has the file; none in others. `own`: the bytes here, all or none.
   std::function<std::span<const std::byte>(std::size_t parameter, std::size_t bytes, std::span<const std::byte> own)> bring;
-  /// Throws in all processes what `check` throws in one.
+  /// If `check` throws in one process, throws the same in all.
   std::function<void(const std::function<void()>& check)> together;
 };
 

@@ -21,8 +21,8 @@ template <class... Parts>
 
 constexpr std::string_view metadata_name = "__metadata__";
 
-/// Puts what the parser meets into a header, and refuses all that has no place there, however deep it is nested. Of two
-/// equal keys none counts.
+/// Fills a header from the parser's events. Refuses every event that a header may not contain, at any depth, and equal
+/// keys.
 class header_reader final : public nlohmann::json_sax<json> {
   enum class place { outside, header, metadata, tensor, numbers };
 

@@ -105,7 +105,7 @@ private:
   /// Returns how many parameters do not change.
   std::size_t start_clocks(bool gathers);
   struct shared_clocks;
-  /// Clocks for parameters that share one where their keys are equal, as the clocks of now stand.
+  /// New clocks: parameters with equal keys share one, which starts as their present clock.
   [[nodiscard]] shared_clocks clocks_by(const std::vector<std::size_t>& key) const;
   void share(shared_clocks by) noexcept;
   /// How many calls of `step` wait for the rest of their step.
@@ -123,7 +123,7 @@ private:
   /// `knows(clock, transform, position, scalars)`.
   template <class F>
   void share_scalars(const std::vector<clock<T>>& clocks, std::vector<clock_numbers>& numbers, F knows) const;
-  /// What the transforms make of the next step; `next_` is what will be, if it is taken. Returns its lr.
+  /// Runs the contextual transforms for the next step. `next_`: the clocks after it, if it is taken. Returns its lr.
   double prepare(const step_inputs& inputs, std::optional<long> gathered = {});
   [[nodiscard]] const path<T>& path_of(std::size_t clock) const { return what().paths[device_->bound.clocks[clock].path]; }
   /// The measurements of the step, for each parameter that changed.

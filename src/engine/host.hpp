@@ -59,10 +59,10 @@ protected:
   [[nodiscard]] virtual bool takes(std::size_t i) const { return is_here(i); }
   /// How many elements of its gradient this process judges, before a step that may stop.
   [[nodiscard]] virtual std::size_t judged(std::size_t i) const { return is_here(i) ? store.parameters[i].size : 0; }
-  /// Runs the tasks of a phase: where a process waits for others, some of them now and the others later.
+  /// Runs the tasks of a phase. A process that waits for others runs some of them now and the rest later.
   virtual void run_all(std::size_t phase, task_body body) { run(tasks_[phase], body); }
-  /// Ends a part of a step. Where several processes step together: throws in all of them what one has thrown, and gives
-  /// each the bytes that the others have computed. A byte that a process has not computed is zero there.
+  /// Ends a part of a step. With several processes: if one has thrown, throws the same in all; and gives each process the
+  /// bytes that the others have computed. A process must hold zero for each byte that it has not computed.
   virtual void join(std::exception_ptr failure, std::span<std::byte> /*computed*/) {
     if (failure) std::rethrow_exception(failure);
   }

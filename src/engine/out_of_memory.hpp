@@ -1,4 +1,4 @@
-// No memory, and for whose state there is none.
+// Too little memory; the text names the state that needed it.
 #pragma once
 
 #include <new>

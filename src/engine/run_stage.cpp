@@ -1,4 +1,4 @@
-// Runs one stage: in place if the arrays have the type of the computation, else in tiles that are copied to that type.
+// Runs one stage: in place if the arrays have the type of the computation, otherwise in tiles converted to that type.
 #include <thalweg/core/program.hpp>
 
 #include <algorithm>

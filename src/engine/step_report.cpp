@@ -1,4 +1,4 @@
-// What became of a step, as text.
+// The report of a step, as text.
 #include <thalweg/core/step.hpp>
 
 #include <cmath>

@@ -76,7 +76,7 @@ void run_tasks(std::span<const task> tasks, const parallel_for& parallel, std::s
     if (!alone) together.help();
   };
   if (threads > 1 && (tasks.size() > 1 || !alone) && cost >= worth_sharing) parallel.run(threads, worker_body(come));
-  take(0);  // what nobody took
+  take(0);  // the tasks that no worker took
   if (failure) std::rethrow_exception(failure);
 }
 

@@ -6,7 +6,7 @@
 
 namespace thalweg::detail {
 
-/// How many bytes the first character of a text has: 0 where it is none, or there is no text.
+/// The number of bytes of a text's first character; 0 if it is invalid or the text is empty.
 constexpr std::size_t first_character(std::string_view text) {
   const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned lead = byte(0), second = byte(1);

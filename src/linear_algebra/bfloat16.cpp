@@ -113,7 +113,7 @@ inline void mirror(const bits* from, bits* to) {
 // ---- right factors ----------------------------------------------------------------------------------
 
 // A block of a right factor is two tiles of 16 columns; a tile's row holds two of the factor's, number by number.
-// Here from the block of which it is the transposed one,
+// Here made from the transposed block,
 inline void pack_transposed(const bits* from, bits* to) {
   for (size half = 0; half < 2; ++half) {
     __m512i rows[lanes];
@@ -122,7 +122,7 @@ inline void pack_transposed(const bits* from, bits* to) {
     for (size i = 0; i < lanes; ++i) _mm512_store_si512(to + half * tile + i * side, rows[i]);
   }
 }
-// and here from the block itself.
+// and here made from the block itself.
 inline void pack(const bits* from, bits* to) {
   alignas(64) bits order[side];
   for (size i = 0; i < side; ++i) order[i] = static_cast<bits>(i / 2 + i % 2 * side);
@@ -255,8 +255,8 @@ cut cut_of(size planes, size rows, size steps, size cols) {
 }
 size sums_of(const cut& c, size rows) { return (c.in_parts ? rows * c.strip : 1) * plane; }
 
-// a times a right factor of `cols` columns of blocks, of which pack(k, j, to) brings a block; finish(i, j, sums) takes the
-// product block by block, the lower ones alone where `lower`.
+// a times a right factor of `cols` columns of blocks. pack(k, j, to) writes a block of the right factor. finish(i, j, sums)
+// receives each block of the product; with `lower`, only those of the lower triangle.
 template <class Unit, form F, class Pack, class Finish>
 void multiply(const blocks& a, size cols, bool lower, void* workspace, const Pack& pack, const Finish& finish) {
   const size rows = in_blocks(a.rows), steps = in_blocks(a.cols);

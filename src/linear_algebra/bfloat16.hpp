@@ -15,8 +15,8 @@ enum class unit { absent, dots, tiles };
 /// What this processor and its system offer.
 unit available();
 
-/// A number is kept as the sum of several bfloat16. Products multiply the largest alone (`rounded`) or the two largest
-/// (`whole`); one more is kept for sums, so that what is small beside its neighbours outlives the products.
+/// A number is kept as the sum of several bfloat16. Products use only the largest (`rounded`) or the two largest
+/// (`whole`). Sums keep one more, so that numbers much smaller than their neighbours keep their digits.
 enum class form { rounded, whole };
 
 struct arithmetic {

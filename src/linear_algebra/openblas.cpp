@@ -55,7 +55,7 @@ void gemm(const request<T>& q, rows these, columns of) {
   if constexpr (std::is_same_v<T, float>) call(cblas_sgemm);
   else call(cblas_dgemm);
 }
-// Of these rows the columns of the same numbers, up to the diagonal.
+// The lower triangle of the square of these rows on the diagonal.
 template <class T>
 void syrk(const request<T>& q, rows these) {
   const auto call = [&](auto function) {

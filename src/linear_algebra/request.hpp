@@ -22,7 +22,7 @@ struct request {
   T* out = nullptr;
 };
 
-/// Rows [first, last) of a product. Where only the lower triangle is wanted, of these rows the part up to the diagonal.
+/// Rows [first, last) of a product. For a lower triangle, only the part of these rows up to the diagonal.
 struct rows {
   std::size_t first, last;
 };

@@ -31,7 +31,7 @@ std::size_t scratch_of(const choice& c, std::size_t m, std::size_t n) {
   return tiled::scratch(form_of(c.by), m, n, c.groups.squares());
 }
 
-// Of what fits into `room` numbers of scratch: it was sized for the options at binding, and they may have moved.
+// Chooses among the methods that fit into `room` numbers of scratch. Options may have changed since the scratch was sized.
 choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_side, bool doubles, std::size_t room) {
   constexpr std::size_t worth_rounding = 64;
   choice best{arithmetic::dense, {1}};
@@ -41,10 +41,10 @@ choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_s
   } else if (!doubles && n.precision == precision::bfloat16 && unit != bfloat16::unit::absent) best.by = arithmetic::rounded;
   else if (!doubles && unit == bfloat16::unit::tiles && short_side >= worth_rounding) best.by = arithmetic::whole;
   if (scratch_of(best, short_side, long_side) > room) best.by = arithmetic::dense;
-  // The Gram matrix forgets small singular values, the sooner the coarser the arithmetic.
+  // The Gram matrix loses small singular values. Coarser arithmetic loses them sooner.
   const std::size_t stable = best.by == arithmetic::dense ? 3 : 2;
-  // Measured with 768 rows: half of a product, and what is not of the product itself. Constants, and not measured where the
-  // program runs: the groups decide the bits of the result, which must not depend on the machine's load.
+  // Costs relative to a whole product, measured with 768 rows. They are constants because they decide the groups, the groups
+  // decide the bits of the result, and these bits must not depend on the machine's load.
   const double gram = best.by == arithmetic::dense ? 0.56 : 0.60, symmetric = best.by == arithmetic::dense ? 0.61 : 0.68;
   const double ratio = static_cast<double>(long_side) / static_cast<double>(short_side);
   const auto time = [&](grouping g) {
@@ -58,14 +58,14 @@ choice choose(const newton_schulz& n, std::size_t short_side, std::size_t long_s
 
 // ---- computing ------------------------------------------------------------------------------------
 
-// A symmetric matrix as rest + shift·I. Near the identity, where the rest is small, rounding it loses next to nothing.
+// A symmetric matrix as rest + shift·I. Near the identity the rest is small, so rounding it loses little.
 template <class Square>
 struct shifted {
   Square rest;
   double shift = 0;
 };
 
-/// The step that makes of x what the given one makes of x / s.
+/// The step that gives for x what the given step gives for x / s.
 quintic of_quotient(const quintic& p, double s) {
   return s > 0 ? quintic{p.a / s, p.b / (s * s * s), p.c / (s * s * s * s * s)} : p;
 }
@@ -94,7 +94,7 @@ void iterate(const newton_schulz& options, const coefficient_set& coefficients, 
     const std::size_t begin = step, end = step + length;
     r.shift = matrices.gram(r.rest);
     for (; step < end; ++step) {
-      // Smaller only where epsilon is far larger than the matrix: the powers of the quotient would leave what a float holds.
+      // Smaller only if epsilon is far larger than the matrix: powers of the quotient would leave the range of float.
       constexpr double smallest_divisor = 1e-3;
       const bool divides = step == 0 && options.norm == thalweg::norm::schatten_4;
       const auto divisor = [&] { return std::max(smallest_divisor, matrices.root_of_norm(r.rest, r.shift)); };
@@ -118,8 +118,8 @@ void iterate(const newton_schulz& options, const coefficient_set& coefficients, 
   }
 }
 
-// The Gram matrix of the short side is the small one. A square matrix is taken by its rows, in whichever order they
-// lie in memory.
+// The Gram matrix of the short side is the smaller one. For a square matrix it is that of the rows, in either storage
+// order.
 template <class T>
 void orthogonalize(const newton_schulz& options, T* data, std::size_t rows, std::size_t cols, storage_order order,
                    double scale, std::span<T> scratch) {

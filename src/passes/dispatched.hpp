@@ -1,4 +1,4 @@
-// The library's passes: called from code that every machine runs, defined once an instruction set.
+// The library's passes. Code for every machine calls them; each instruction set has its own definition.
 #pragma once
 
 #include <array>
@@ -14,13 +14,13 @@
 
 namespace thalweg::passes {
 
-/// Instantiated in passes.cpp alone, which is compiled for each `Arch`.
+/// Instantiated only in passes.cpp, which is compiled for each `Arch`.
 template <class Arch, detail::traffic Writes, class T, class... Bound>
 void pass(std::size_t n, const detail::arrays<T>& a, const Bound&... bound);
 template <class Arch, class T, class Bound>
 void reduction(std::size_t n, const detail::arrays<T>& a, double* sums, const Bound& bound);
 
-/// Instantiated in widening.cpp alone, which is compiled for each `Arch` as well.
+/// Instantiated only in widening.cpp, which is compiled for each `Arch`.
 template <class Arch>
 void read(const detail::stored_array& from, std::size_t first, std::size_t n, float* to);
 template <class Arch>
@@ -57,7 +57,7 @@ private:
   }
 };
 
-/// One that this machine has: its number among `architectures`, and what describe() says of it.
+/// An instruction set of this machine: its number in `architectures`, and its text in describe().
 struct available_set {
   std::size_t number;
   std::string text;

@@ -1,6 +1,6 @@
 // Every pass over memory that the library holds, for the one instruction set for which this file is compiled: each
-// stage of each recipe, and each transform's kernel alone. Nothing else may leave this file: an inline function of
-// another's, compiled here, could be the copy that the linker keeps for all.
+// stage of each recipe, and each transform's kernel alone. This file may export nothing else: the linker could
+// keep its copy of a shared inline function for all files, and other machines cannot run that copy.
 #include <cstddef>
 #include <utility>
 

@@ -82,7 +82,7 @@ THALWEG_INLINE words of(std::uint32_t x) { return words{} + x; }
 /// a < b for numbers below 2³¹.
 THALWEG_INLINE words less(words a, words b) { return mask_of(bits_as<whole_numbers>(a) < bits_as<whole_numbers>(b)); }
 
-/// As core/widening.hpp wants them.
+/// The functions that core/widening.hpp declares.
 struct many_numbers {
   using words = passes::words;
   using floats = passes::floats;

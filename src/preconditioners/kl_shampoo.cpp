@@ -22,7 +22,7 @@ struct measured_side : side<T> {
 
   /// √ of eigenvalue i; 1 of a side without a basis.
   [[nodiscard]] double root(Eigen::Index i) const { return this->is_there() ? std::sqrt(static_cast<double>(values(i))) : 1; }
-  /// The eigenvalues from the squares of the rotated gradient, whose mean the other side has made white.
+  /// The next eigenvalues. `measured`: from the squares of the rotated gradient, which the other side has whitened.
   [[nodiscard]] Eigen::VectorXd moved(const Eigen::VectorXd& measured, double keep, long longest) const {
     const double least = 1 / static_cast<double>(std::max<Eigen::Index>(10, std::min<Eigen::Index>(values.size(), longest)));
     Eigen::VectorXd next(values.size());
@@ -56,7 +56,7 @@ void precondition(const kl_matrix<T>& m, const kl_step& s, std::span<T> scratch)
 
   first = first.binaryExpr(u, averaging_by<T>(s.beta1));
 
-  // What the gradient says of the sides, each with the other as it was.
+  // Estimates each side from the gradient, with the other side as it was.
   hold_products_finite(u);
   left.rotate_rows(u, half);
   right.rotate_columns(half, rotated);

@@ -46,7 +46,7 @@ void step(const low_rank_step& s, const low_rank_matrix<T>& given) {
   multiply(p, m, r);
   for (Eigen::Index i = 0; i < r.rows(); ++i) {
     const double unit = is_long ? 0x1p64 : 1, length = unit * r.row(i).template cast<double>().norm();
-    if (length == 0) draw(i);  // a direction without momentum begins anew
+    if (length == 0) draw(i);  // a direction without momentum is drawn again
     else basis.row(i) = (unit / (length + s.epsilon) * r.row(i).template cast<double>()).template cast<T>();
   }
   multiply(p.transpose(), basis, update);

@@ -7,7 +7,7 @@ namespace thalweg::detail {
 
 namespace {
 
-// In double: what is small beside the largest eigenvalue becomes what is large in the root.
+// In double: the smallest eigenvalues become the largest of the inverse root.
 template <class T>
 void inverse_fourth_root(const matrix<T>& of, double epsilon, matrix<T> root) {
   if (!of.allFinite()) {

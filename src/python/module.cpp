@@ -39,7 +39,7 @@ namespace {
 
 using numpy = py::detail::npy_api;
 
-// ---- what Python hands over -----------------------------------------------------------------------
+// ---- arguments from Python ------------------------------------------------------------------------
 
 std::string name_of_type(py::handle given) { return py::str(py::type::handle_of(given).attr("__name__")); }
 std::string dtype_of(const py::array& a) { return py::str(a.dtype()); }
@@ -146,7 +146,7 @@ struct bound_array {
   py::array values;
   const void* data = nullptr;
   thalweg::view::list view{};
-  std::vector<py::weakref> pins{};  ///< numpy resizes nothing that is weakly referenced, whoever asks
+  std::vector<py::weakref> pins{};  ///< numpy does not resize a weakly referenced array
 };
 
 std::string names_of(const std::vector<bound_array>& arrays) {
@@ -359,8 +359,8 @@ public:
 
   [[nodiscard]] std::unique_lock<std::mutex> lock() const { return std::unique_lock(mutex_); }
 
-  /// f(engine), alone with it. Python's other threads run meanwhile, so f may touch nothing of Python's. Whoever has
-  /// the mutex waits for nothing of Python's either, and so it may be waited for in any state.
+  /// Calls f(engine) under the mutex and without the GIL: Python's other threads run, so f may not touch Python objects.
+  /// The mutex's owner never waits for the GIL, so a thread may wait for the mutex with or without the GIL.
   template <class F>
   auto alone(F f) {
     const py::gil_scoped_release others_run;
@@ -449,7 +449,7 @@ public:
                     ", steps=", steps(), ">");
   }
 
-  /// Whether the parameters are still what was bound.
+  /// Whether the parameters are still the arrays that were bound.
   void check_bound(std::string_view where) const {
     for (const bound_array& a : arrays_) {
       if (a.values.data() != a.data)

@@ -57,7 +57,7 @@ struct any_schedule {
   [[nodiscard]] context at(const context& c) const { return what->at(c); }
 };
 
-/// `join(…)` and `piecewise(…)`, whose number of parts their types do not tell.
+/// `join(…)` and `piecewise(…)`: only the text determines their number of parts.
 struct composed_schedule {
   std::string name, written;
   std::function<context(const context&)> ask;

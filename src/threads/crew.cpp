@@ -44,7 +44,7 @@ void crew::run(std::size_t count, piece_body body) {
 }
 
 void crew::help() {
-  if (mine == this) return;  // a pool runs this inside of one of our own tasks, which would wait for itself
+  if (mine == this) return;  // a pool runs this inside one of our tasks, which would wait for itself
   std::unique_lock lock(guard_);
   while (workers_ > 0) {
     job* open = jobs_;

@@ -1,4 +1,4 @@
-// Workers of a step that help each other: who has no task left takes pieces of what the others still compute.
+// Workers of a step help each other: a worker without tasks takes pieces of the others' unfinished work.
 #pragma once
 
 #include <condition_variable>

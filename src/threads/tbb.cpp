@@ -16,7 +16,7 @@ parallel_for threads(std::size_t count) {
   if (count < 2) return sequential();
   const auto cores = static_cast<std::size_t>(tbb::info::default_concurrency());  // the pool has no more threads
   const auto arena = std::make_shared<tbb::task_arena>(static_cast<int>(std::min(count, cores)));
-  // A worker that comes late costs nothing: the caller takes its share as well.
+  // A late worker costs no time: the caller does its share too.
   return {.workers = count, .run = [arena](std::size_t workers, worker_body body) {
             arena->execute([=] {
               tbb::parallel_for(std::size_t{0}, workers, [=](std::size_t w) { body(w); }, tbb::simple_partitioner());

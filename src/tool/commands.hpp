@@ -15,7 +15,7 @@ namespace thalweg::tool {
 /// The chain, the steps, the options, each array with its type, its shape and its norm, and whether the checksums agree.
 std::string shown(const tensor_file& file);
 
-/// What differs, or nothing.
+/// The differences; empty if there are none.
 std::string differences(const tensor_file& a, const tensor_file& b);
 
 /// What PyTorch's file does not say of the optimizer.
@@ -29,7 +29,7 @@ struct optimizer_of_file {
 /// From the state of PyTorch's AdamW or Muon, with the parameters it belongs to, to a checkpoint that the optimizer loads.
 std::string from_torch(const tensor_file& file, const optimizer_of_file& optimizer);
 
-/// And back: the state alone.
+/// Converts back, the state only.
 std::string to_torch(const tensor_file& checkpoint);
 
 }  // namespace thalweg::tool

@@ -24,7 +24,7 @@ namespace {
 
 using detail::safetensors::header;
 
-/// A state, `transform.slot`, and what PyTorch calls it.
+/// A state, `transform.slot`, and its name in PyTorch.
 struct known_state {
   std::string_view ours, theirs;
 };
@@ -38,7 +38,7 @@ template <class... Parts>
   throw error("convert", parts...);
 }
 
-/// `w/scale_by_adam.first_moment`: the parameter and what PyTorch calls its state.
+/// `w/scale_by_adam.first_moment`: the parameter, and its state's name in PyTorch.
 std::pair<std::string, std::string> torch_name(const std::string& ours) {
   const auto slash = ours.rfind('/');
   const std::string state = slash == ours.npos ? "" : ours.substr(slash + 1);
@@ -77,7 +77,7 @@ public:
 template <class T>
 constexpr std::string_view dtypes_for = std::is_same_v<T, float> ? "F32, BF16 or F16" : "F64";
 
-/// Whether a state of a checkpoint is what 16 bits leave out of a parameter.
+/// Whether a state of a checkpoint is the part of a parameter that 16 bits leave out.
 bool is_rest(const std::string& ours) {
   return std::ranges::any_of(std::array{number_type::bfloat16, number_type::float16},
                              [&](number_type t) { return ours.ends_with(in_words("/", detail::name_of_rest(t))); });
@@ -86,7 +86,7 @@ bool is_rest(const std::string& ours) {
 /// PyTorch's file: parameters, and the states that belong to them.
 class torch_file {
   const tensor_file& file_;
-  std::set<std::string> states_;  ///< those that nobody has taken
+  std::set<std::string> states_;  ///< not yet converted
 
 public:
   std::vector<std::string> parameters;

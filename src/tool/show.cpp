@@ -21,7 +21,7 @@ std::string of_four_digits(double number) {
   return text.data();
 }
 
-/// The larger magnitude; what is no number stays.
+/// The larger magnitude; NaN stays NaN.
 double larger(double most, double x) { return most != most || std::abs(x) <= most ? most : std::abs(x); }
 
 /// How many characters of a terminal a text takes: the bytes that continue a character of UTF-8 do not count.

@@ -25,7 +25,7 @@ public:
 
   [[nodiscard]] const std::string& name() const { return bytes_.name; }
   [[nodiscard]] const detail::safetensors::header& header() const { return header_; }
-  /// Of a checkpoint of thalweg; nothing where it has no such entry.
+  /// An entry of a checkpoint of thalweg, if it has one.
   [[nodiscard]] std::optional<std::string> metadata(const std::string& key) const;
   [[nodiscard]] bool is_checkpoint() const { return header_.metadata.contains("thalweg"); }
 

@@ -1,4 +1,4 @@
-// Everywhere else, and where one machine is compiled for: what the whole library is compiled for.
+// On other processors, and in builds for one machine: the passes use the instruction set of the whole library.
 #pragma once
 
 #include <xsimd/xsimd.hpp>
