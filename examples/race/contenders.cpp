@@ -15,7 +15,7 @@ struct tuned {
   double weight_decay = 0.05;
 };
 
-// What `--tune` found for each task. What is not here has the settings of a chain that nobody has tuned.
+// The settings that `--tune` found for each task. Other chains have the settings of an untuned chain.
 constexpr std::array all_tuned{
     tuned{"perceptron", "adamw", 0.008},   tuned{"perceptron", "adamw_wsd", 0.002},
     tuned{"perceptron", "sf_adamw", 0.008}, tuned{"perceptron", "muon", 0.004},
@@ -78,8 +78,8 @@ std::string sf_normuon(const description& about) {
 
 }  // namespace
 
-// From text: the library holds all passes, and nothing of a chain is compiled here. What is not said is the default of a
-// recipe of the same name.
+// Chains are text: the library contains all passes, so this file compiles none. Options that a text omits have the defaults
+// of the recipe of the same name.
 std::vector<contender> contenders(std::string_view task, const description& about, long steps) {
   const std::string cosine = fmt::format("cosine(steps={}) | ", steps);
   const std::string wsd =  // the options warm up

@@ -15,7 +15,7 @@ struct error : std::runtime_error {
       : std::runtime_error("[" + where + "] Expected " + expected + ". Received " + received + ".") {}
 };
 
-// Runs a program, and says what has gone wrong. 2: what the user must mend.
+// Runs a program and prints its error. Returns 2 for an error that the user can correct.
 template <class Program>
 int exit_status(Program program) {
   try {

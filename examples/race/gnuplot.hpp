@@ -13,7 +13,7 @@ struct stroke {
   double width;
 };
 
-// Of the optimizer with this key. A chain of the command line is known by its number.
+// The style of the optimizer with this key. Chains of the command line are styled by number.
 const stroke& stroke_of(std::size_t number, const std::string& key);
 
 // A text as gnuplot reads it.

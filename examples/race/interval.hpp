@@ -30,10 +30,10 @@ inline double student_t(std::size_t freedom) {
 
 struct interval {
   double mean = 0;
-  std::optional<double> half_width{};  // nothing for a single pair
+  std::optional<double> half_width{};  // empty for a single pair
 };
 
-// Of the mean of a sample.
+// The interval of the mean of a sample.
 inline interval interval_of(std::span<const double> sample) {
   const auto n = static_cast<double>(sample.size());
   double sum = 0, squares = 0;

@@ -48,7 +48,7 @@ ledger::ledger(std::filesystem::path path, bool resume) : path_(std::move(path))
   std::ifstream file(path_);
   std::string text(std::istreambuf_iterator<char>(file), {});
   const auto whole = text.rfind('\n') + 1;  // 0 where there is none
-  if (whole != text.size()) std::filesystem::resize_file(path_, whole);  // a line that was cut off: the next begins anew
+  if (whole != text.size()) std::filesystem::resize_file(path_, whole);  // removes a line that was cut off
   if (!resume) return;
   text.resize(whole);
   std::size_t number = 0, begin = 0;

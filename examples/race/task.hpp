@@ -1,6 +1,6 @@
 #pragma once
-// What is trained: data, a model, its loss and its judgement. The race's loop knows nothing else of them, and a
-// measurement of the loss's shape needs nothing else.
+// A task: data, a model, its loss and its score. The race's loop and the measurements of the loss's shape use only this
+// interface.
 
 #include <cstddef>
 #include <filesystem>
@@ -34,7 +34,7 @@ public:
 
   // The mean loss at the parameters as they are. Its gradient is left in gradients().
   virtual double differentiate(examples) = 0;
-  // Without a gradient. Statistics of batch norms are gathered anew before, at the parameters as they are.
+  // Computes no gradient. First recomputes the statistics of batch norms, at the present parameters.
   virtual score judge(judged_on) = 0;
 
   // The chain trains this model from now on. The optimizer lives as long as the model.

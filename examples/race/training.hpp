@@ -1,5 +1,5 @@
 #pragma once
-// What is trained, by whom and for how long: what the race and the valley ask alike.
+// The settings that the race and the valley share: the tasks, the optimizers and the number of steps.
 
 #include <optional>
 #include <span>
@@ -23,7 +23,7 @@ struct training {
   unsigned seed = 1, seeds = 1;
 };
 
-// `known`: the contenders' keys. `usual`: who trains where nobody says.
+// `known`: the contenders' keys. `usual`: the default optimizers.
 std::vector<flag> training_flags(std::span<const std::string> known, const std::string& usual);
 
 // All settings except the rates. Rates may belong to chains that other flags name. Throws `error`, and what parse throws.

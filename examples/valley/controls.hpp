@@ -1,5 +1,5 @@
 #pragma once
-// Riders that isolate one part of a chain: what is orthogonalised, and what is not. They move the hidden matrices alone, where
+// Riders that isolate one part of a chain: they differ in what they orthogonalise. They move only the hidden matrices, where
 // Muon differs.
 
 #include <string>

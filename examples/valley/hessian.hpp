@@ -1,5 +1,5 @@
 #pragma once
-// The Hessian H of a loss, which nobody can store: it is known by its products with vectors, and these by gradients.
+// The Hessian H of a loss. It is too large to store, so we compute its products with vectors, from gradients.
 
 #include <functional>
 #include <string>

@@ -48,7 +48,7 @@ inline double amplitude(const vector& series) {
   return deviations(series).norm() / std::sqrt(static_cast<double>(series.size()));
 }
 
-// ½ Σ λᵢ aᵢ²: what the oscillation adds to the loss, on average, where the valley is quadratic. This is the "hill component"
+// ½ Σ λᵢ aᵢ²: the mean loss that the oscillation adds in a quadratic valley. This is the "hill component"
 // of arXiv 2410.05192. `amplitudes` has one number for each dominant direction.
 inline double hill_loss(const subspace& dominant, const vector& amplitudes) {
   return 0.5 * dominant.curvatures.dot(amplitudes.cwiseAbs2());

@@ -1,6 +1,6 @@
 #pragma once
-// Successive vectors (updates or gradients), and what the measures need of them: n vectors of a large model would not fit into
-// memory.
+// Statistics of successive vectors (updates or gradients). The vectors themselves are not kept: n vectors of a large model
+// would not fit into memory.
 
 #include <Eigen/Core>
 

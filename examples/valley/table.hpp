@@ -7,8 +7,8 @@
 
 namespace valley {
 
-// numbers.csv, swings.csv and plane.csv of a folder. A file that is not there has no rows. Throws `error` where a line is not
-// what it must be.
+// numbers.csv, swings.csv and plane.csv of a folder. A missing file has no rows. Throws `error` for a line that does not have
+// the expected form.
 observations read(const std::filesystem::path& folder);
 
 // Adds the rows of one run to the folder's files. numbers.csv comes last: a run that it names is whole.

@@ -1,5 +1,5 @@
-// Bytes a parameter, as the system counts them: each recipe in each format steps a model in a process of its own, whose peak
-// of resident memory is read afterwards. Without arguments: all recipes and formats on 64 million parameters in the shapes of a
+// Bytes per parameter, as the system counts them. Each recipe in each format steps a model in a separate process; then its
+// peak of resident memory is read. Without arguments: all recipes and formats on 64 million parameters in the shapes of a
 // Llama. With `--model-1b`: AdamW and AMUSE at 1.1 billion.
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,4 +1,4 @@
-// What `load` and `save` refuse, in which words, and that nothing has changed after.
+// The input that `load` and `save` refuse: the exact errors, and that nothing has changed afterwards.
 #include <thalweg/thalweg.hpp>
 #include <thalweg/thalweg.hpp>
 

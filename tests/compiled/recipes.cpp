@@ -1,5 +1,5 @@
-// Recipes, whose passes the library holds, say and refuse what the same chains compiled here do. That they compute the
-// same, the common suite shows.
+// Recipes whose passes are in the library print the same texts, and refuse the same input, as the same chains compiled here.
+// The common suite tests that they compute the same.
 #include <thalweg/thalweg.hpp>
 
 #include <string>

@@ -1,4 +1,4 @@
-// What memory an optimizer asks for: the declared state and no more, and nothing in a step.
+// An optimizer allocates the declared state and no more, and a step allocates nothing.
 #include "replaced_new.hpp"
 
 #ifndef ADDRESS_SANITIZER

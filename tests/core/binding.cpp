@@ -1,4 +1,4 @@
-// What an optimizer refuses when it is made: exact words, and nothing written.
+// The input that an optimizer refuses when it is made: the exact errors, and nothing written.
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/ema.hpp>
 #include <thalweg/transforms/nesterov_ema.hpp>

@@ -1,5 +1,5 @@
-// Chains and routes of the four kinds of transform, against an interpreter that knows nothing of stages, paths
-// or registers: one transform at a time, over all parameters, in plain loops.
+// Chains and routes of the four kinds of transform, against an interpreter without stages, paths or registers: it runs one
+// transform at a time, over all parameters, in plain loops.
 #include <thalweg/core/optimizer.hpp>
 
 #include <algorithm>

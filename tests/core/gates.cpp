@@ -1,4 +1,4 @@
-// What becomes of a step: skipped, gathered, or refused for want of the loss; and what it reports.
+// Steps that are skipped, gathered, or refused because the loss is missing; and their reports.
 #include <cmath>
 #include <limits>
 #include <string>

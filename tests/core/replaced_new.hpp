@@ -1,5 +1,5 @@
-// Replaces the operators new of the whole program, for the one unit of it that includes this: memory is what its
-// `test::allocate` gives. But not AddressSanitizer's, which check more than these would; there the unit has nothing to say.
+// Replaces the operators new of the program whose unit includes this: they call its `test::allocate`. Builds with
+// AddressSanitizer keep the sanitizer's operators, which check more; there the unit tests nothing.
 #pragma once
 
 #ifdef __SANITIZE_ADDRESS__

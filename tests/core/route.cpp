@@ -1,4 +1,4 @@
-// Who takes which branch, and what a branch keeps to itself.
+// Which parameter takes which branch, and the state that belongs to one branch only.
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/amuse_beta.hpp>
 #include <thalweg/transforms/scale.hpp>
@@ -23,7 +23,7 @@ constexpr auto named(char first) {
   return [first](const parameter_info& p) { return p.name.front() == first; };
 }
 
-// With lr 1 and no decay a step is θ - factor·g: what a parameter was multiplied with tells its way.
+// With lr 1 and no decay a step is θ - factor·g: the factor shows which branch a parameter took.
 std::vector<double> factors(const auto& given, std::vector<test::layer> layers, options o = {.lr = 1}) {
   model<double> m(std::move(layers));
   auto opt = optimizer(given, m.parameters(), o);

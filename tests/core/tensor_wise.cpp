@@ -1,4 +1,4 @@
-// Tensor-wise transforms: what they see, their states and scratch, and what is left when one throws.
+// Tensor-wise transforms: their arguments, states and scratch, and the parameters after one throws.
 #include <thalweg/core/optimizer.hpp>
 #include <thalweg/transforms/clip_by_global_norm.hpp>
 #include <thalweg/transforms/ema.hpp>

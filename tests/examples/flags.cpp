@@ -1,4 +1,4 @@
-// The race's command line: what is understood, and what is refused.
+// The race's command line: the flags that it accepts, and the errors for others.
 #include <doctest/doctest.h>
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// The race's loop: what a contender's transforms may ask of a step, it gives them.
+// The race's loop gives a contender's transforms everything that they may read in a step.
 #include <doctest/doctest.h>
 
 #include <algorithm>

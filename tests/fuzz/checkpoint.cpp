@@ -1,5 +1,5 @@
-// Any bytes are given to `load`: it takes them, and all is as a checkpoint may say, or it throws and nothing has
-// changed.
+// Gives any bytes to `load`. Either it loads them, and the state is one that a checkpoint may hold; or it throws, and nothing
+// has changed.
 //
 // An input that begins with { or a space is a header, and gets its length and the arrays that go with it: those at y or
 // those at x. Any other is a whole file.

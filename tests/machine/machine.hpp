@@ -1,5 +1,5 @@
-// Any optimizer of T, its chain's type forgotten: what tests of chains train. <build.hpp> says what it runs on; which
-// one that is, the folders of includes decide.
+// An optimizer of T with any chain (type-erased), for the tests of chains. <build.hpp> says where it runs; the include
+// folders select that header.
 #pragma once
 
 #include <cstddef>

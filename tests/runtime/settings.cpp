@@ -55,7 +55,7 @@ TEST_CASE("a number that is set counts from the next step on, as if the chain ha
   other.train(written, 4, 5);
   CHECK(same_bits(set.values, other.values));
 
-  // A checkpoint keeps what was set, and an optimizer that nobody has told takes it over.
+  // A checkpoint keeps options that were set, and an optimizer that loads it takes them over.
   optimizer<float> resumed("scale_by_adam | apply_update", set.parameters(), some);
   resumed.load_bytes(opt.to_bytes());
   CHECK(resumed.get("scale_by_adam.beta2") == 0.5);

@@ -1,4 +1,4 @@
-// From text to chain and back, and what is said where that does not go.
+// From text to chain and back, and the errors for wrong texts.
 #include <thalweg/thalweg.hpp>
 #include <thalweg/text.hpp>
 #include <thalweg/thalweg.hpp>

@@ -1,4 +1,4 @@
-// Every transform at the ends of what a float holds: what double computes without trouble is the right value.
+// Every transform at the ends of the range of float. The expected values are computed in double.
 #include <algorithm>
 #include <cmath>
 #include <limits>

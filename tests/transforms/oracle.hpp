@@ -1,5 +1,5 @@
-// Optimizers as their papers write them down, slow and with nothing saved: the whole history of gradients is kept,
-// a moment is a sum over it, x, y and z are kept each. All in double.
+// Optimizers as their papers define them, slow and direct: the whole history of gradients is kept, a moment is a sum over
+// it, and x, y and z are separate. All in double.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What every transform must pass, alone or in a chain:
+// The tests that every transform must pass, alone and in a chain:
 //
 //     TEST_CASE("suite: my_transform") { suite(my_transform{.beta = 0.8}); }
 //     TEST_CASE("suite: my_matrix_transform") { suite(my_matrix_transform{}, takes::matrices); }

@@ -25,8 +25,8 @@ struct network_of_tensors : ::torch::nn::Module {
 struct torch_data {
   std::function<std::function<tensors()>(unsigned seed)> batches;  // endless, dealt by the seed
   tensors fixed;
-  std::vector<tensors> training, held_out;  // what is judged, block by block
-  std::vector<tensors> statistics{};        // training examples by which batch norms collect theirs anew
+  std::vector<tensors> training, held_out;  // the data of the scores, block by block
+  std::vector<tensors> statistics{};        // training examples from which batch norms recompute their statistics
 };
 
 struct torch_setting {
