@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "communicator.hpp"
@@ -56,17 +57,13 @@ class averaging final : public collecting {
 
 public:
   /// `wanted`: which rank wants which means; `means`: by parameter, where they are wanted on this rank.
-  averaging(const communicator& ranks, const plan& p, const std::vector<message>& wanted, std::span<T* const> means)
-      : ranks_(ranks), plan_(p), means_(means), leaving_(ranks.get(), about::sums),
+  averaging(const communicator& ranks, const plan& p, std::vector<message> wanted, std::span<T* const> means)
+      : ranks_(ranks), plan_(p), means_(means), to_owners_(of_rank(me(), std::move(wanted))), leaving_(ranks.get(), about::sums),
         slots_{slot{{ranks.get(), about::slices_of_gradients}, {}, {}}, slot{{ranks.get(), about::slices_of_gradients}, {}, {}}} {
-    for (const message& m : wanted)
-      if (m.from == me() || m.to == me()) to_owners_.push_back(m);
     arriving_.resize(p.buckets.size(), {ranks.get(), about::sums});
     slices_.resize(p.in_slices());
-    std::size_t most = 0;
-    for (const round_of_slices& r : p.rounds) most = std::max(most, r.slice);
     for (slot& s : slots_) {
-      s.sent.resize(most * sizeof(T) * static_cast<std::size_t>(p.ranks));
+      s.sent.resize(p.longest_slice() * sizeof(T) * static_cast<std::size_t>(p.ranks));
       s.received.resize(s.sent.size());
     }
   }

@@ -60,6 +60,14 @@ protected:
   [[nodiscard]] bool is_replicated() const { return layout_ == layout::replicated; }
   /// Whether this rank steps parameter `i`.
   [[nodiscard]] bool steps(std::size_t i) const { return is_replicated() || plan_.owner[i] == me(); }
+  /// Which rank sends which means of gradients to which rank.
+  [[nodiscard]] std::vector<message> messages_of_means() const {
+    if (!is_replicated()) return messages(plan_.by_slice, plan_.by_owner);
+    std::vector<message> to_all;
+    for (const piece& slice : plan_.by_slice)
+      for (int r = 0; r < plan_.ranks; ++r) to_all.push_back({slice.begin, slice.end, slice.rank, r});
+    return to_all;
+  }
 
   /// Does what the others wait for. A rank without memory for it ends all.
   template <class F>

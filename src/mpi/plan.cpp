@@ -54,6 +54,23 @@ std::vector<message> messages(const distribution& now, const distribution& wante
   return all;
 }
 
+std::vector<message> of_rank(int rank, std::vector<message> all) {
+  std::erase_if(all, [rank](const message& m) { return m.from != rank && m.to != rank; });
+  return all;
+}
+
+std::size_t plan::longest_slice() const {
+  std::size_t longest = 0;
+  for (const round_of_slices& r : rounds) longest = std::max(longest, r.slice);
+  return longest;
+}
+
+std::size_t plan::place_at_owner(std::size_t element) const {
+  std::size_t found = 0;
+  for_each_parameter(element, element + 1, [&](std::size_t i, std::size_t first, std::size_t, std::size_t) { found = place[i] + first; });
+  return found;
+}
+
 std::size_t plan::owned(int rank) const {
   std::size_t sum = 0;
   for (const piece& p : by_owner) sum += p.rank == rank ? p.size() : 0;

@@ -36,6 +36,8 @@ struct message {
 /// What is sent to change one distribution into another, in the order of the line. What stays with a rank is not sent; it is
 /// among the messages, from a rank to itself.
 std::vector<message> messages(const distribution& now, const distribution& wanted);
+/// Those from a rank or to it.
+std::vector<message> of_rank(int rank, std::vector<message> all);
 
 /// What a parameter costs its owner.
 struct parameter_cost {
@@ -78,6 +80,18 @@ struct plan {
   [[nodiscard]] std::size_t owned(int rank) const;
   /// Elements that a rank keeps of the slices of all rounds, at most.
   [[nodiscard]] std::size_t in_slices() const { return rounds.empty() ? 0 : rounds.back().place + rounds.back().slice; }
+  /// Where a rank keeps an element of its slices.
+  [[nodiscard]] std::size_t place_in_slices(std::size_t element, int rank) const {
+    const round_of_slices& r = round_of(element);
+    return r.place + (element - r.slice_of(rank).begin);
+  }
+  /// The round in which an element is exchanged.
+  [[nodiscard]] const round_of_slices& round_of(std::size_t element) const {
+    return *std::ranges::partition_point(rounds, [&](const round_of_slices& r) { return r.end <= element; });
+  }
+  [[nodiscard]] std::size_t longest_slice() const;
+  /// The place of an element among those of its owner.
+  [[nodiscard]] std::size_t place_at_owner(std::size_t element) const;
   /// The cost of the rank that has most to do, as a multiple of the mean.
   [[nodiscard]] double imbalance() const;
 

@@ -104,15 +104,8 @@ protected:
   [[nodiscard]] virtual std::size_t elements_given(std::size_t i) const { return store.parameters[i].size; }
   /// How gradients and parameters travel.
   virtual void make_ways() {
-    std::vector<message> wanted;
-    if (is_replicated()) {
-      for (const piece& slice : plan_.by_slice)
-        for (int r = 0; r < plan_.ranks; ++r) wanted.push_back({slice.begin, slice.end, slice.rank, r});
-    } else {
-      wanted = messages(plan_.by_slice, plan_.by_owner);
-      distributing_ = std::make_unique<returning>(ranks(), plan_, parameters_);
-    }
-    collecting_ = std::make_unique<averaging<T>>(ranks(), plan_, wanted, means_);
+    collecting_ = std::make_unique<averaging<T>>(ranks(), plan_, this->messages_of_means(), means_);
+    if (!is_replicated()) distributing_ = std::make_unique<returning>(ranks(), plan_, parameters_);
   }
 
 public:

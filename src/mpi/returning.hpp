@@ -56,14 +56,12 @@ public:
       : ranks_(ranks), plan_(p), parameters_(parameters), slots_{slot{{ranks.get(), about::slices_of_parameters}, {}},
                                                                  slot{{ranks.get(), about::slices_of_parameters}, {}}} {
     std::vector<std::size_t> widths;
-    std::size_t widest = 0, most = 0;
+    std::size_t widest = 0;
     for (const stored_array& one : parameters) widest = std::max(widest, widths.emplace_back(bytes_of(one.type)));
     as_ = wire(p, widths);
-    for (const message& m : messages(p.by_owner, p.by_slice))
-      if (m.from == me() || m.to == me()) to_slices_.push_back(m);
+    to_slices_ = of_rank(me(), messages(p.by_owner, p.by_slice));
     mail_.resize(p.buckets.size(), {ranks.get(), about::parameters});
-    for (const round_of_slices& r : p.rounds) most = std::max(most, r.slice);
-    for (slot& s : slots_) s.received.resize(most * widest * static_cast<std::size_t>(p.ranks));
+    for (slot& s : slots_) s.received.resize(p.longest_slice() * widest * static_cast<std::size_t>(p.ranks));
     leaving_.resize(p.owned(me()) * widest);
     slices_.resize(p.in_slices() * widest);
   }
@@ -117,8 +115,8 @@ public:
 private:
   /// Where this rank keeps the bytes of its slices.
   [[nodiscard]] std::byte* in_slices(std::size_t element) {
-    const auto r = std::ranges::partition_point(plan_.rounds, [&](const round_of_slices& one) { return one.end <= element; });
-    return slices_.data() + place_of(*r) + (as_.at(element) - as_.at(r->slice_of(me()).begin));
+    const round_of_slices& r = plan_.round_of(element);
+    return slices_.data() + place_of(r) + (as_.at(element) - as_.at(r.slice_of(me()).begin));
   }
   /// Rounds keep room for the widest numbers.
   [[nodiscard]] std::size_t place_of(const round_of_slices& r) const { return r.place * (slices_.size() / plan_.in_slices()); }

@@ -106,8 +106,8 @@ int main() {
     orthogonalize("deepseek_v4", 10, by);
     orthogonalize("polar_express_for(lower=1e-4)", 8, by);
     orthogonalize("cans_for(lower=0.01, degree=three)", 5, by);
-    orthogonalize("jordan", 5, by);
   }
+  orthogonalize("jordan", 5, ", norm=schatten_4");  // without it: above
   row("orthogonalize_rows(fraction=0.25, scale=none)");
   row("orthogonalize_rows(fraction=0.5, scale=none)");
   row("orthogonalize_low_rank(fraction=0.25, scale=none)");

@@ -267,7 +267,7 @@ public:
   void save(const write_bytes& write, const progress& now,
             const std::function<void(std::size_t, T*)>& average_into) const override {
     const host_mirror m = mirror();
-    write_checkpoint<T>(write, m.store, now, onto_host(average_into));
+    write_checkpoint<T>(write, m.store, now, onto_host(average_into, [](auto f) { f(); }));
   }
   loaded_progress load(const readable_bytes& from, progress now, const load_policy& policy,
                        const std::function<void(const loaded_progress&)>& before_writing) override {
@@ -297,12 +297,14 @@ protected:
     cuda::copy<Value>(from, n, to, stream_);
     synchronize(stream_);
   }
-  /// Averages as a checkpoint wants them: in memory of the host.
-  [[nodiscard]] std::function<void(std::size_t, T*)> onto_host(const std::function<void(std::size_t, T*)>& average_into) const {
-    return [this, &average_into](std::size_t i, T* out) {
-      const device_array<T> x(store.parameters[i].size);
+  /// Averages as a checkpoint needs them: in memory of the host. `run` runs what is done for it on this GPU alone.
+  template <class Run>
+  [[nodiscard]] std::function<void(std::size_t, T*)> onto_host(const std::function<void(std::size_t, T*)>& average_into, Run run) const {
+    return [this, &average_into, run](std::size_t i, T* out) {
+      device_array<T> x;
+      run([&] { x = device_array<T>(store.parameters[i].size); });
       average_into(i, x.data());
-      copy_and_wait<T>(x.data(), x.size(), out);
+      run([&] { copy_and_wait<T>(x.data(), x.size(), out); });
     };
   }
   /// On the host, what the device holds: to be saved, or loaded and taken over.

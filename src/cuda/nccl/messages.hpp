@@ -21,6 +21,7 @@ namespace thalweg::nccl::detail {
 
 using cuda::device_array;
 using mpi::detail::message;
+using mpi::detail::of_rank;
 using mpi::detail::piece;
 using mpi::detail::plan;
 using mpi::detail::round_of_slices;
@@ -92,11 +93,8 @@ class averaging {
 
 public:
   /// `wanted`: which rank wants which means. `here`: how many elements this one wants.
-  averaging(const plan& p, int me, std::vector<message> wanted, std::size_t here) : plan_(p), me_(me), wanted_(std::move(wanted)) {
-    std::erase_if(wanted_, [me](const message& m) { return m.from != me && m.to != me; });
-    std::size_t most = 0;
-    for (const round_of_slices& r : p.rounds) most = std::max(most, r.slice);
-    const std::size_t of_all = most * static_cast<std::size_t>(p.ranks);
+  averaging(const plan& p, int me, std::vector<message> wanted, std::size_t here) : plan_(p), me_(me), wanted_(of_rank(me, std::move(wanted))) {
+    const std::size_t of_all = p.longest_slice() * static_cast<std::size_t>(p.ranks);
     packed_ = device_array<T>(of_all);
     received_ = device_array<T>(of_all);
     slices_ = device_array<T>(p.in_slices());
@@ -141,10 +139,7 @@ public:
 
 private:
   /// Where the mean of an element is, of this rank's slices.
-  [[nodiscard]] T* sum_at(std::size_t element) const {
-    const auto r = std::ranges::partition_point(plan_.rounds, [&](const round_of_slices& one) { return one.end <= element; });
-    return slices_.data() + r->place + (element - r->slice_of(me_).begin);
-  }
+  [[nodiscard]] T* sum_at(std::size_t element) const { return slices_.data() + plan_.place_in_slices(element, me_); }
 };
 
 /// New parameters on their way from their owners to all ranks.
@@ -156,13 +151,10 @@ class returning {
   device_array<T> leaving_, slices_, gathered_;
 
 public:
-  returning(const plan& p, int me) : plan_(p), me_(me), to_slices_(messages(p.by_owner, p.by_slice)) {
-    std::erase_if(to_slices_, [me](const message& m) { return m.from != me && m.to != me; });
-    std::size_t most = 0;
-    for (const round_of_slices& r : p.rounds) most = std::max(most, r.slice);
+  returning(const plan& p, int me) : plan_(p), me_(me), to_slices_(of_rank(me, messages(p.by_owner, p.by_slice))) {
     leaving_ = device_array<T>(p.owned(me));
     slices_ = device_array<T>(p.in_slices());
-    gathered_ = device_array<T>(most * static_cast<std::size_t>(p.ranks));
+    gathered_ = device_array<T>(p.longest_slice() * static_cast<std::size_t>(p.ranks));
   }
 
   void run(const gpus& by, cudaStream_t stream, std::span<T* const> parameters) const {
@@ -185,17 +177,8 @@ public:
   }
 
 private:
-  [[nodiscard]] T* leaving_at(std::size_t element) const {
-    T* found = nullptr;
-    plan_.for_each_parameter(element, element + 1, [&](std::size_t i, std::size_t first, std::size_t, std::size_t) {
-      found = leaving_.data() + plan_.place[i] + first;
-    });
-    return found;
-  }
-  [[nodiscard]] T* slice_at(std::size_t element) const {
-    const auto r = std::ranges::partition_point(plan_.rounds, [&](const round_of_slices& one) { return one.end <= element; });
-    return slices_.data() + r->place + (element - r->slice_of(me_).begin);
-  }
+  [[nodiscard]] T* leaving_at(std::size_t element) const { return leaving_.data() + plan_.place_at_owner(element); }
+  [[nodiscard]] T* slice_at(std::size_t element) const { return slices_.data() + plan_.place_in_slices(element, me_); }
 };
 
 }  // namespace thalweg::nccl::detail

@@ -147,13 +147,8 @@ public:
             const std::function<void(std::size_t, T*)>& average_into) const override {
     std::optional<typename base::host_mirror> m;
     or_end_all([&] { m.emplace(this->mirror()); });
-    const auto onto_host = [&](std::size_t i, T* out) {
-      device_array<T> x;
-      or_end_all([&] { x = device_array<T>(store.parameters[i].size); });
-      average_into(i, x.data());
-      or_end_all([&] { this->template copy_and_wait<T>(x.data(), x.size(), out); });
-    };
-    this->save_together(m->store, write, now, onto_host, true);
+    const auto ending_all = [this](auto f) { or_end_all(f); };
+    this->save_together(m->store, write, now, this->onto_host(average_into, ending_all), true);
   }
   thalweg::detail::loaded_progress load(
       const thalweg::detail::readable_bytes& from, thalweg::detail::progress now, const load_policy& policy,
@@ -168,7 +163,7 @@ public:
     base::describe(d);
     const mpi::detail::wire as(plan_, std::vector<std::size_t>(store.parameters.size(), sizeof(T)));
     auto t = sent_in_exchange(me(), plan_, as);
-    t += sent_by(me(), is_replicated() ? to_all() : messages(plan_.by_slice, plan_.by_owner), as);
+    t += sent_by(me(), this->messages_of_means(), as);
     if (returning_) {
       t += sent_by(me(), messages(plan_.by_owner, plan_.by_slice), as);
       t += sent_to_all(me(), plan_, as);
@@ -177,13 +172,6 @@ public:
   }
 
 private:
-  [[nodiscard]] std::vector<message> to_all() const {
-    std::vector<message> all;
-    for (const piece& slice : plan_.by_slice)
-      for (int r = 0; r < plan_.ranks; ++r) all.push_back({slice.begin, slice.end, slice.rank, r});
-    return all;
-  }
-
   void make_ways() {
     const std::size_t count = store.parameters.size();
     given_.resize(count);
@@ -196,18 +184,14 @@ private:
       parameters_.push_back(store.parameters[i].data);
       means_.push_back(is_here(i) ? std::exchange(free, free + padded<T>(store.parameters[i].size)) : nullptr);
     }
-    averaging_.emplace(plan_, me(), is_replicated() ? to_all() : messages(plan_.by_slice, plan_.by_owner),
-                       is_replicated() ? plan_.length : plan_.owned(me()));
+    averaging_.emplace(plan_, me(), this->messages_of_means(), is_replicated() ? plan_.length : plan_.owned(me()));
     if (!is_replicated()) returning_.emplace(plan_, me());
   }
 
   void collect() {
     if (!std::exchange(collects_, false)) return;
     averaging_->run(*gpus_, stream(), own_addresses_, means_, [this](std::size_t element) {
-      if (is_replicated()) return element;
-      std::size_t place = 0;
-      plan_.for_each_parameter(element, element + 1, [&](std::size_t i, std::size_t first, std::size_t, std::size_t) { place = plan_.place[i] + first; });
-      return place;
+      return is_replicated() ? element : plan_.place_at_owner(element);
     });
   }
 };
