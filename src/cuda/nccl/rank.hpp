@@ -147,7 +147,7 @@ public:
             const std::function<void(std::size_t, T*)>& average_into) const override {
     std::optional<typename base::host_mirror> m;
     or_end_all([&] { m.emplace(this->mirror()); });
-    const auto ending_all = [this](auto f) { or_end_all(f); };
+    const auto ending_all = [this](auto f) { this->or_end_all(f); };
     this->save_together(m->store, write, now, this->onto_host(average_into, ending_all), true);
   }
   thalweg::detail::loaded_progress load(
